@@ -1,0 +1,83 @@
+package analyzer
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"github.com/stella-ops/stella/internal/fault"
+)
+
+// Content is the body of a file while its layer streams by. Read gives the
+// bytes in order, once.
+type Content interface {
+	io.Reader
+	// ReaderAt gives random access to the whole body. It must be called before
+	// the first Read.
+	ReaderAt() (io.ReaderAt, error)
+}
+
+// File is one file that an analyzer asked for. It is valid until Extract
+// returns, and so is every slice it gave out: what is kept must be copied
+// (converting to string copies).
+type File struct {
+	Path   string      // relative to the root, cleaned, without a leading slash
+	Size   int64       // bytes
+	Mode   fs.FileMode // type is always regular
+	Budget *Budget     // shared by the whole scan; never nil
+
+	content Content
+	buffer  *bytes.Buffer
+}
+
+// NewFile returns a file over c. A nil budget means one with default limits.
+// buffer, when not nil, is reused by Bytes.
+func NewFile(path string, size int64, mode fs.FileMode, c Content, b *Budget, buffer *bytes.Buffer) *File {
+	if b == nil {
+		b = NewBudget(Limits{})
+	}
+	if buffer == nil {
+		buffer = new(bytes.Buffer)
+	}
+	return &File{Path: path, Size: size, Mode: mode, Budget: b, content: c, buffer: buffer}
+}
+
+// NewMemoryFile returns a file whose body is data, with default limits.
+func NewMemoryFile(path string, data []byte) *File {
+	return NewFile(path, int64(len(data)), 0o644, memory{bytes.NewReader(data)}, nil, nil)
+}
+
+// Read streams the body.
+func (f *File) Read(p []byte) (int, error) { return f.content.Read(p) }
+
+// Bytes returns the whole body, which must be no larger than max and the limit
+// on held files; 0 means the limit alone. The slice is reused for the next file.
+func (f *File) Bytes(max int64) ([]byte, error) {
+	limit := f.Budget.Limits.FileBytes
+	if max > 0 && max < limit {
+		limit = max
+	}
+	if f.Size > limit {
+		return nil, &fault.LimitError{What: "bytes of a file held whole", Where: f.Path, Max: limit, Seen: f.Size}
+	}
+	f.buffer.Reset()
+	f.buffer.Grow(int(f.Size) + bytes.MinRead)
+	n, err := f.buffer.ReadFrom(io.LimitReader(f.content, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", f.Path, err)
+	}
+	if n != f.Size {
+		return nil, fmt.Errorf("read %s: %d of %d bytes: %w", f.Path, n, f.Size, io.ErrUnexpectedEOF)
+	}
+	return f.buffer.Bytes(), nil
+}
+
+// ReaderAt gives random access to the body: in place where the source allows
+// it, else from memory, else from an unlinked temporary file. It must be called
+// before Read and Bytes.
+func (f *File) ReaderAt() (io.ReaderAt, error) { return f.content.ReaderAt() }
+
+type memory struct{ *bytes.Reader }
+
+func (m memory) ReaderAt() (io.ReaderAt, error) { return m.Reader, nil }
