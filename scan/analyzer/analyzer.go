@@ -75,7 +75,7 @@ type Fact struct {
 	// Package is what is known of the package. Locations, FoundBy and ID are
 	// filled in later.
 	Package *sbom.Package `json:"package,omitempty"`
-	// OS is set for KindOS.
+	// OS is set for KindOS; Key then ranks alternatives, and the smallest counts.
 	OS *sbom.OS `json:"os,omitempty"`
 	// Inner is the place inside the file, for archives: "WEB-INF/lib/a.jar".
 	Inner string `json:"inner,omitempty"`

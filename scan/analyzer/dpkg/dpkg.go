@@ -1,0 +1,126 @@
+// Package dpkg reads the databases of dpkg: the status file, the status.d
+// folder of distroless images, the file lists and the copyright files.
+//
+// Format: dpkg's dpkg(1) and deb-control(5); Debian Policy §5; copyright files
+// by DEP 5 (https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/).
+package dpkg
+
+import (
+	"bytes"
+	"context"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/stella-ops/stella/scan/analyzer"
+	"github.com/stella-ops/stella/scan/sbom"
+)
+
+const (
+	statusFile = "var/lib/dpkg/status"
+	statusDir  = "var/lib/dpkg/status.d"
+	infoDir    = "var/lib/dpkg/info"
+	docDir     = "usr/share/doc"
+	scope      = "dpkg" // all files of the database form one name space
+)
+
+// Analyzer reads dpkg databases. The zero value is ready to use.
+type Analyzer struct{}
+
+// Info implements analyzer.Analyzer.
+func (Analyzer) Info() analyzer.Info {
+	return analyzer.Info{Name: "dpkg", Version: 1, Authoritative: true}
+}
+
+// Paths implements analyzer.Analyzer.
+func (Analyzer) Paths() analyzer.Paths {
+	return analyzer.Paths{
+		Exact:  []string{statusFile},
+		Dirs:   []string{statusDir, infoDir},
+		Names:  []string{"copyright"},
+		Accept: accept,
+	}
+}
+
+func accept(p string) bool {
+	dir, base := path.Split(p)
+	switch dir = strings.TrimSuffix(dir, "/"); {
+	case dir == infoDir:
+		return strings.HasSuffix(base, ".list")
+	case base == "copyright":
+		return path.Dir(dir) == docDir
+	}
+	return true
+}
+
+// Extract implements analyzer.Analyzer.
+func (Analyzer) Extract(_ context.Context, f *analyzer.File) ([]analyzer.Fact, error) {
+	dir, base := path.Split(f.Path)
+	switch dir = strings.TrimSuffix(dir, "/"); {
+	case f.Path == statusFile:
+		return parseStatus(f, true)
+	case dir == statusDir && strings.HasSuffix(base, ".md5sums"):
+		return ownedFiles(f, strings.TrimSuffix(base, ".md5sums"), md5Path)
+	case dir == statusDir:
+		return parseStatus(f, false)
+	case dir == infoDir:
+		return ownedFiles(f, strings.TrimSuffix(base, ".list"), listPath)
+	case base == "copyright":
+		return copyrightFacts(f, path.Base(dir))
+	}
+	return nil, nil
+}
+
+// ownedFiles reads a file list: one path a line.
+func ownedFiles(f *analyzer.File, key string, pathOf func([]byte) []byte) ([]analyzer.Fact, error) {
+	data, err := f.Bytes(0)
+	if err != nil {
+		return nil, err
+	}
+	text := strings.ToValidUTF8(string(data), "%")
+	owns := make([]string, 0, strings.Count(text, "\n"))
+	for line := range strings.Lines(text) {
+		if p := pathOf([]byte(strings.TrimSuffix(line, "\n"))); len(p) > 0 {
+			owns = append(owns, string(p))
+		}
+	}
+	if len(owns) == 0 {
+		return nil, nil
+	}
+	slices.Sort(owns)
+	return []analyzer.Fact{{Kind: analyzer.KindPart, Scope: scope, Key: key, Owns: slices.Compact(owns)}}, nil
+}
+
+// listPath reads a line of an info/*.list file: "/usr/bin/x", with "/." for
+// the root.
+func listPath(line []byte) []byte {
+	if p := bytes.TrimLeft(line, "/"); string(p) != "." {
+		return p
+	}
+	return nil
+}
+
+// md5Path reads a line of md5sum(1): 32 hex digits, two characters, a path.
+func md5Path(line []byte) []byte {
+	if len(line) < 35 {
+		return nil
+	}
+	return bytes.TrimLeft(line[34:], "/")
+}
+
+// copyrightFacts says the licences that a copyright file names.
+func copyrightFacts(f *analyzer.File, pkg string) ([]analyzer.Fact, error) {
+	data, err := f.Bytes(4 << 20)
+	if err != nil {
+		return nil, err
+	}
+	names := licenses(data)
+	if len(names) == 0 {
+		return nil, nil
+	}
+	part := &sbom.Package{Name: pkg}
+	for _, n := range names {
+		part.Licenses = append(part.Licenses, sbom.License{Name: n})
+	}
+	return []analyzer.Fact{{Kind: analyzer.KindPart, Scope: scope, Key: pkg, Package: part}}, nil
+}

@@ -1,0 +1,17 @@
+package analyzer
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+)
+
+// Identity returns a digest of the names, versions and order of the analyzers.
+// Facts of two sets with one identity are interchangeable.
+func (s *Set) Identity() string {
+	h := sha256.New()
+	for _, i := range s.infos {
+		fmt.Fprintf(h, "%s/%d\n", i.Name, i.Version)
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+}

@@ -1,0 +1,90 @@
+package npm
+
+import (
+	"strings"
+
+	"github.com/stella-ops/stella/scan/sbom"
+)
+
+// source is where the content of a package comes from.
+type source struct {
+	kind sourceKind
+	text string // as the lockfile writes it; empty for a registry's default
+}
+
+type sourceKind uint8
+
+const (
+	registry sourceKind = iota // a registry, or another server of tarballs
+	archive                    // a tarball in the project
+	git                        // a revision of a git repository
+	local                      // a folder of the project
+)
+
+// sourceOf understands the specifiers of npm, yarn and pnpm
+// (https://docs.npmjs.com/cli/configuring-npm/package-json, "dependencies").
+func sourceOf(text string) source {
+	scheme, rest, _ := strings.Cut(text, ":")
+	switch {
+	case text == "":
+		return source{}
+	case strings.HasPrefix(scheme, "git"), scheme == "bitbucket", scheme == "gist", scheme == "ssh",
+		strings.HasPrefix(rest, "//git@"), strings.Contains(text, ".git#"), strings.Contains(text, "#commit="):
+		return source{git, text}
+	case scheme == "http", scheme == "https":
+		return source{registry, text}
+	case scheme == "file" && isArchive(rest):
+		return source{archive, text}
+	}
+	return source{local, text}
+}
+
+// isArchive reports whether a path is that of a tarball, with or without a
+// digest behind "#" or yarn's bindings behind "::".
+func isArchive(path string) bool {
+	path, _, _ = strings.Cut(path, "::")
+	path, _, _ = strings.Cut(path, "#")
+	return strings.HasSuffix(path, ".tgz") || strings.HasSuffix(path, ".tar.gz") || strings.HasSuffix(path, ".tar")
+}
+
+// describe writes the source down in p, which has a name and a version.
+func (s source) describe(p *sbom.Package) {
+	switch s.kind {
+	case registry:
+		p.Download, _, _ = strings.Cut(s.text, "#")
+	case git:
+		p.Download = vcsURL(s.text)
+		p.PURL = p.PURL.With("vcs_url", p.Download)
+	case archive, local:
+		p.Properties = []sbom.Property{{Name: "npm:source", Value: s.text}}
+	}
+}
+
+// vcsURL writes a git source as SPDX and purl do: "git+<transport>://…@<revision>".
+func vcsURL(text string) string {
+	url, revision, _ := strings.Cut(text, "#")
+	for _, binding := range strings.Split(revision, "&") {
+		if commit, ok := strings.CutPrefix(binding, "commit="); ok {
+			revision = commit
+		}
+	}
+	scheme, rest, _ := strings.Cut(url, ":")
+	switch scheme {
+	case "github", "gitlab":
+		url = "git+https://" + scheme + ".com/" + rest
+	case "bitbucket":
+		url = "git+https://bitbucket.org/" + rest
+	case "gist":
+		url = "git+https://gist.github.com/" + rest
+	case "http", "https", "ssh":
+		url = "git+" + url
+	default:
+		if !strings.Contains(url, "://") { // git@host:path
+			url = "git+ssh://" + strings.Replace(url, ":", "/", 1)
+		}
+	}
+	if revision == "" {
+		return url
+	}
+	return url + "@" + revision
+}

@@ -1,0 +1,196 @@
+package scan
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/stella-ops/stella/scan/analyzer"
+	"github.com/stella-ops/stella/scan/layer"
+	"github.com/stella-ops/stella/scan/sbom"
+)
+
+// composition is the squashed image while it is put together.
+type composition struct {
+	*run
+	fragments []*layer.Fragment
+	extra     []*layer.Fragment // files that were read again because links lead to them; parallel to fragments, or nil
+	seen      *visibility
+	links     links
+	history   history
+	visible   map[string][]analyzer.Located // by analyzer
+	os        *sbom.OS
+	osKey     string // rank of the file that os is from
+	gaps      []sbom.Gap
+}
+
+// compose puts the fragments of one image together. Apart from reading files
+// again that links lead to, it is a pure function of its input.
+func (r *run) compose(ctx context.Context, fragments []*layer.Fragment) (*sbom.Document, error) {
+	c := &composition{run: r, fragments: fragments, extra: make([]*layer.Fragment, len(fragments))}
+	if err := c.squash(); err != nil {
+		return nil, err
+	}
+	if err := c.followLinks(ctx); err != nil {
+		return nil, err
+	}
+	c.collect()
+	found := c.join()
+	doc := &sbom.Document{Subject: r.image.Subject, Created: r.image.Created, Tools: []sbom.Tool{r.tool()}}
+	doc.Subject.OS = c.os
+	c.assemble(doc, found)
+	doc.Gaps = append(c.gaps, r.image.Gaps...)
+	recipe, err := c.recipe()
+	if err != nil {
+		return nil, err
+	}
+	doc.Composition = recipe
+	doc.Normalize()
+	return doc, nil
+}
+
+func (s *Scanner) tool() sbom.Tool {
+	if s.Tool.Name != "" {
+		return s.Tool
+	}
+	return sbom.Tool{Vendor: "stella-ops", Name: "stella"}
+}
+
+// squash finds out what is visible of the paths that matter.
+func (c *composition) squash() error {
+	v := newVisibility()
+	for _, f := range c.fragments {
+		for _, file := range f.Files {
+			v.ask(file.Path)
+		}
+		for _, g := range f.Gaps {
+			v.ask(g.Where)
+		}
+	}
+	for _, p := range c.Analyzers.Exact() {
+		v.ask(p)
+	}
+	if err := askLinks(v, c.fragments); err != nil {
+		return err
+	}
+	for i, f := range c.fragments {
+		if err := v.see(i, f); err != nil {
+			return err
+		}
+	}
+	c.seen = v
+	var err error
+	c.links, err = visibleLinks(v, c.fragments)
+	return err
+}
+
+// collect sorts the visible facts by analyzer and path, and keeps the history
+// of files that more than one layer has.
+func (c *composition) collect() {
+	c.visible, c.history = map[string][]analyzer.Located{}, history{}
+	for i := range c.fragments {
+		for _, file := range c.fragments[i].Files {
+			c.history.add(i, file)
+			if !c.seen.hidden(file.Path, i) {
+				c.show(i, file)
+			}
+		}
+		if again := c.extra[i]; again != nil {
+			for _, file := range again.Files { // their visibility was checked when they were followed
+				c.history.add(i, file)
+				c.show(i, file)
+			}
+		}
+		for _, g := range c.fragments[i].Gaps {
+			if g.Code == sbom.GapOddity || !c.seen.hidden(g.Where, i) {
+				c.gaps = append(c.gaps, g)
+			}
+		}
+	}
+	for _, facts := range c.visible {
+		slices.SortStableFunc(facts, func(a, b analyzer.Located) int { return strings.Compare(a.Path, b.Path) })
+	}
+}
+
+// show takes up the facts of a visible file.
+func (c *composition) show(i int, file layer.FileFacts) {
+	for _, fact := range file.Facts {
+		if fact.Kind != analyzer.KindOS {
+			c.visible[file.Analyzer] = append(c.visible[file.Analyzer], analyzer.Located{Fact: fact, Path: file.Path, Layer: i})
+		} else if c.os == nil || fact.Key < c.osKey {
+			c.os, c.osKey = fact.OS, fact.Key
+		}
+	}
+}
+
+// found is a package fact with the analyzer that said it.
+type found struct {
+	analyzer.Located
+	by      string
+	since   int    // the layer that brought it
+	owner   int    // index of the owning package among all found, or -1
+	scopeID string // name space of its keys
+}
+
+// join lets analyzers complete their packages, in the order of the set.
+func (c *composition) join() []found {
+	var out []found
+	for i := range c.Analyzers.Len() {
+		a, info := c.Analyzers.At(i)
+		facts := c.visible[info.Name]
+		if len(facts) == 0 {
+			continue
+		}
+		if j, ok := a.(analyzer.Joiner); ok {
+			joined, gaps := c.safeJoin(j, facts, info.Name)
+			facts = joined
+			c.gaps = append(c.gaps, gaps...)
+		}
+		for _, f := range facts {
+			if f.Kind == analyzer.KindPackage && f.Package != nil {
+				out = append(out, found{Located: f, by: info.Name, owner: -1, since: c.history.since(f), scopeID: info.Name + "\x00" + cmp.Or(f.Scope, "file\x00"+f.Path)})
+			}
+		}
+	}
+	return out
+}
+
+// safeJoin keeps a failing analyzer from taking the others with it.
+func (c *composition) safeJoin(j analyzer.Joiner, facts []analyzer.Located, name string) (out []analyzer.Located, gaps []sbom.Gap) {
+	defer func() {
+		if v := recover(); v != nil {
+			out = nil
+			gaps = []sbom.Gap{{Code: sbom.GapPanic, Blocking: true, Where: facts[0].Path, What: name + ": joining facts panicked"}}
+		}
+	}()
+	return j.Join(&analyzer.Squashed{OS: c.os, Facts: facts, Resolve: c.links.resolve})
+}
+
+// recipe names the fragments in order. A layer that was read again has two.
+func (c *composition) recipe() (*sbom.Composition, error) {
+	out := &sbom.Composition{}
+	var digests []string
+	add := func(f *layer.Fragment) error {
+		ref, err := c.record(f)
+		if err != nil {
+			return err
+		}
+		out.Fragments = append(out.Fragments, ref)
+		digests = append(digests, ref.Digest)
+		return nil
+	}
+	for i, f := range c.fragments {
+		if err := add(f); err != nil {
+			return nil, err
+		}
+		if c.extra[i] != nil {
+			if err := add(c.extra[i]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	root, err := sbom.MerkleRoot(digests)
+	out.Root = root
+	return out, err
+}

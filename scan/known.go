@@ -1,0 +1,120 @@
+package scan
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/stella-ops/stella/scan/layer"
+	"github.com/stella-ops/stella/scan/sbom"
+)
+
+// composeVersion is raised whenever the same fragments would give another
+// document.
+const composeVersion = 1
+
+// knowledge names everything but the image that a result depends on.
+func (s *Scanner) knowledge() string {
+	return fmt.Sprintf("%s fragment=%d limits=%v", s.Analyzers.Identity(), layer.FragmentVersion, s.Limits)
+}
+
+func (s *Scanner) fragmentKey(diffID string) string {
+	return "fragment/" + hexDigest(s.knowledge()) + "/" + strings.ReplaceAll(diffID, ":", "-")
+}
+
+func (s *Scanner) documentKey(m *Image) string {
+	b, err := json.Marshal(struct {
+		Subject  sbom.Subject
+		Created  string
+		Gaps     []sbom.Gap
+		DiffIDs  []string
+		Know     string
+		Composer int
+		Tool     sbom.Tool
+	}{m.Subject, m.Created, m.Gaps, diffIDs(m), s.knowledge(), composeVersion, s.tool()}, json.Deterministic(true))
+	if err != nil {
+		return "" // text that JSON cannot hold: such a document is not kept
+	}
+	return "document/" + hexDigest(string(b))
+}
+
+func diffIDs(m *Image) []string {
+	ids := make([]string, len(m.Layers))
+	for i, l := range m.Layers {
+		ids[i] = l.DiffID
+	}
+	return ids
+}
+
+func hexDigest(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])
+}
+
+func (s *Scanner) knownDocument(ctx context.Context, key string) *sbom.Document {
+	if s.Cache == nil || key == "" {
+		return nil
+	}
+	b, err := s.Cache.Get(ctx, key)
+	if err != nil {
+		return nil
+	}
+	doc := new(sbom.Document)
+	if json.Unmarshal(b, doc) != nil {
+		return nil
+	}
+	return doc
+}
+
+func (s *Scanner) keepDocument(ctx context.Context, key string, doc *sbom.Document) {
+	if s.Cache == nil || key == "" {
+		return
+	}
+	if b, err := json.Marshal(doc, json.Deterministic(true)); err == nil {
+		_ = s.Cache.Put(ctx, key, b) // a cache that is full or gone costs time only
+	}
+}
+
+// knownFragment returns the fragment of a layer that was read before.
+func (r *run) knownFragment(ctx context.Context, key, diffID string) *layer.Fragment {
+	if r.Cache == nil {
+		return nil
+	}
+	b, err := r.Cache.Get(ctx, key)
+	if err != nil {
+		return nil
+	}
+	f, err := layer.DecodeFragment(b)
+	if err != nil || f.DiffID != diffID || f.Analyzers != r.Analyzers.Identity() {
+		return nil
+	}
+	return f
+}
+
+func (r *run) keepFragment(ctx context.Context, key string, f *layer.Fragment) {
+	if r.Cache == nil {
+		return
+	}
+	if b, err := f.Encode(); err == nil {
+		_ = r.Cache.Put(ctx, key, b) // as above
+	}
+}
+
+// record keeps the canonical bytes of a fragment for the result and returns
+// its place in the recipe.
+func (r *run) record(f *layer.Fragment) (sbom.FragmentRef, error) {
+	b, err := f.Encode()
+	if err != nil {
+		return sbom.FragmentRef{}, err
+	}
+	digest := layer.Digest(b)
+	if r.encoded == nil {
+		r.encoded = map[string][]byte{}
+	}
+	r.encoded[digest] = b
+	return sbom.FragmentRef{DiffID: f.DiffID, Digest: digest}, nil
+}

@@ -1,0 +1,73 @@
+package layer
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/scan/analyzer"
+	"github.com/stella-ops/stella/scan/sbom"
+)
+
+// FragmentVersion is the version of the fragment format.
+const FragmentVersion = 1
+
+// Fragment is everything that one layer says, apart from all other layers. It
+// depends on the layer's uncompressed bytes, the analyzers and the limits
+// alone, so it can be kept for ever under those.
+type Fragment struct {
+	Version   int    `json:"version"`
+	DiffID    string `json:"diff_id"`   // empty for a directory tree
+	Analyzers string `json:"analyzers"` // Set identity, see analyzer.Set.Identity
+	Size      int64  `json:"size"`      // uncompressed bytes
+	// Files are the files that gave facts, in the order of the layer.
+	Files []FileFacts `json:"files,omitempty"`
+	// Whiteouts are paths that the layer removes from the layers below it.
+	Whiteouts []string `json:"whiteouts,omitempty"`
+	// Opaque are folders of which the layer hides all older content.
+	Opaque []string `json:"opaque,omitempty"`
+	// Gaps are what was seen and not assessed.
+	Gaps []sbom.Gap `json:"gaps,omitempty"`
+	// Entries are all paths of the layer.
+	Entries Entries `json:"entries"`
+}
+
+// FileFacts is what one file says to one analyzer.
+type FileFacts struct {
+	Path     string          `json:"path"`
+	Analyzer string          `json:"analyzer"` // name
+	Facts    []analyzer.Fact `json:"facts,omitempty"`
+}
+
+// Encode returns the canonical bytes: JSON with members in the order of the
+// type, without white space.
+func (f *Fragment) Encode() ([]byte, error) {
+	b, err := json.Marshal(f, json.Deterministic(true))
+	if err != nil {
+		return nil, fmt.Errorf("encode fragment of %s: %w", f.DiffID, err)
+	}
+	return b, nil
+}
+
+// DecodeFragment parses canonical bytes. Another version, unknown members and
+// damaged content are errors of the kind "invalid input".
+func DecodeFragment(b []byte) (*Fragment, error) {
+	f := new(Fragment)
+	if err := json.UnmarshalRead(bytes.NewReader(b), f, json.RejectUnknownMembers(true)); err != nil {
+		return nil, fmt.Errorf("decode fragment: %v: %w", err, fault.Invalid)
+	}
+	if f.Version != FragmentVersion {
+		return nil, fmt.Errorf("decode fragment: version %d, want %d: %w", f.Version, FragmentVersion, fault.Invalid)
+	}
+	return f, nil
+}
+
+// Digest returns the "sha256:…" digest of canonical fragment bytes.
+func Digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,77 @@
+package layer
+
+import (
+	"path"
+	"strings"
+	"unicode/utf8"
+)
+
+// cleanPath makes a tar or link name relative to the root: no leading slash, no
+// empty, "." or ".." parts. A name that climbs out stays at the root, as in a
+// chroot. Bytes that are not UTF-8 become %XX. The root itself is "".
+// odd is not empty when the name was irregular in a way worth a note.
+func cleanPath(name string) (clean, odd string) {
+	if !utf8.ValidString(name) {
+		name, odd = escapeInvalid(name), "name is not UTF-8"
+	}
+	if isClean(name) {
+		return name, odd
+	}
+	trimmed := strings.TrimSuffix(strings.TrimPrefix(name, "./"), "/")
+	if isClean(trimmed) {
+		return trimmed, odd
+	}
+	if climbs(name) {
+		odd = "name leads out of the root"
+	}
+	return path.Clean("/" + name)[1:], odd
+}
+
+// isClean reports whether name is a relative path without irregular parts.
+func isClean(name string) bool {
+	start := 0
+	for i := 0; i <= len(name); i++ {
+		if i < len(name) && name[i] != '/' {
+			continue
+		}
+		switch part := name[start:i]; part {
+		case "", ".", "..":
+			return false
+		}
+		start = i + 1
+	}
+	return true
+}
+
+func climbs(name string) bool {
+	depth := 0
+	for part := range strings.SplitSeq(name, "/") {
+		switch part {
+		case "", ".":
+		case "..":
+			if depth--; depth < 0 {
+				return true
+			}
+		default:
+			depth++
+		}
+	}
+	return false
+}
+
+func escapeInvalid(s string) string {
+	const digits = "0123456789ABCDEF"
+	var b strings.Builder
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		if r == utf8.RuneError && n == 1 {
+			b.WriteByte('%')
+			b.WriteByte(digits[s[0]>>4])
+			b.WriteByte(digits[s[0]&15])
+		} else {
+			b.WriteString(s[:n])
+		}
+		s = s[n:]
+	}
+	return b.String()
+}

@@ -1,0 +1,179 @@
+package layer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+
+	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/scan/sbom"
+)
+
+// ScanTree reads a folder like one layer without a diffID. Symbolic links are
+// recorded and never followed; devices, fifos and sockets are never opened. A
+// file or folder that cannot be read is a gap.
+func ScanTree(ctx context.Context, t Tree, opt *Options) (*Fragment, error) {
+	p := newPass(ctx, opt.resolved())
+	w := treeWalk{p: p, fsys: t.FS, skip: t.Skip}
+	if err := w.dir("."); err != nil {
+		return nil, fmt.Errorf("directory: %w", err)
+	}
+	return p.frag, nil
+}
+
+// RereadTree is [Reread] for a folder.
+func RereadTree(ctx context.Context, t Tree, also map[string][]string, opt *Options) ([]FileFacts, []sbom.Gap, error) {
+	p := newPass(ctx, opt.resolved())
+	w := treeWalk{p: p, fsys: t.FS}
+	for _, target := range sortedKeys(also) {
+		for _, as := range also[target] {
+			if err := w.serve(hardlink{as, target}); err != nil {
+				return nil, nil, fmt.Errorf("directory: %w", err)
+			}
+		}
+	}
+	return p.frag.Files, p.frag.Gaps, nil
+}
+
+type treeWalk struct {
+	p    *pass
+	fsys fs.FS
+	skip []string
+}
+
+func (w *treeWalk) dir(name string) error {
+	list, err := fs.ReadDir(w.fsys, name)
+	if err != nil {
+		w.p.gap(sbom.GapUnreadable, name == ".", name, "read folder: "+err.Error())
+	}
+	for _, d := range list {
+		if err := w.p.ctx.Err(); err != nil {
+			return err
+		}
+		full := path.Join(name, d.Name())
+		if err := w.p.opt.Budget.Entry(full); err != nil {
+			return err
+		}
+		if int64(len(full)) > w.p.opt.Budget.Limits.PathBytes {
+			return &fault.LimitError{What: "bytes of a path", Where: full[:80], Max: w.p.opt.Budget.Limits.PathBytes, Seen: int64(len(full))}
+		}
+		if err := w.member(full, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *treeWalk) member(full string, d fs.DirEntry) error {
+	clean, odd := cleanPath(full)
+	if odd != "" {
+		w.p.oddity(clean, odd)
+	}
+	entries := &w.p.frag.Entries
+	switch mode := d.Type(); {
+	case mode.IsDir():
+		entries.Add(EntryDir, clean, "")
+		if slices.Contains(w.skip, full) {
+			w.p.oddity(clean, "not entered: another file system is mounted here")
+			return nil
+		}
+		return w.dir(full)
+	case mode.IsRegular():
+		entries.Add(EntryFile, clean, "")
+		return w.file(full, clean)
+	case mode&fs.ModeSymlink != 0:
+		target := ""
+		if links, ok := w.fsys.(fs.ReadLinkFS); ok {
+			target, _ = links.ReadLink(full) // unreadable: the link leads nowhere
+		}
+		entries.Add(EntrySymlink, clean, target)
+	default:
+		entries.Add(EntryOther, clean, "")
+	}
+	return nil
+}
+
+// file dispatches one regular file. Files that no path rule wants are opened
+// only where leading bytes may be wanted.
+func (w *treeWalk) file(full, clean string) error {
+	p := w.p
+	p.by = p.set.ByPath(p.by[:0], clean)
+	if len(p.by) == 0 && !p.set.WantsMagic() {
+		return nil
+	}
+	info, err := fs.Lstat(w.fsys, full)
+	if err != nil || !info.Mode().IsRegular() {
+		return nil // gone, or replaced, since the folder was read
+	}
+	if len(p.by) == 0 && info.Size() < minMagic {
+		return nil
+	}
+	f, err := w.fsys.Open(full)
+	if err != nil {
+		return w.unreadable(clean, err, len(p.by) > 0)
+	}
+	defer f.Close()
+	at, ok := f.(io.ReaderAt)
+	if !ok {
+		return fmt.Errorf("%s: file system without random access: %w", full, fault.Unsupported)
+	}
+	if info.Size() >= minMagic {
+		var head [8]byte
+		if _, err := at.ReadAt(head[:], 0); err != nil {
+			return w.unreadable(clean, err, len(p.by) > 0)
+		}
+		p.by = p.set.ByMagic(p.by, clean, head[:])
+	}
+	for _, i := range p.by {
+		c := section{io.NewSectionReader(at, 0, info.Size())}
+		if err := p.analyze(i, clean, info.Size(), int64(info.Mode().Perm()), c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unreadable records a wanted file that could not be opened. Without any wish
+// for it by name it may still have been an executable: that is only noted.
+func (w *treeWalk) unreadable(clean string, err error, wanted bool) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	what := "not opened: " + err.Error()
+	if !wanted {
+		w.p.oddity(clean, what)
+		return nil
+	}
+	w.p.gap(sbom.GapUnreadable, true, clean, what)
+	return nil
+}
+
+// serve reads the file that a link leads to under the link's path.
+func (w *treeWalk) serve(l hardlink) error {
+	info, err := fs.Lstat(w.fsys, l.target)
+	if err != nil || !info.Mode().IsRegular() {
+		w.p.gap(sbom.GapUncaptured, true, l.path, "links to "+l.target+", which is not a regular file")
+		return nil
+	}
+	f, err := w.fsys.Open(l.target)
+	if err != nil {
+		return w.unreadable(l.path, err, true)
+	}
+	defer f.Close()
+	at, ok := f.(io.ReaderAt)
+	if !ok {
+		return fmt.Errorf("%s: file system without random access: %w", l.target, fault.Unsupported)
+	}
+	w.p.by = w.p.set.ByPath(w.p.by[:0], l.path)
+	for _, i := range w.p.by {
+		c := section{io.NewSectionReader(at, 0, info.Size())}
+		if err := w.p.analyze(i, l.path, info.Size(), int64(info.Mode().Perm()), c); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,48 @@
+package scan
+
+import (
+	"strings"
+)
+
+// findOwners links language packages to the operating system package that
+// installed their file. A claim of ownership holds only if the layer that last
+// wrote the file is the layer that installed the owner: otherwise somebody
+// replaced the file, and the distribution's data says nothing about it.
+func (c *composition) findOwners(all []found) {
+	wanted := map[string][]int{} // path → packages found there
+	for i, f := range all {
+		if len(f.Owns) > 0 {
+			continue
+		}
+		for _, p := range c.aliases(f.Path) {
+			wanted[p] = append(wanted[p], i)
+		}
+	}
+	if len(wanted) == 0 {
+		return
+	}
+	for owner, f := range all {
+		for _, p := range f.Owns {
+			for _, i := range wanted[p] {
+				if all[i].owner < 0 && all[i].Layer == f.since {
+					all[i].owner = owner
+				}
+			}
+		}
+	}
+}
+
+// aliases are the names under which a package manager may know a path: itself
+// and, where a folder of the root is a link (merged /usr), the old name.
+func (c *composition) aliases(p string) []string {
+	names := []string{p}
+	for _, top := range []string{"bin", "sbin", "lib", "lib32", "lib64", "libx32"} {
+		if _, ok := c.links[top]; !ok {
+			continue
+		}
+		if rest, ok := strings.CutPrefix(p, c.links.resolve(top)+"/"); ok {
+			names = append(names, top+"/"+rest)
+		}
+	}
+	return names
+}

@@ -1,0 +1,232 @@
+package cyclonedx
+
+import (
+	_ "embed"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+//go:embed members.txt
+var membersText string
+
+// shapes returns the table of members.txt, read once.
+var shapes = sync.OnceValue(func() *table { return parseTable(membersText) })
+
+// A table says for every kind of CycloneDX object which members it has, since
+// when, and how the XML form writes them.
+type table struct {
+	shapes map[string]*shape
+	enums  map[string]*enum
+}
+
+type shape struct {
+	name    string
+	members []member
+	json    map[string]int // members by JSON name
+	element map[string]int // members by the name of their XML element
+	attr    map[string]int // members by the name of their XML attribute
+	text    int            // the member that is the element's own text, or -1
+}
+
+type form uint8
+
+const (
+	formElement   form = iota
+	formAttribute      // an attribute of the object's own element
+	formText           // the text of the object's own element
+	formList           // an element that holds one element per item
+	formRepeat         // one element per item, without a holder
+	formChildAttr      // an attribute of another member's element
+)
+
+type member struct {
+	json, xml string
+	form      form
+	child     string // formChildAttr: the attribute of element xml
+	single    bool   // formRepeat: one item may stand without an array
+	choice    bool   // the element holds exactly one element that says the type
+	kinds     []kind // more than one where the element's name tells
+	other     *kind  // what a value is when it is no array (formList) or no object
+	since     [2]int // by format, the N of 1.N; 0 for "in 1.4 or before"
+}
+
+// never is the version of a member that a format does not have.
+const never = 99
+
+// A kind is what a value may be: an object of a shape, or a scalar.
+type kind struct {
+	element string   // the XML element, where the member does not say it
+	scalar  byte     // s, b, i, n, r, j; 0 for objects and enumerations
+	shape   string   // of objects
+	enum    string   // of enumerated strings
+	wrap    string   // the JSON member that holds the object
+	when    []string // taken if one of these JSON members is present
+}
+
+type enum struct {
+	fallback string // stands for a value that the version lacks; "-" for none
+	since    map[string]int
+}
+
+func parseTable(text string) *table {
+	t := &table{shapes: map[string]*shape{}, enums: map[string]*enum{}}
+	var rule string
+	flush := func() {
+		head, body, _ := strings.Cut(rule, ":")
+		if name, ok := strings.CutPrefix(head, "enum "); ok {
+			name, fallback, _ := strings.Cut(name, " ")
+			t.enums[name] = parseEnum(fallback, body)
+		} else if head != "" {
+			t.shapes[head] = parseShape(head, body)
+		}
+		rule = ""
+	}
+	for line := range strings.Lines(text) {
+		switch {
+		case strings.HasPrefix(line, "#"):
+		case strings.HasPrefix(line, " "):
+			rule += line
+		default:
+			flush()
+			rule = strings.TrimSpace(line)
+		}
+	}
+	flush()
+	return t
+}
+
+func parseEnum(fallback, body string) *enum {
+	e := &enum{fallback: fallback, since: map[string]int{}}
+	for _, f := range strings.Fields(body) {
+		value, since, _ := strings.Cut(f, "^")
+		e.since[value], _ = strconv.Atoi(since)
+	}
+	return e
+}
+
+func parseShape(name, body string) *shape {
+	s := &shape{name: name, text: -1, json: map[string]int{}, element: map[string]int{}, attr: map[string]int{}}
+	for _, f := range strings.Fields(body) {
+		m := parseMember(f)
+		i := len(s.members)
+		s.members = append(s.members, m)
+		s.json[m.json] = i
+		switch m.form {
+		case formAttribute:
+			s.attr[m.xml] = i
+		case formText:
+			s.text = i
+		case formChildAttr:
+		default:
+			s.element[m.xml] = i
+		}
+	}
+	return s
+}
+
+func parseMember(f string) member {
+	var m member
+	f, since, _ := strings.Cut(f, "^")
+	m.since = parseSince(since)
+	spec, types, typed := cutTypes(f)
+	switch spec[0] {
+	case '@':
+		m.form, spec = formAttribute, spec[1:]
+	case '.':
+		m.form, spec = formText, spec[1:]
+	}
+	item := ""
+	if list, i, ok := strings.Cut(spec, "/"); ok && !strings.Contains(list, "=") {
+		m.form, spec, item = formList, list, i
+	}
+	m.json, m.xml, _ = strings.Cut(spec, "=")
+	if list, i, ok := strings.Cut(m.xml, "/"); ok {
+		m.form, m.xml, item = formList, list, i
+	}
+	if name, attr, ok := strings.Cut(m.xml, "@"); ok {
+		m.form, m.xml, m.child = formChildAttr, name, attr
+	}
+	if name, ok := strings.CutSuffix(m.json, "*1"); ok {
+		m.form, m.json, m.single = formRepeat, name, true
+	} else if name, ok := strings.CutSuffix(m.json, "*"); ok {
+		m.form, m.json = formRepeat, name
+	}
+	if m.xml == "" {
+		m.xml = m.json
+	}
+	m.parseKinds(item, types, typed)
+	return m
+}
+
+// cutTypes parts the names of a member from what follows: ":T", "(…)", "<…>".
+func cutTypes(f string) (spec, types string, delimiter byte) {
+	i := strings.IndexAny(f, ":(<")
+	if i < 0 {
+		return f, "s", ':'
+	}
+	types = f[i+1:]
+	if f[i] != ':' {
+		types = types[:len(types)-1]
+	}
+	return f[:i], types, f[i]
+}
+
+func (m *member) parseKinds(item, types string, delimiter byte) {
+	m.choice = delimiter == '<'
+	if delimiter != ':' {
+		for t := range strings.SplitSeq(types, "|") {
+			element, t, _ := strings.Cut(t, ":")
+			k := parseKind(t)
+			k.element = element
+			m.kinds = append(m.kinds, k)
+		}
+		return
+	}
+	t, other, has := strings.Cut(types, "~")
+	k := parseKind(t)
+	k.element = item
+	m.kinds = []kind{k}
+	if has {
+		o := parseKind(other)
+		m.other = &o
+	}
+}
+
+func parseKind(t string) kind {
+	var k kind
+	t, when, has := strings.Cut(t, "?")
+	if has {
+		k.when = strings.Split(when, ",")
+	}
+	t, k.wrap, _ = strings.Cut(t, ">")
+	switch {
+	case t == "json":
+		k.scalar = 'j'
+	case len(t) == 1:
+		k.scalar = t[0]
+	case t[0] == '=':
+		k.enum = t[1:]
+	default:
+		k.shape = t
+	}
+	return k
+}
+
+func parseSince(s string) [2]int {
+	if s == "" {
+		return [2]int{}
+	}
+	j, x, two := strings.Cut(s, "/")
+	if !two {
+		x = j
+	}
+	parse := func(s string) int {
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			return never
+		}
+		return n
+	}
+	return [2]int{parse(j), parse(x)}
+}
