@@ -8,12 +8,12 @@ var aliases = map[string]string{
 	"apache software 2.0": "Apache-2.0", "apache software 2": "Apache-2.0", "asl 2.0": "Apache-2.0", "asl 2": "Apache-2.0",
 	"asl-2.0": "Apache-2.0", "al 2.0": "Apache-2.0", "al-2.0": "Apache-2.0", "apache public 2.0": "Apache-2.0",
 	"apache 2.0 january 2004": "Apache-2.0", "apachev2": "Apache-2.0", "asl2": "Apache-2.0", "asl 2.0 apache": "Apache-2.0",
-	"http //www.apache.org/licenses/license-2.0":  "Apache-2.0", "https //www.apache.org/licenses/license-2.0": "Apache-2.0",
+	"http //www.apache.org/licenses/license-2.0": "Apache-2.0", "https //www.apache.org/licenses/license-2.0": "Apache-2.0",
 	"http //www.apache.org/licenses/license-2.0.txt": "Apache-2.0", "https //www.apache.org/licenses/license-2.0.txt": "Apache-2.0",
 	"asl 1.1": "Apache-1.1", "apache 1.1": "Apache-1.1", "apache software 1.1": "Apache-1.1", "asl 1.0": "Apache-1.0", "apache 1.0": "Apache-1.0",
 
 	"expat": "MIT", "mit": "MIT", "mit mit": "MIT", "mit/expat": "MIT", "expat/mit": "MIT", "mit expat": "MIT", "mit-license": "MIT",
-	"mit/x11": "MIT", "mit x11": "MIT", "mit license mit": "MIT", "http //opensource.org/licenses/mit": "MIT",
+	"mit/x11": "MIT", "mit x11": "MIT", "http //opensource.org/licenses/mit": "MIT",
 	"https //opensource.org/licenses/mit": "MIT", "http //www.opensource.org/licenses/mit-license.php": "MIT", "mit0": "MIT-0", "mit no attribution": "MIT-0",
 	"mit no attribution mit-0": "MIT-0",
 
@@ -37,7 +37,7 @@ var aliases = map[string]string{
 	"mpl 2.0": "MPL-2.0", "mpl-2": "MPL-2.0", "mpl2": "MPL-2.0", "mpl2.0": "MPL-2.0", "mplv2.0": "MPL-2.0", "mplv2": "MPL-2.0", "mpl 2": "MPL-2.0",
 	"mozilla public 2.0": "MPL-2.0", "mozilla public 2": "MPL-2.0", "mpl 1.1": "MPL-1.1", "mplv1.1": "MPL-1.1", "mozilla public 1.1": "MPL-1.1",
 	"mpl 1.0": "MPL-1.0", "mozilla public 1.0": "MPL-1.0",
-	"epl 1.0": "EPL-1.0", "epl-1": "EPL-1.0", "eclipse public 1.0": "EPL-1.0", "eclipse 1.0": "EPL-1.0", "eclipse public v1.0": "EPL-1.0",
+	"epl 1.0": "EPL-1.0", "epl-1": "EPL-1.0", "eclipse public 1.0": "EPL-1.0", "eclipse 1.0": "EPL-1.0",
 	"epl 2.0": "EPL-2.0", "epl-2": "EPL-2.0", "eclipse public 2.0": "EPL-2.0", "eclipse 2.0": "EPL-2.0", "epl2": "EPL-2.0",
 	"edl 1.0": "BSD-3-Clause", "eclipse distribution 1.0": "BSD-3-Clause",
 	"cddl 1.0": "CDDL-1.0", "cddl-1": "CDDL-1.0", "common development and distribution 1.0": "CDDL-1.0",
@@ -47,12 +47,12 @@ var aliases = map[string]string{
 
 	"psf-2": "PSF-2.0", "python software foundation": "PSF-2.0", "psf 2": "PSF-2.0",
 	"python 2.0": "Python-2.0", "zpl 2.1": "ZPL-2.1", "zope public 2.1": "ZPL-2.1", "zpl 2.0": "ZPL-2.0", "zope public 2.0": "ZPL-2.0",
-	"artistic 2.0": "Artistic-2.0", "artistic-2": "Artistic-2.0", "artistic 2": "Artistic-2.0", "artistic license 2.0": "Artistic-2.0",
+	"artistic 2.0": "Artistic-2.0", "artistic-2": "Artistic-2.0", "artistic 2": "Artistic-2.0",
 	"php 3.01": "PHP-3.01", "ofl 1.1": "OFL-1.1", "sil open font 1.1": "OFL-1.1", "sil ofl 1.1": "OFL-1.1", "ofl-1": "OFL-1.1",
 	"sil open font 1.1 ofl-1.1": "OFL-1.1", "vim": "Vim", "ijg": "IJG", "openssl": "OpenSSL", "postgresql": "PostgreSQL", "curl": "curl",
 	"libpng": "Libpng", "ncsa": "NCSA", "university of illinois/ncsa open source": "NCSA", "w3c": "W3C",
 	"json": "JSON", "beerware": "Beerware", "beer-ware": "Beerware", "universal permissive 1.0": "UPL-1.0", "upl": "UPL-1.0", "upl 1.0": "UPL-1.0",
 	"blueoak 1.0.0": "BlueOak-1.0.0", "blue oak model 1.0.0": "BlueOak-1.0.0", "sspl": "SSPL-1.0", "server side public 1": "SSPL-1.0",
 	"business source 1.1": "BUSL-1.1", "hpnd": "HPND", "historical permission notice and disclaimer hpnd": "HPND", "mulan psl 2": "MulanPSL-2.0",
-	"academic free 3.0": "AFL-3.0", "academic free 2.1": "AFL-2.1", "bouncy castle": "MIT-Bouncy-Castle",
+	"academic free 3.0": "AFL-3.0", "academic free 2.1": "AFL-2.1",
 }

@@ -78,8 +78,8 @@ func TestNormalize(t *testing.T) {
 		// Already expressions: only the spelling changes.
 		"mit": "MIT", "apache-2.0 AND  isc": "Apache-2.0 AND ISC", "gpl-2.0-ONLY WITH classpath-exception-2.0": "GPL-2.0-only WITH Classpath-exception-2.0",
 		// Debian copyright files.
-		"Expat": "MIT", "GPL-2": "GPL-2.0-only", "GPL-2+": "GPL-2.0-or-later", "LGPL-2.1+": "LGPL-2.1-or-later", "BSD-3-clause": "BSD-3-Clause",
-		"GFDL-1.3+": "GFDL-1.3-or-later", "GFDL-NIV-1.3+": "GFDL-1.3-no-invariants-or-later", "GPL-2+ and Expat": "GPL-2.0-or-later AND MIT",
+		"Expat": "MIT", "GPL-2": "GPL-2.0-only", "GPL-2+": "GPL-2.0-or-later", "LGPL-2.1+": "LGPL-2.1+", "BSD-3-clause": "BSD-3-Clause",
+		"GFDL-1.3+": "GFDL-1.3+", "GFDL-1.3 or later": "GFDL-1.3-or-later", "GFDL-NIV-1.3+": "GFDL-1.3-no-invariants-or-later", "GPL-2+ and Expat": "GPL-2.0-or-later AND MIT",
 		"GPL-2+ with Autoconf exception": "GPL-2.0-or-later WITH Autoconf-exception-2.0", "GPL-3+ with Autoconf exception": "GPL-3.0-or-later WITH Autoconf-exception-3.0",
 		"GPL-1+ or Artistic-2, and Expat": "(GPL-1.0-or-later OR Artistic-2.0) AND (MIT)",
 		"GPL-2+ with Bison exception":     "GPL-2.0-or-later WITH Bison-exception-2.2", "GPL-3": "GPL-3.0-only", "LGPL-3+": "LGPL-3.0-or-later",
@@ -106,7 +106,7 @@ func TestNormalize(t *testing.T) {
 		// Ambiguous or unknown: never guessed.
 		"": "", "BSD": "", "GPL": "", "LGPL": "", "Artistic": "", "public-domain": "", "GPL-2+ with OpenSSL exception": "", "UNLICENSED": "",
 		"SEE LICENSE IN LICENSE.txt": "", "GPLv2+ and BSD": "", "License :: OSI Approved :: BSD License": "", "GPL-2 and more": "", "GPL-9": "", "Apache": "",
-		"MIT (GPL-2)": "", "other": "", "GPL/CDDL": "", "MIT,": "", "and": "", "with": "", "()": "", "NOASSERTION": "", "NONE": "",
+		"MIT (GPL-2)": "", "other": "", "GPL/CDDL": "", "MIT,": "MIT", "and": "", "with": "", "()": "", "NOASSERTION": "", "NONE": "",
 	}
 	for in, want := range tests {
 		got, ok := Normalize(in)
