@@ -14,7 +14,7 @@ const maxDebEpoch = "2147483647"
 // splitDeb cuts a version at its first colon and last hyphen. A missing part is
 // empty, which orders as "0" does.
 func splitDeb(s string) (epoch, upstream, revision string) {
-	s = strings.Trim(s, " \t")
+	s = trimBlanks(s)
 	if i := strings.IndexByte(s, ':'); i >= 0 {
 		epoch, s = s[:i], s[i+1:]
 	}
@@ -24,12 +24,24 @@ func splitDeb(s string) (epoch, upstream, revision string) {
 	return epoch, s, ""
 }
 
+// trimBlanks drops the spaces and tabs around s, as dpkg does.
+func trimBlanks(s string) string {
+	for s != "" && (s[0] == ' ' || s[0] == '\t') {
+		s = s[1:]
+	}
+	for s != "" && (s[len(s)-1] == ' ' || s[len(s)-1] == '\t') {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
 func checkDeb(s string) string {
+	s = trimBlanks(s)
 	epoch, upstream, revision := splitDeb(s)
 	switch {
-	case strings.Trim(s, " \t") == "":
+	case s == "":
 		return whyEmpty
-	case strings.HasPrefix(strings.Trim(s, " \t"), ":"):
+	case s[0] == ':':
 		return "its epoch is empty"
 	case epoch != "" && !allDigits(epoch):
 		return "its epoch is not a number"
@@ -37,7 +49,7 @@ func checkDeb(s string) string {
 		return "its epoch is over " + maxDebEpoch
 	case upstream == "" || !isDigit(upstream[0]):
 		return "its upstream version does not start with a digit"
-	case revision == "" && strings.HasSuffix(strings.Trim(s, " \t"), "-"):
+	case revision == "" && s[len(s)-1] == '-':
 		return "its revision is empty"
 	case !isDebText(upstream, true):
 		return "its upstream version has a character other than letters, digits and . + - ~ :"
@@ -72,7 +84,8 @@ func orderDeb(a, b string) int {
 }
 
 // compareDebPart compares two upstream versions or revisions: by turns a run of
-// other characters in dpkg's character order, and a number.
+// other characters in dpkg's character order, and a number. A character weighs
+// other than the end of the text or a digit, so neither index passes its end.
 func compareDebPart(a, b string) int {
 	i, j := 0, 0
 	for i < len(a) || j < len(b) {
@@ -83,8 +96,8 @@ func compareDebPart(a, b string) int {
 			i++
 			j++
 		}
-		ie, je := digitsEnd(a, min(i, len(a))), digitsEnd(b, min(j, len(b)))
-		if c := compareNumbers(a[min(i, len(a)):ie], b[min(j, len(b)):je]); c != 0 {
+		ie, je := digitsEnd(a, i), digitsEnd(b, j)
+		if c := compareNumbers(a[i:ie], b[j:je]); c != 0 {
 			return c
 		}
 		i, j = ie, je

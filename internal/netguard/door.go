@@ -20,6 +20,7 @@ type Door struct {
 	entry  []entry
 	inside atomic.Int32 // the furthest Class at which an entry host was found
 	proxy  sync.Map     // "host:port" of the proxies that the policy named
+	lookup *net.Resolver
 }
 
 // Door compiles the policy. The entry hosts, with or without port, are those
@@ -58,6 +59,7 @@ func (d *Door) DialContext(ctx context.Context, network, address string) (net.Co
 	dialer := net.Dialer{
 		Timeout:   dialTimeout,
 		KeepAlive: 30 * time.Second,
+		Resolver:  d.lookup,
 		Control: func(_, resolved string, _ syscall.RawConn) error {
 			ap, err := netip.ParseAddrPort(resolved)
 			if err != nil {

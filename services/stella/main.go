@@ -1,2 +1,73 @@
+// Stella is the command line of the SDK: it scans images and directories,
+// matches what is inside with advisories, and works on SBOM documents. It wires
+// packages scan, advisory and sbom, and holds no logic of its own.
 package main
-func main(){}
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// The exit codes, part of the interface.
+const (
+	exitPass        = 0
+	exitError       = 1  // the tool failed
+	exitBlocked     = 2  // the gate says no
+	exitNotAssessed = 3  // the gate cannot say: something that matters was not assessed
+	exitUsage       = 64 // wrong arguments
+)
+
+// exitError carries a code out of a command.
+type codeError struct {
+	code int
+	err  error // nil: everything was said already
+}
+
+func (e *codeError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *codeError) Unwrap() error { return e.err }
+
+// program is the world as commands see it.
+type program struct {
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+	env    func(string) string
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	p := &program{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, env: os.Getenv}
+	code := p.run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// run executes one command line and returns its exit code.
+func (p *program) run(ctx context.Context, args []string) int {
+	root := p.rootCommand()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitPass
+	}
+	var coded *codeError
+	if errors.As(err, &coded) {
+		if coded.err != nil {
+			fmt.Fprintln(p.stderr, "stella:", coded.err)
+		}
+		return coded.code
+	}
+	fmt.Fprintln(p.stderr, "stella:", err)
+	return exitError
+}

@@ -3,6 +3,7 @@ package gobinary
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 
@@ -84,7 +85,7 @@ func (s *stream) read(n uint64) ([]byte, error) {
 }
 
 // errPassed means that bytes are asked for that have streamed by.
-var errPassed = errors.New("refers to bytes that come earlier in the file")
+var errPassed = fmt.Errorf("refers to bytes that come earlier in the file: %w", fault.Unsupported)
 
 // errShort means that the file ends before its headers say so.
 var errShort = truncated{}

@@ -2,6 +2,7 @@ package npm
 
 import (
 	"cmp"
+	"fmt"
 	"path"
 	"slices"
 
@@ -11,11 +12,11 @@ import (
 )
 
 // lockfile is what a lockfile says, in the order of the file. Entries are
-// found by a place: the path of a folder for npm, a key of the file for pnpm
-// and yarn.
+// found by a place: a folder for npm, a key of the file for pnpm and yarn.
 type lockfile struct {
 	entries []entry
 	at      map[string]int // place → entry
+	odd     error          // the first entry that was left out, and why
 }
 
 // entry is one package of a lockfile.
@@ -23,36 +24,33 @@ type entry struct {
 	place         string
 	name, version string
 	from          source
-	project       bool // the lockfile's own project
+	project       bool // the project that the lockfile is for
 	scope         sbom.Scope
 	hashes        []sbom.Hash
 	licences      []sbom.License
-	needs         []string // places
+	wants         []string // what it depends on, as the format says it
+	needs         []int    // the same as entries
 }
 
 // put adds e, or replaces the entry of its place.
-func (l *lockfile) put(e entry) error {
+func (l *lockfile) put(e entry) {
+	if e.from.kind != local && !validName(e.name) {
+		l.odd = cmp.Or(l.odd, fmt.Errorf("entry %.80q: %.60q is not a package name: %w", e.place, e.name, fault.Invalid))
+		return
+	}
 	if i, taken := l.at[e.place]; taken {
 		l.entries[i] = e
-		return nil
+		return
 	}
 	if len(l.entries) == maxEntries {
-		return &fault.LimitError{What: "packages of a lockfile", Where: e.place, Max: maxEntries, Seen: maxEntries + 1}
+		l.odd = &fault.LimitError{What: "packages of a lockfile", Where: e.place, Max: maxEntries, Seen: maxEntries + 1}
+		return
 	}
 	if l.at == nil {
 		l.at = map[string]int{}
 	}
 	l.at[e.place] = len(l.entries)
 	l.entries = append(l.entries, e)
-	return nil
-}
-
-// find returns the entry at place, or nil.
-func (l *lockfile) find(place string) *entry {
-	if i, ok := l.at[place]; ok {
-		return &l.entries[i]
-	}
-	return nil
 }
 
 // key names the package: entries with one key are one package in many places.
@@ -61,7 +59,7 @@ func (e *entry) key() string {
 	case e.from.kind == registry:
 		return e.name + "@" + e.version
 	case e.project:
-		return e.name + "@" + e.place
+		return e.name + "@."
 	}
 	return e.name + "@" + e.from.text
 }
@@ -84,26 +82,25 @@ func (e *entry) describe() *sbom.Package {
 
 // facts returns one fact for each package, in the order of the file.
 func (l *lockfile) facts() []analyzer.Fact {
-	var out []analyzer.Fact
-	at := map[string]int{}
+	keys := make([]string, len(l.entries))
+	for i := range l.entries {
+		keys[i] = l.entries[i].key()
+	}
+	out := make([]analyzer.Fact, 0, len(l.entries))
+	at := make(map[string]int, len(l.entries))
 	for i := range l.entries {
 		e := &l.entries[i]
-		key := e.key()
-		j, known := at[key]
-		if !known {
-			j = len(out)
-			at[key] = j
-			out = append(out, analyzer.Fact{Kind: analyzer.KindPackage, Key: key, Package: e.describe()})
-		}
-		f := &out[j]
+		j, known := at[keys[i]]
 		if known {
-			f.Package.Scope = wider(f.Package.Scope, e.scope)
-			f.Package.Hashes = append(f.Package.Hashes, e.hashes...)
+			p := out[j].Package
+			p.Scope, p.Hashes = wider(p.Scope, e.scope), append(p.Hashes, e.hashes...)
+		} else {
+			j = len(out)
+			at[keys[i]] = j
+			out = append(out, analyzer.Fact{Kind: analyzer.KindPackage, Key: keys[i], Package: e.describe()})
 		}
-		for _, place := range e.needs {
-			if to := l.find(place); to != nil {
-				f.DependsOn = append(f.DependsOn, to.key())
-			}
+		for _, n := range e.needs {
+			out[j].DependsOn = append(out[j].DependsOn, keys[n])
 		}
 	}
 	for i := range out {
@@ -116,13 +113,12 @@ func (l *lockfile) facts() []analyzer.Fact {
 	return out
 }
 
-// parts returns what npm wrote down of the packages it installed below root,
-// for Join.
+// parts returns what npm wrote down of the packages that it installed below
+// root, for Join.
 func (l *lockfile) parts(root string) []analyzer.Fact {
 	out := make([]analyzer.Fact, 0, len(l.entries))
 	for i := range l.entries {
-		e := &l.entries[i]
-		if !e.project && e.from.kind != local {
+		if e := &l.entries[i]; e.from.kind != local {
 			out = append(out, analyzer.Fact{Kind: analyzer.KindPart, Scope: installed, Key: path.Join(root, e.place), Package: e.describe()})
 		}
 	}
@@ -131,10 +127,10 @@ func (l *lockfile) parts(root string) []analyzer.Fact {
 
 // wider returns the scope of a package that is needed in two ways.
 func wider(a, b sbom.Scope) sbom.Scope {
-	if a == b {
+	switch {
+	case a == b:
 		return a
-	}
-	if a == sbom.ScopeRuntime || b == sbom.ScopeRuntime {
+	case a == sbom.ScopeRuntime || b == sbom.ScopeRuntime:
 		return sbom.ScopeRuntime
 	}
 	return sbom.ScopeOptional

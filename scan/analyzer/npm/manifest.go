@@ -24,11 +24,12 @@ type manifest struct {
 	resolved          string // "_resolved", written by npm 6 and older
 	hashes            []sbom.Hash
 	license, licenses []sbom.License
-	needs             [3][]string // by member, so that a repeated one replaces the first
-	devNeeds          []string
+	needs             [4][]string // by member, so that a repeated one replaces the first
 }
 
-func readManifest(data []byte) (*manifest, error) {
+// readManifest reads a package.json; devDependencies only of a project, where
+// npm installs them.
+func readManifest(data []byte, project bool) (*manifest, error) {
 	m := new(manifest)
 	r := newReader(data)
 	err := r.document(func() {
@@ -36,7 +37,11 @@ func readManifest(data []byte) (*manifest, error) {
 			r.fail("expected an object")
 			return
 		}
-		r.object(func(key []byte) { m.member(r, key) })
+		r.object(func(key []byte) {
+			if m.member(r, key); project && string(key) == "devDependencies" {
+				m.needs[3] = names(r)
+			}
+		})
 	})
 	return m, err
 }
@@ -63,8 +68,6 @@ func (m *manifest) member(r *reader, key []byte) {
 		m.needs[1] = names(r)
 	case "peerDependencies":
 		m.needs[2] = names(r)
-	case "devDependencies":
-		m.devNeeds = names(r)
 	case "_resolved":
 		m.resolved, _ = r.text()
 	case "_integrity":
@@ -83,7 +86,7 @@ func identifier(r *reader) (text string, odd bool) {
 
 // names reads the member names of an object.
 func names(r *reader) []string {
-	var out []string
+	out := make([]string, 0, 8)
 	r.object(func(key []byte) { out = append(out, clean(key)) })
 	return out
 }
@@ -121,7 +124,7 @@ func person(r *reader) string {
 // the file does not name one. What it depends on are names until Join finds
 // their folders.
 func manifestFacts(dir string, data []byte) ([]analyzer.Fact, error) {
-	m, err := readManifest(data)
+	m, err := readManifest(data, !strings.Contains("/"+dir+"/", "/node_modules/"))
 	switch {
 	case err != nil:
 		return nil, err
@@ -145,9 +148,6 @@ func manifestFacts(dir string, data []byte) ([]analyzer.Fact, error) {
 		p.Licenses = m.licenses
 	}
 	needs := slices.Concat(m.needs[:]...)
-	if !strings.Contains("/"+dir, "/node_modules/") {
-		needs = append(needs, m.devNeeds...) // a project's own: npm installs these too
-	}
 	slices.Sort(needs)
 	return []analyzer.Fact{{
 		Kind: analyzer.KindPackage, Scope: installed, Key: dir, Package: p, DependsOn: slices.Compact(needs),

@@ -19,6 +19,7 @@ package npm
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"path"
@@ -89,7 +90,7 @@ func extract(f *analyzer.File) ([]analyzer.Fact, error) {
 	switch base {
 	case ".package-lock.json":
 		err = readPackageLock(&lock, data)
-		return lock.parts(path.Dir(dir)), err
+		return lock.parts(strings.TrimSuffix(dir, "node_modules")), cmp.Or(err, lock.odd)
 	case "pnpm-lock.yaml":
 		err = readPnpmLock(&lock, data)
 	case "yarn.lock":
@@ -101,7 +102,7 @@ func extract(f *analyzer.File) ([]analyzer.Fact, error) {
 	default:
 		err = readPackageLock(&lock, data)
 	}
-	return lock.facts(), err
+	return lock.facts(), cmp.Or(err, lock.odd)
 }
 
 func isBerry(data []byte) bool {

@@ -1,0 +1,40 @@
+package version
+
+import (
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// lexicographic orders texts by their UTF-8 bytes.
+//
+// Source: VERS specification, "Special VERS types".
+var lexicographic = rawRules("lexicographic", checkLexicographic, strings.Compare)
+
+func checkLexicographic(s string) string {
+	switch {
+	case s == "":
+		return whyEmpty
+	case !utf8.ValidString(s):
+		return "it is not UTF-8"
+	}
+	return ""
+}
+
+// datetime orders RFC 3339 timestamps by the instant they mean.
+//
+// Source: VERS specification, "Special VERS types"; RFC 3339 §5.6.
+var datetime = rawRules("datetime", checkDatetime, orderDatetime)
+
+func checkDatetime(s string) string {
+	if _, err := time.Parse(time.RFC3339, s); err != nil {
+		return "it is not an RFC 3339 timestamp with an upper-case T and Z"
+	}
+	return ""
+}
+
+func orderDatetime(a, b string) int {
+	t, _ := time.Parse(time.RFC3339, a)
+	u, _ := time.Parse(time.RFC3339, b)
+	return t.Compare(u)
+}

@@ -1,0 +1,152 @@
+package version
+
+import (
+	"bytes"
+	"strings"
+)
+
+// gem orders RubyGems versions: segments of digits or letters, where letters
+// make a pre-release, which precedes the same version without them, and a
+// hyphen stands for ".pre.".
+//
+// Source: RubyGems, Gem::Version (correct?, canonical_segments, <=>).
+var gem = rules{
+	name:    "gem",
+	parse:   func(s string) ([]byte, string) { return gemKey(nil, s) },
+	order:   func(v, w Version) int { return bytes.Compare(v.key, w.key) },
+	compare: compareGem,
+}
+
+func compareGem(a, b string) (int, bool) {
+	var abuf, bbuf [keySize]byte
+	x, why := gemKey(abuf[:0], a)
+	if why != "" {
+		return 0, false
+	}
+	y, why := gemKey(bbuf[:0], b)
+	return bytes.Compare(x, y), why == ""
+}
+
+// Marks in a gem key, in the order in which they sort. Where one version ends,
+// the other precedes it by letters and follows it by a number; zeros do what
+// comes after them does.
+const (
+	gemLetters   = 0x10
+	gemZeroLow   = 0x20 // a zero, and next after its zeros come letters
+	gemEnd       = 0x30
+	gemZeroHigh  = 0x40 // a zero, and next after its zeros comes a number
+	gemNumber    = 0x50
+	gemUsualSize = 16 // segments that fit on the stack
+)
+
+// gemSegment is a run of digits or of letters.
+type gemSegment struct {
+	text  string
+	glued bool // it follows the segment before it without a dot
+}
+
+func (s gemSegment) isLetters() bool { return isAlpha(s.text[0]) }
+func (s gemSegment) isZero() bool    { return trimZeros(s.text) == "" }
+
+func gemKey(key []byte, s string) ([]byte, string) {
+	s = trimSpace(s)
+	if why := checkGem(s); why != "" {
+		return nil, why
+	}
+	var buf [gemUsualSize]gemSegment
+	segments := dropGemZeros(gemSegments(buf[:0], s))
+	for i, segment := range segments {
+		switch {
+		case segment.isLetters():
+			key = append(append(append(key, gemLetters), segment.text...), 0)
+		case !segment.isZero():
+			key = appendNumber(append(key, gemNumber), segment.text)
+		default:
+			mark := gemAfterZeros(segments[i:])
+			if mark == gemEnd {
+				return append(key, gemEnd), ""
+			}
+			key = append(key, mark)
+		}
+	}
+	return append(key, gemEnd), ""
+}
+
+// gemAfterZeros returns the mark of a zero by what follows its run of zeros.
+// It looks ahead only over that run, whose other zeros it marks the same.
+func gemAfterZeros(segments []gemSegment) byte {
+	for _, s := range segments {
+		switch {
+		case s.isLetters():
+			return gemZeroLow
+		case !s.isZero():
+			return gemZeroHigh
+		}
+	}
+	return gemEnd
+}
+
+// checkGem says why s is not
+// [0-9]+(\.[0-9a-zA-Z]+)*(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?
+func checkGem(s string) string {
+	numbers, pre, isPre := strings.Cut(s, "-")
+	switch {
+	case s == "":
+		return whyEmpty
+	case !isDotted(numbers, isAlnum), !allDigits(numbers[:dotEnd(numbers)]):
+		return "it is not a number followed by dotted alphanumeric segments"
+	case isPre && !isDotted(pre, isIdent):
+		return "what follows its hyphen is not dotted identifiers"
+	}
+	return ""
+}
+
+func dotEnd(s string) int {
+	if i := strings.IndexByte(s, '.'); i >= 0 {
+		return i
+	}
+	return len(s)
+}
+
+func gemSegments(segments []gemSegment, s string) []gemSegment {
+	glued := false
+	for i := 0; i < len(s); {
+		switch c := s[i]; {
+		case c == '.':
+			glued = false
+			i++
+		case c == '-':
+			segments = append(segments, gemSegment{text: "pre"})
+			glued = false
+			i++
+		default:
+			end := lettersEnd(s, i)
+			if isDigit(c) {
+				end = digitsEnd(s, i)
+			}
+			segments = append(segments, gemSegment{s[i:end], glued})
+			glued = true
+			i = end
+		}
+	}
+	return segments
+}
+
+// dropGemZeros removes the first run of zeros that starts after a dot and has
+// letters after it, as canonical_segments does: 1.0.a is 1.a.
+func dropGemZeros(segments []gemSegment) []gemSegment {
+	start := -1
+	for i, s := range segments {
+		switch {
+		case s.isLetters():
+			if start >= 0 {
+				return append(segments[:start], segments[i:]...)
+			}
+		case !s.isZero():
+			start = -1
+		case start < 0 && !s.glued:
+			start = i
+		}
+	}
+	return segments
+}

@@ -1,0 +1,114 @@
+package npm
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/stella-ops/stella/scan/analyzer"
+	"github.com/stella-ops/stella/scan/sbom"
+)
+
+// debianFolders are where Debian's node looks last.
+var debianFolders = []string{"usr/share/nodejs/", "usr/lib/nodejs/"}
+
+// Join implements analyzer.Joiner. It turns the names that installed packages
+// depend on into the packages that node would load for them, and adds what npm
+// wrote down when it installed them: digest, origin and scope. A package of
+// .package-lock.json that is not there becomes a declared one; one that is
+// there in another version is a gap, and the installed version counts.
+func (Analyzer) Join(in *analyzer.Squashed) ([]analyzer.Located, []sbom.Gap) {
+	t := newTree(in)
+	for i := range in.Facts {
+		if in.Facts[i].Kind == analyzer.KindPart {
+			t.complete(&in.Facts[i])
+		}
+	}
+	for i := range t.out {
+		if f := &t.out[i]; f.Scope == installed {
+			f.DependsOn = t.resolve(f.Key, f.DependsOn)
+		}
+	}
+	if err := t.walk.err("node_modules"); err != nil {
+		t.gaps = append(t.gaps, sbom.Gap{Code: sbom.GapLimit, Where: t.out[0].Path, What: err.Error()})
+	}
+	return t.out, t.gaps
+}
+
+// tree finds installed packages by folder.
+type tree struct {
+	in   *analyzer.Squashed
+	out  []analyzer.Located
+	gaps []sbom.Gap
+	at   map[string]int // folder → index in out
+	walk walker
+}
+
+func newTree(in *analyzer.Squashed) *tree {
+	t := &tree{in: in, out: make([]analyzer.Located, 0, len(in.Facts)), at: map[string]int{}}
+	for _, f := range in.Facts {
+		if f.Kind != analyzer.KindPackage {
+			continue
+		}
+		if f.Scope == installed {
+			t.at[f.Key] = len(t.out)
+		}
+		t.out = append(t.out, f)
+	}
+	return t
+}
+
+// find returns the package in a folder, which may be a link.
+func (t *tree) find(folder []byte) (int, bool) {
+	if i, ok := t.at[string(folder)]; ok {
+		return i, true
+	}
+	if t.in.Resolve == nil {
+		return 0, false
+	}
+	i, ok := t.at[t.in.Resolve(string(folder))]
+	return i, ok
+}
+
+// resolve returns the folders of the packages that code in folder from gets by
+// these names. What is not installed is left out: npm allows it for optional
+// and peer dependencies.
+func (t *tree) resolve(from string, names []string) []string {
+	var keys []string
+	for _, name := range names {
+		i, ok := t.walk.lookUp(from, name, t.find)
+		for _, dir := range debianFolders {
+			if !ok {
+				i, ok = t.at[dir+name]
+			}
+		}
+		if key := t.out[i].Key; ok && key != from {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// complete adds what .package-lock.json says to the installed package.
+func (t *tree) complete(part *analyzer.Located) {
+	said := part.Package
+	i, ok := t.find([]byte(part.Key))
+	if !ok {
+		f := *part
+		f.Kind, f.Scope, f.Key = analyzer.KindPackage, "", ""
+		t.out = append(t.out, f)
+		return
+	}
+	f := &t.out[i]
+	if f.Package.Name != said.Name || f.Package.Version != said.Version {
+		t.gaps = append(t.gaps, sbom.Gap{Code: sbom.GapOddity, Where: part.Path, What: fmt.Sprintf(
+			"names %s %s in %s, where %s %s is installed", said.Name, said.Version, part.Key, f.Package.Name, f.Package.Version)})
+		return
+	}
+	p := *f.Package
+	p.PURL, p.Scope, p.Download, p.Properties = said.PURL, said.Scope, said.Download, said.Properties
+	if len(said.Hashes) > 0 {
+		p.Hashes = said.Hashes
+	}
+	f.Package = &p
+}

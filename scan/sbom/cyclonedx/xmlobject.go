@@ -1,0 +1,255 @@
+package cyclonedx
+
+import (
+	"encoding/xml"
+	"fmt"
+	"strings"
+
+	"github.com/stella-ops/stella/internal/fault"
+)
+
+// object reads the element just started as an object of shape s.
+func (r *xmlReader) object(e *xml.StartElement, s *shape) (node, error) {
+	leave, err := r.enter(e)
+	if err != nil {
+		return node{}, err
+	}
+	defer leave()
+	n := node{kind: '{'}
+	var extra node
+	for _, a := range e.Attr {
+		if declaration(a) {
+			continue
+		}
+		if i, ok := s.attr[a.Name.Local]; ok && a.Name.Space == "" {
+			m := &s.members[i]
+			n.set(m.json, scalarNode(&m.kinds[0], a.Value))
+			continue
+		}
+		keepAttr(&extra, a)
+	}
+	text, err := r.children(func(e *xml.StartElement, offset int64) error {
+		i, known := s.element[e.Name.Local]
+		if !known || e.Name.Space != r.namespace {
+			return r.keepElement(&extra, e, offset)
+		}
+		return r.member(&n, &extra, e, &s.members[i], s)
+	})
+	switch {
+	case err != nil:
+		return node{}, err
+	case s.text >= 0:
+		m := &s.members[s.text]
+		n.set(m.json, scalarNode(&m.kinds[0], text))
+	case strings.TrimSpace(text) != "":
+		r.noteText(e)
+	}
+	if extra.kind != 0 {
+		n.set(xmlMember, extra)
+	}
+	return n, nil
+}
+
+// member reads one child element of an object into n, and what is foreign in
+// the element itself into extra.
+func (r *xmlReader) member(n, extra *node, e *xml.StartElement, m *member, s *shape) error {
+	if n.has(m.json) && m.form != formRepeat {
+		return fmt.Errorf("element %q appears twice: %w", e.Name.Local, fault.Invalid)
+	}
+	switch {
+	case m.form == formList:
+		return r.list(n, extra, e, m)
+	case m.form == formRepeat:
+		v, err := r.item(e, m)
+		if err != nil {
+			return err
+		}
+		held := n.get(m.json)
+		if held.kind == 0 && m.single {
+			n.set(m.json, v)
+			return nil
+		}
+		if held.kind != '[' && held.kind != 0 {
+			held = node{kind: '[', items: []node{held}}
+		}
+		held.kind = '['
+		held.items = append(held.items, v)
+		n.set(m.json, held)
+		return nil
+	}
+	r.childAttributes(n, e, m, s)
+	v, err := r.item(e, m)
+	if err == nil {
+		n.set(m.json, v)
+	}
+	return err
+}
+
+// childAttributes takes attributes of e that the table gives to the object
+// around it.
+func (r *xmlReader) childAttributes(n *node, e *xml.StartElement, m *member, s *shape) {
+	for i := range s.members {
+		c := &s.members[i]
+		if c.form != formChildAttr || c.xml != m.xml {
+			continue
+		}
+		for j, a := range e.Attr {
+			if a.Name.Local == c.child && a.Name.Space == "" {
+				n.set(c.json, scalarNode(&c.kinds[0], a.Value))
+				e.Attr = append(e.Attr[:j:j], e.Attr[j+1:]...)
+				break
+			}
+		}
+	}
+}
+
+// item reads the element just started as one value of m.
+func (r *xmlReader) item(e *xml.StartElement, m *member) (node, error) {
+	if m.choice {
+		return r.choice(e, m)
+	}
+	return r.kind(e, &m.kinds[0], m.other)
+}
+
+// choice reads an element that holds one element, which says the type.
+func (r *xmlReader) choice(e *xml.StartElement, m *member) (node, error) {
+	leave, err := r.enter(e)
+	if err != nil {
+		return node{}, err
+	}
+	defer leave()
+	var n node
+	_, err = r.children(func(e *xml.StartElement, offset int64) error {
+		for i := range m.kinds {
+			if k := &m.kinds[i]; k.element == e.Name.Local && e.Name.Space == r.namespace && n.kind == 0 {
+				n, err = r.alternative(e, m, k)
+				return err
+			}
+		}
+		r.note(r.line(), "unexpected element "+quote(e.Name.Local)+" is left out")
+		return r.d.Skip()
+	})
+	return n, err
+}
+
+// alternative reads e as kind k and marks it where its content alone would be
+// taken for another kind.
+func (r *xmlReader) alternative(e *xml.StartElement, m *member, k *kind) (node, error) {
+	n, err := r.kind(e, k, nil)
+	if err != nil {
+		return node{}, err
+	}
+	if k.wrap != "" {
+		n = node{kind: '{', fields: []field{{k.wrap, n}}}
+	}
+	if n.kind == '{' && m.pick(&n) != k {
+		x := n.get(xmlMember)
+		x.set(xmlAs, stringNode(k.element))
+		n.set(xmlMember, x)
+	}
+	return n, nil
+}
+
+// list reads the element that holds a list, or the object in its place.
+func (r *xmlReader) list(n, extra *node, e *xml.StartElement, m *member) error {
+	leave, err := r.enter(e)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	var own node
+	for _, a := range e.Attr {
+		if !declaration(a) {
+			keepAttr(&own, a)
+		}
+	}
+	v := node{kind: '['}
+	_, err = r.children(func(e *xml.StartElement, offset int64) error {
+		if e.Name.Space == r.namespace {
+			for i := range m.kinds {
+				if m.kinds[i].element == e.Name.Local {
+					item, err := r.alternative(e, m, &m.kinds[i])
+					v.items = append(v.items, item)
+					return err
+				}
+			}
+			if m.other != nil {
+				return r.instead(&v, e, m.other)
+			}
+		}
+		return r.keepElement(&own, e, offset)
+	})
+	if own.kind != 0 {
+		in := extra.get(xmlIn)
+		in.set(m.xml, own)
+		extra.set(xmlIn, in)
+	}
+	if err == nil {
+		n.set(m.json, v)
+	}
+	return err
+}
+
+// instead reads a member of the object that stands in the place of a list.
+func (r *xmlReader) instead(v *node, e *xml.StartElement, other *kind) error {
+	s := shapes().shapes[other.shape]
+	i, ok := s.element[e.Name.Local]
+	if !ok || len(v.items) > 0 {
+		r.note(r.line(), "unexpected element "+quote(e.Name.Local)+" is left out")
+		return r.d.Skip()
+	}
+	v.kind = '{'
+	var extra node
+	err := r.member(v, &extra, e, &s.members[i], s)
+	if extra.kind != 0 {
+		v.set(xmlMember, extra)
+	}
+	return err
+}
+
+// kind reads the element just started as an object or a scalar.
+func (r *xmlReader) kind(e *xml.StartElement, k, other *kind) (node, error) {
+	if k.shape != "" && other == nil {
+		return r.object(e, shapes().shapes[k.shape])
+	}
+	if k.shape != "" {
+		return r.objectOrText(e, k)
+	}
+	leave, err := r.enter(e)
+	if err != nil {
+		return node{}, err
+	}
+	defer leave()
+	ref, isRef := "", false
+	for _, a := range e.Attr {
+		switch {
+		case declaration(a):
+		case k.scalar == 'r' && a.Name.Local == "ref":
+			ref, isRef = a.Value, true
+		default:
+			r.note(r.line(), "attribute "+quote(a.Name.Local)+" of "+quote(e.Name.Local)+" is left out")
+		}
+	}
+	text, err := r.children(func(e *xml.StartElement, _ int64) error {
+		r.note(r.line(), "unexpected element "+quote(e.Name.Local)+" is left out")
+		return r.d.Skip()
+	})
+	if isRef {
+		return stringNode(ref), err
+	}
+	return scalarNode(k, text), err
+}
+
+// objectOrText reads an element that has either members or only text.
+func (r *xmlReader) objectOrText(e *xml.StartElement, k *kind) (node, error) {
+	s := *shapes().shapes[k.shape]
+	s.members = append(s.members[:len(s.members):len(s.members)], member{json: "#text", form: formText, kinds: []kind{{scalar: 's'}}})
+	s.text = len(s.members) - 1
+	n, err := r.object(e, &s)
+	text := n.str("#text")
+	n.remove("#text")
+	if err == nil && len(n.fields) == 0 {
+		return stringNode(text), nil
+	}
+	return n, err
+}

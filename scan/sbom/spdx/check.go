@@ -1,0 +1,82 @@
+package spdx
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/stella-ops/stella/internal/fault"
+)
+
+// documentID is the identifier that the specification gives every document.
+const documentID = "SPDXRef-DOCUMENT"
+
+// check refuses documents that cannot be understood: of another version, with
+// elements that have no identifier or share one, with relationships that name
+// nothing. form decides how places are named.
+func check(w *document, form form) error {
+	if err := checkVersion(w); err != nil {
+		return err
+	}
+	if text(w.SPDXID) == "" {
+		w.notes = append(w.notes, note{"document", "SPDXID is missing"})
+		id := documentID
+		w.SPDXID = &id
+	}
+	seen := make(map[string]string, len(w.Packages)+len(w.Files))
+	seen[*w.SPDXID] = "the document"
+	place := func(list string, i, line int) string {
+		if form == formTagValue {
+			return fmt.Sprintf("line %d", line)
+		}
+		return fmt.Sprintf("/%s/%d", list, i)
+	}
+	unique := func(id, where string) error {
+		if id == "" {
+			return invalid(where, "the element has no SPDXID")
+		}
+		if first, taken := seen[id]; taken {
+			return invalid(where, "SPDXID %q is already that of %s", id, first)
+		}
+		seen[id] = where
+		return nil
+	}
+	for i := range w.Packages {
+		if err := unique(w.Packages[i].SPDXID, place("packages", i, w.Packages[i].line)); err != nil {
+			return err
+		}
+	}
+	for i := range w.Files {
+		if err := unique(w.Files[i].SPDXID, place("files", i, w.Files[i].line)); err != nil {
+			return err
+		}
+	}
+	for i := range w.Snippets {
+		if err := unique(w.Snippets[i].SPDXID, place("snippets", i, w.Snippets[i].line)); err != nil {
+			return err
+		}
+	}
+	for i := range w.Licenses {
+		if err := unique(w.Licenses[i].ID, place("hasExtractedLicensingInfos", i, w.Licenses[i].line)); err != nil {
+			return err
+		}
+	}
+	for i, r := range w.Relationships {
+		if r.From == "" || r.Type == "" || r.To == "" {
+			return invalid(place("relationships", i, 0), "the relationship does not name two elements and a type")
+		}
+	}
+	return nil
+}
+
+func checkVersion(w *document) error {
+	switch v := text(w.SPDXVersion); {
+	case w.SPDXVersion == nil:
+		return fmt.Errorf("no spdxVersion: %w", fault.Invalid)
+	case v == "SPDX-"+Version22 || v == "SPDX-"+Version23:
+		return nil
+	case strings.HasPrefix(v, "SPDX-"):
+		return fmt.Errorf("version %.20q is not read, only 2.2 and 2.3 are: %w", v, fault.Unsupported)
+	default:
+		return invalid("/spdxVersion", "%.40q is not a version of SPDX", v)
+	}
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/stella-ops/stella/scan/sbom/format"
+)
+
+// outputFlags say what is written where.
+type outputFlags struct {
+	outputs    []string
+	sbomFormat string
+	indent     bool
+	quiet      bool
+	noProgress bool
+	noSource   bool
+}
+
+func (f *outputFlags) register(fs *pflag.FlagSet) {
+	fs.StringArrayVarP(&f.outputs, "output", "o", nil, "FORMAT[=FILE], may be repeated: table, packages, json, "+strings.Join(format.Writable(), ", ")+" (with @VERSION); default table")
+	fs.StringVar(&f.sbomFormat, "sbom-format", "", "write the SBOM to standard output in this format: spdx, cyclonedx or any of --output")
+	fs.BoolVar(&f.indent, "pretty", false, "write JSON and XML with white space")
+	fs.BoolVarP(&f.quiet, "quiet", "q", false, "no progress, no notes")
+	fs.BoolVar(&f.noProgress, "no-progress", false, "no progress bars")
+	fs.BoolVar(&f.noSource, "no-source", false, "leave out where the image was read from, so that every copy of it gives the same bytes")
+}
+
+// output is one place to write to; an empty file is standard output.
+type output struct{ format, file string }
+
+func (f *outputFlags) parse() ([]output, error) {
+	var out []output
+	stdout := 0
+	specs := f.outputs
+	if f.sbomFormat != "" {
+		specs = append(specs, f.sbomFormat)
+	}
+	if len(specs) == 0 {
+		specs = []string{"table"}
+	}
+	for _, spec := range specs {
+		name, file, _ := strings.Cut(spec, "=")
+		if !writable(name) {
+			return nil, usageError("output format %q: want table, packages, json, %s", name, strings.Join(format.Writable(), ", "))
+		}
+		if file == "" {
+			stdout++
+		}
+		out = append(out, output{name, file})
+	}
+	if stdout > 1 {
+		return nil, usageError("%d formats for standard output: give all but one a file, as in -o %s=FILE", stdout, out[0].format)
+	}
+	return out, nil
+}
+
+func writable(name string) bool {
+	switch name {
+	case "table", "packages", "json":
+		return true
+	}
+	canonical, _, ok := format.Resolve(name)
+	return ok && canonical != format.SyftJSON
+}
+
+// write produces every output. Files appear whole or not at all.
+func (p *program) write(outputs []output, r *result, indent bool) error {
+	for _, o := range outputs {
+		if o.file == "" {
+			if err := p.encode(p.stdout, o.format, r, indent); err != nil {
+				return err
+			}
+			continue
+		}
+		var b bytes.Buffer
+		if err := p.encode(&b, o.format, r, indent); err != nil {
+			return err
+		}
+		if err := replaceFile(o.file, b.Bytes()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *program) encode(w io.Writer, name string, r *result, indent bool) error {
+	switch name {
+	case "table":
+		return p.table(w, r)
+	case "packages":
+		return p.packageTable(w, r)
+	case "json":
+		return encodeReport(w, r, indent)
+	}
+	losses, err := format.Encode(w, r.Document, name, &format.Options{Indent: indent, Created: sourceDate(p.env("SOURCE_DATE_EPOCH"))})
+	if err != nil {
+		return err
+	}
+	for _, l := range losses {
+		fmt.Fprintf(p.stderr, "note: %s cannot carry: %s: %s\n", name, l.Where, l.What)
+	}
+	return nil
+}
+
+// sourceDate turns SOURCE_DATE_EPOCH into RFC 3339, or "" when it is not set
+// or not a number (https://reproducible-builds.org/specs/source-date-epoch/).
+func sourceDate(epoch string) string {
+	seconds, err := strconv.ParseInt(epoch, 10, 64)
+	if err != nil || seconds < 0 {
+		return ""
+	}
+	return time.Unix(seconds, 0).UTC().Format(time.RFC3339)
+}
+
+// replaceFile writes a file beside the old one and renames it.
+func replaceFile(name string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Chmod(0o644)
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, errors.Join(err, os.Remove(f.Name())))
+	}
+	return nil
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stella-ops/stella/advisory/finding"
+	"github.com/stella-ops/stella/scan"
+	"github.com/stella-ops/stella/scan/analyzer/all"
+	"github.com/stella-ops/stella/scan/filecache"
+	"github.com/stella-ops/stella/scan/sbom"
+)
+
+// scanFlags are the flags of stella scan.
+type scanFlags struct {
+	source  sourceFlags
+	output  outputFlags
+	gate    gateFlags
+	db      dbFlags
+	noCache bool
+	cache   string
+	timeout time.Duration
+	jobs    int
+}
+
+const scanHelp = `Scan an image, a directory or an SBOM, and say what is inside, what is known to
+be wrong with it, and what was not assessed.
+
+Sources:
+  docker://REF, registry:REF, REF   an image in a registry
+  docker-daemon:REF                 an image of the local Docker engine
+  docker-archive:FILE[:REF]         a "docker save" archive
+  oci-archive:FILE[:REF]            an OCI layout in a tar
+  oci:DIR[:REF]                     an OCI layout
+  dir:PATH                          a root filesystem or a project folder; dir:/ is this machine
+  sbom:FILE                         a CycloneDX, SPDX or syft-json document ("-" reads standard input)
+
+Exit codes: 0 pass, 1 error, 2 a finding reaches --fail-on, 3 --fail-on was asked
+for and something that matters was not assessed, 64 wrong arguments.`
+
+func (p *program) scanCommand() *cobra.Command {
+	var f scanFlags
+	cmd := &cobra.Command{
+		Use:     "scan SOURCE",
+		Short:   "Scan an image, a directory or an SBOM",
+		Long:    scanHelp,
+		Example: "  stella scan dir:/\n  stella scan docker://alpine:latest --sbom-format=spdx\n  stella scan oci:./layout -o table -o cyclonedx-json=sbom.json --fail-on high",
+		Args:    usage(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.scan(cmd.Context(), args[0], &f)
+		},
+	}
+	f.source.register(cmd.Flags())
+	f.output.register(cmd.Flags())
+	f.gate.register(cmd.Flags())
+	f.db.register(cmd.Flags(), p.env)
+	cmd.Flags().BoolVar(&f.noCache, "no-cache", false, "read every layer, keep nothing")
+	cmd.Flags().StringVar(&f.cache, "cache-dir", "", "folder of known layers (default: stella in the user's cache folder)")
+	cmd.Flags().DurationVar(&f.timeout, "timeout", 0, "give up after this time; 0 means never")
+	cmd.Flags().IntVar(&f.jobs, "parallel", 0, "layers read at a time (default: the number of processors)")
+	return cmd
+}
+
+func (p *program) scan(ctx context.Context, ref string, f *scanFlags) error {
+	outputs, err := f.output.parse()
+	if err != nil {
+		return err
+	}
+	gate, err := f.gate.parse()
+	if err != nil {
+		return err
+	}
+	if f.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, f.timeout)
+		defer cancel()
+	}
+	doc, err := p.document(ctx, ref, f)
+	if err != nil {
+		return err
+	}
+	report, err := f.db.match(ctx, p.env, doc)
+	if err != nil {
+		return err
+	}
+	result := &result{Document: doc, Report: gate.filter(report), Reference: ref}
+	if err := p.write(outputs, result, f.output.indent); err != nil {
+		return err
+	}
+	return gate.decide(result)
+}
+
+// result is what a scan has to say.
+type result struct {
+	Reference string
+	Document  *sbom.Document
+	Report    *finding.Report
+}
+
+// gaps are all gaps: of the document and of the match.
+func (r *result) gaps() []sbom.Gap {
+	return append(append([]sbom.Gap{}, r.Document.Gaps...), r.Report.Gaps...)
+}
+
+// document gives the document of any source.
+func (p *program) document(ctx context.Context, ref string, f *scanFlags) (*sbom.Document, error) {
+	if file, ok := strings.CutPrefix(ref, "sbom:"); ok {
+		doc, _, err := p.readSBOM(file)
+		return doc, err
+	}
+	img, err := f.source.open(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	defer img.Close()
+	s := &scan.Scanner{Analyzers: all.Set(), Parallel: f.jobs, Tool: tool()}
+	if !f.noCache {
+		dir := f.cache
+		if dir == "" {
+			dir = p.cacheDir("layers")
+		}
+		if dir != "" {
+			cache, err := filecache.Open(dir)
+			if err != nil {
+				return nil, fmt.Errorf("%w (--no-cache scans without)", err)
+			}
+			defer cache.Close()
+			s.Cache = cache
+		}
+	}
+	bars := p.progress(f.output.quiet || f.output.noProgress, img)
+	if bars != nil {
+		s.Progress = bars.step
+		defer bars.stop()
+	}
+	res, err := s.Scan(ctx, img)
+	if err != nil {
+		return nil, err
+	}
+	if f.output.noSource {
+		res.Document.Source = nil
+	}
+	return res.Document, nil
+}
