@@ -31,12 +31,11 @@ func compareGem(a, b string) (int, bool) {
 // the other precedes it by letters and follows it by a number; zeros do what
 // comes after them does.
 const (
-	gemLetters   = 0x10
-	gemZeroLow   = 0x20 // a zero, and next after its zeros come letters
-	gemEnd       = 0x30
-	gemZeroHigh  = 0x40 // a zero, and next after its zeros comes a number
-	gemNumber    = 0x50
-	gemUsualSize = 16 // segments that fit on the stack
+	gemLetters  = 0x10
+	gemZeroLow  = 0x20 // a zero, and next after its zeros come letters
+	gemEnd      = 0x30
+	gemZeroHigh = 0x40 // a zero, and next after its zeros comes a number
+	gemNumber   = 0x50
 )
 
 // gemSegment is a run of digits or of letters.
@@ -53,37 +52,44 @@ func gemKey(key []byte, s string) ([]byte, string) {
 	if why := checkGem(s); why != "" {
 		return nil, why
 	}
-	var buf [gemUsualSize]gemSegment
+	var buf [16]gemSegment // room on the stack for a usual version
 	segments := dropGemZeros(gemSegments(buf[:0], s))
-	for i, segment := range segments {
-		switch {
+	return appendGemKey(key, segments), ""
+}
+
+func appendGemKey(key []byte, segments []gemSegment) []byte {
+	for i := 0; i < len(segments); i++ {
+		switch segment := segments[i]; {
 		case segment.isLetters():
 			key = append(append(append(key, gemLetters), segment.text...), 0)
 		case !segment.isZero():
 			key = appendNumber(append(key, gemNumber), segment.text)
 		default:
-			mark := gemAfterZeros(segments[i:])
-			if mark == gemEnd {
-				return append(key, gemEnd), ""
+			n := zeroRun(segments[i:])
+			if i += n; i == len(segments) {
+				return append(key, gemEnd)
 			}
-			key = append(key, mark)
+			mark := byte(gemZeroHigh)
+			if segments[i].isLetters() {
+				mark = gemZeroLow
+			}
+			for range n {
+				key = append(key, mark)
+			}
+			i--
 		}
 	}
-	return append(key, gemEnd), ""
+	return append(key, gemEnd)
 }
 
-// gemAfterZeros returns the mark of a zero by what follows its run of zeros.
-// It looks ahead only over that run, whose other zeros it marks the same.
-func gemAfterZeros(segments []gemSegment) byte {
-	for _, s := range segments {
-		switch {
-		case s.isLetters():
-			return gemZeroLow
-		case !s.isZero():
-			return gemZeroHigh
+// zeroRun returns how many zeros segments starts with.
+func zeroRun(segments []gemSegment) int {
+	for i, s := range segments {
+		if s.isLetters() || !s.isZero() {
+			return i
 		}
 	}
-	return gemEnd
+	return len(segments)
 }
 
 // checkGem says why s is not

@@ -86,6 +86,15 @@ func hasFoldPrefix(s, prefix string) bool {
 	return true
 }
 
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
 // hasControl reports whether s has an ASCII space or control character, which
 // no scheme has inside a version.
 func hasControl(s string) bool {
@@ -110,4 +119,13 @@ func rawRules(name string, check func(string) string, order func(a, b string) in
 			return order(a, b), true
 		},
 	}
+}
+
+// cutNumber cuts the encoding of a number off the start of key.
+func cutNumber(key []byte) (number, rest []byte) {
+	n := int(key[0])
+	if n == 0xff {
+		n = 8 + int(binary.BigEndian.Uint64(key[1:])) + 1
+	}
+	return key[:n], key[n:]
 }

@@ -166,7 +166,7 @@ func (w *bdbWalk) pairs(n uint32) bool {
 		if err != nil { // the items behind it have no known ends
 			return w.yield(nil, err)
 		}
-		if isCounter(key) {
+		if isCounter(key, value) {
 			continue
 		}
 		if key[0] != bdbItemInline {
@@ -181,16 +181,16 @@ func (w *bdbWalk) pairs(n uint32) bool {
 	return true
 }
 
-// isCounter reports whether key is the one of the highest package number.
-func isCounter(key []byte) bool { return string(key) == "\x01\x00\x00\x00\x00" }
+// isCounter reports whether a pair is the one of key 0, whose value is the
+// highest package number and no header.
+func isCounter(key, value []byte) bool {
+	return string(key) == "\x01\x00\x00\x00\x00" && value[0] == bdbItemInline && len(value) == 5
+}
 
 // item returns the content of a value.
 func (w *bdbWalk) item(b []byte, where string) ([]byte, error) {
 	switch {
 	case b[0] == bdbItemInline:
-		if err := headerLimit(where, int64(len(b)-1), w.limits.HeaderBytes); err != nil {
-			return nil, err
-		}
 		return b[1:], nil
 	case b[0] == bdbItemOverflow && len(b) == 12:
 		v, err := w.overflow(w.order.Uint32(b[4:]), int64(w.order.Uint32(b[8:])), where)

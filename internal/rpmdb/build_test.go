@@ -4,72 +4,28 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"hash/adler32"
 	"math/bits"
 	"slices"
+
+	"github.com/stella-ops/stella/internal/rpmdb/rpmdbtest"
 )
 
-// field is one tag of a header under construction.
-type field struct {
-	tag   tag
-	kind  uint32
-	count int
-	data  []byte
-}
+type field = rpmdbtest.Field
 
-func text(t tag, s string) field { return field{t, typeString, 1, append([]byte(s), 0)} }
+func text(t tag, s string) field          { return rpmdbtest.Text(uint32(t), s) }
+func texts(t tag, list ...string) field   { return rpmdbtest.Texts(uint32(t), list...) }
+func numbers(t tag, list ...uint32) field { return rpmdbtest.Numbers(uint32(t), list...) }
+func bytesOf(t tag, b []byte) field       { return rpmdbtest.Bytes(uint32(t), b) }
 
-func texts(t tag, list ...string) field {
-	f := field{t, typeStringArray, len(list), nil}
-	for _, s := range list {
-		f.data = append(append(f.data, s...), 0)
-	}
-	return f
-}
-
-func numbers(t tag, list ...uint32) field {
-	f := field{t, typeInt32, len(list), nil}
-	for _, n := range list {
-		f.data = binary.BigEndian.AppendUint32(f.data, n)
-	}
-	return f
-}
-
-func bytesOf(t tag, b []byte) field { return field{t, typeBinary, len(b), b} }
-
-// buildHeader writes a header as rpm does: an immutable region around fields,
-// closed by its trailer, and what was added later behind it.
-func buildHeader(fields []field, later ...field) []byte {
-	const region, regionSize = 63, 16
-	var index, data []byte
-	put := func(f field) {
-		for each := int(typeSizes[f.kind]); each > 1 && len(data)%each != 0; {
-			data = append(data, 0)
-		}
-		for _, n := range []uint32{uint32(f.tag), f.kind, uint32(len(data)), uint32(f.count)} {
-			index = binary.BigEndian.AppendUint32(index, n)
-		}
-		data = append(data, f.data...)
-	}
-	for _, f := range fields {
-		put(f)
-	}
-	inside := int32(len(fields) + 1)
-	head := numbers(0, region, typeBinary, uint32(len(data)), regionSize).data
-	data = append(data, numbers(0, region, typeBinary, uint32(-16*inside), regionSize).data...)
-	for _, f := range later {
-		put(f)
-	}
-	out := numbers(0, uint32(len(fields)+len(later)+1), uint32(len(data))).data
-	return slices.Concat(out, head, index, data)
-}
+func buildHeader(fields []field, later ...field) []byte { return rpmdbtest.Header(fields, later...) }
+func buildNDB(headers ...[]byte) []byte                 { return rpmdbtest.NDB(headers...) }
 
 // sample returns a header with every tag that is read; n makes it its own and
 // size pads it.
 func sample(n, size int) []byte {
 	return buildHeader([]field{
 		text(tagName, fmt.Sprintf("lib%d", n)), text(tagVersion, "1.2"), text(tagRelease, "3.el9"), numbers(tagEpoch, uint32(n)),
-		{tagSummary, typeI18NString, 1, []byte("A library\x00")}, text(tagVendor, "Vendor"), text(tagLicense, "MIT"), text(tagURL, "https://example.com/"),
+		{Tag: uint32(tagSummary), Type: typeI18NString, Count: 1, Data: []byte("A library\x00")}, text(tagVendor, "Vendor"), text(tagLicense, "MIT"), text(tagURL, "https://example.com/"),
 		text(tagArch, "x86_64"), text(tagSourceRPM, fmt.Sprintf("src%d-1.2-3.el9.src.rpm", n)),
 		texts(tagProvideName, fmt.Sprintf("lib%d", n), fmt.Sprintf("lib%d.so", n)), texts(tagRequireName, "/bin/sh", "libc.so.6"),
 		numbers(tagDirIndexes, 0, 1, 0), texts(tagBasenames, "b", "doc", "a"), texts(tagDirnames, "/usr/lib/", "/usr/share/"),
@@ -93,36 +49,6 @@ func samples(n int) [][]byte {
 		list = append(list, sample(i+1, i*i*97))
 	}
 	return list
-}
-
-// buildNDB writes an ndb database. Every third slot is free.
-func buildNDB(blobs ...[]byte) []byte {
-	le := binary.LittleEndian
-	head := make([]byte, ndbPage)
-	copy(head, ndbMagic)
-	le.PutUint32(head[12:], 1)
-	for off := ndbHeaderSize; off < ndbPage; off += ndbBlock {
-		copy(head[off:], ndbSlotMagic)
-	}
-	out := head
-	for i, b := range blobs {
-		blob := slices.Concat([]byte(ndbHeadMagic), make([]byte, 12), b)
-		le.PutUint32(blob[4:], uint32(i+1))
-		le.PutUint32(blob[8:], 7)
-		le.PutUint32(blob[12:], uint32(len(b)))
-		for (len(blob)+ndbTailSize)%ndbBlock != 0 {
-			blob = append(blob, 0)
-		}
-		blob = le.AppendUint32(blob, adler32.Checksum(blob))
-		blob = le.AppendUint32(blob, uint32(len(b)))
-		blob = append(blob, ndbTailMagic...)
-		slot := out[ndbHeaderSize+(i+i/2)*ndbBlock:]
-		le.PutUint32(slot[4:], uint32(i+1))
-		le.PutUint32(slot[8:], uint32(len(out)/ndbBlock))
-		le.PutUint32(slot[12:], uint32(len(blob)/ndbBlock))
-		out = append(out, blob...)
-	}
-	return out
 }
 
 // buildBerkeley writes a hash with three buckets. A small page makes buckets

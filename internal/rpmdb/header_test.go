@@ -48,8 +48,8 @@ func TestDecodeSpecialCases(t *testing.T) {
 		{"no name", buildHeader([]field{text(tagVersion, "1")}), Package{Version: "1"}, "no name"},
 		{"name of a wrong type", buildHeader([]field{bytesOf(tagName, []byte("n\x00"))}), Package{}, "tag 1000: type 7"},
 		{"epoch as text", buildHeader([]field{name, text(tagEpoch, "1")}), Package{Name: "n"}, "tag 1003: type 6"},
-		{"text without an end", buildHeader([]field{name}, field{tagURL, typeString, 1, []byte("abc")}), Package{Name: "n"}, "tag 1020: text does not end"},
-		{"list too short", buildHeader([]field{name}, field{tagRequireName, typeStringArray, 3, []byte("a\x00b\x00cd")}), Package{Name: "n"}, "tag 1049: 2 of 3 texts"},
+		{"text without an end", buildHeader([]field{name}, field{Tag: uint32(tagURL), Type: typeString, Count: 1, Data: []byte("abc")}), Package{Name: "n"}, "tag 1020: text does not end"},
+		{"list too short", buildHeader([]field{name}, field{Tag: uint32(tagRequireName), Type: typeStringArray, Count: 3, Data: []byte("a\x00b\x00cd")}), Package{Name: "n"}, "tag 1049: 2 of 3 texts"},
 		{"more names than folders", buildHeader([]field{name, numbers(tagDirIndexes, 0), texts(tagBasenames, "a", "b"), texts(tagDirnames, "/")}), Package{Name: "n"}, "2 base names with 1 folder numbers"},
 		{"folder that is not there", buildHeader([]field{name, numbers(tagDirIndexes, 1), texts(tagBasenames, "a"), texts(tagDirnames, "/")}), Package{Name: "n"}, "folder 1 of 1"},
 	} {

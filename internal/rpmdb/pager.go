@@ -72,10 +72,11 @@ func (p *pager) at(i int64) ([]byte, error) {
 	return p.window[off : off+p.page], nil
 }
 
-// grow returns a slice of n bytes, reusing b where it is large enough.
+// grow returns a slice of n bytes, reusing b where it is large enough. Its
+// content is undefined.
 func grow(b []byte, n int64) []byte {
 	if int64(cap(b)) < n {
-		return make([]byte, n)
+		b = make([]byte, n, max(n, int64(cap(b)+cap(b)/2)))
 	}
 	return b[:n]
 }

@@ -67,8 +67,8 @@ type DB struct {
 }
 
 // store yields the header blobs of one format. A blob is valid until the next
-// step. After an error the walk goes on where the structure allows it, and no
-// further than limits say.
+// step. After an error the walk goes on where the structure allows it. Nothing
+// larger than the limit on headers is allocated.
 type store interface {
 	blobs(limits *Limits) iter.Seq2[[]byte, error]
 }
@@ -123,8 +123,11 @@ func (db *DB) Headers() iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		var n int64
 		for blob, err := range db.store.blobs(&db.limits) {
+			if err == nil {
+				err = headerLimit("a record", int64(len(blob)), db.limits.HeaderBytes)
+			}
 			if err != nil {
-				err = fmt.Errorf("read rpm database (%s): %w", db.format, err)
+				blob, err = nil, fmt.Errorf("read rpm database (%s): %w", db.format, err)
 			} else if n++; n > db.limits.Headers {
 				yield(nil, &fault.LimitError{What: "headers", Where: "rpm database", Max: db.limits.Headers})
 				return

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"iter"
+	"math"
 
 	"github.com/stella-ops/stella/internal/fault"
 )
@@ -26,6 +27,7 @@ type tree struct {
 type treeWalk struct {
 	*tree
 	max   int64               // bytes of one row
+	last  int64               // key of the row before
 	row   []byte              // buffer of rows that continue on other pages
 	nodes [treeDepth]treeNode // page at hand on each level
 	yield func([]byte, error) bool
@@ -35,7 +37,7 @@ type treeWalk struct {
 // their keys. A record is valid until the next step.
 func (t *tree) rows(root uint32, max int64) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
-		w := &treeWalk{tree: t, max: max, yield: yield}
+		w := &treeWalk{tree: t, max: max, last: math.MinInt64, yield: yield}
 		w.walk(root, 0)
 	}
 }
@@ -82,8 +84,12 @@ func (w *treeWalk) walk(n uint32, depth int) bool {
 // record joins the record of a leaf cell from its pages.
 func (w *treeWalk) record(cell []byte) ([]byte, error) {
 	size, n := varint(cell)
-	_, k := varint(cell[n:])
-	local, overflow := w.local(size)
+	key, k := varint(cell[n:])
+	if int64(key) <= w.last { // a page or cell in a wrong place
+		return nil, fmt.Errorf("key %d follows key %d: %w", int64(key), w.last, fault.Invalid)
+	}
+	w.last = int64(key)
+	local, overflow := localSize(size, w.usable)
 	body := cell[n+k:]
 	if !overflow {
 		return body[:local], nil
@@ -110,10 +116,8 @@ func (w *treeWalk) record(cell []byte) ([]byte, error) {
 	return w.row, nil
 }
 
-// local returns how many bytes of a record of that size are kept in the cell
-// itself (fileformat2, section 1.6, "Cell payload overflow pages").
-func (t *tree) local(size uint64) (n int, overflow bool) { return localSize(size, t.usable) }
-
+// localSize returns how many bytes of a record of that size are kept in the
+// cell itself (fileformat2, section 1.6, "Cell payload overflow pages").
 func localSize(size uint64, usable int) (n int, overflow bool) {
 	most := usable - 35
 	if size <= uint64(most) {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -36,7 +35,7 @@ func fileOf(t testing.TB, name string, data []byte) *analyzer.File {
 // fromGo reads a binary that the Go distribution keeps for its own tests.
 func fromGo(t testing.TB, name string) []byte {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(runtime.GOROOT(), "src/debug/buildinfo/testdata", name))
+	text, err := os.ReadFile(filepath.Join(goroot(t), "src/debug/buildinfo/testdata", name))
 	if err != nil {
 		t.Skipf("this Go distribution has no test data: %v", err)
 	}
@@ -144,4 +143,14 @@ func (w workshop) build(t testing.TB, platform string, flags ...string) string {
 		t.Fatalf("build for %s %v: %v\n%s", platform, flags, err, text)
 	}
 	return out
+}
+
+// goroot asks the go command where its distribution is.
+func goroot(t testing.TB) string {
+	t.Helper()
+	out, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Skipf("no go command: %v", err)
+	}
+	return strings.TrimSpace(string(out))
 }

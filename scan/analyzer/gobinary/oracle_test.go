@@ -149,7 +149,7 @@ func extract(t *testing.T, data []byte) []analyzer.Fact {
 func TestAgainstBuildinfo(t *testing.T) {
 	n := 0
 	for _, dir := range []string{"bin", "pkg/tool"} {
-		_ = filepath.WalkDir(filepath.Join(runtime.GOROOT(), dir), func(path string, d fs.DirEntry, err error) error {
+		_ = filepath.WalkDir(filepath.Join(goroot(t), dir), func(path string, d fs.DirEntry, err error) error {
 			if err != nil || !d.Type().IsRegular() {
 				return nil
 			}

@@ -139,3 +139,11 @@ func wider(a, b sbom.Scope) sbom.Scope {
 func compareHashes(a, b sbom.Hash) int {
 	return cmp.Or(cmp.Compare(a.Algorithm, b.Algorithm), cmp.Compare(a.Value, b.Value))
 }
+
+// find returns the entry at a place, or nil.
+func (l *lockfile) find(place string) *entry {
+	if i, ok := l.at[place]; ok {
+		return &l.entries[i]
+	}
+	return nil
+}

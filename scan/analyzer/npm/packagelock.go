@@ -93,14 +93,15 @@ func (t *item) common(r *reader, key []byte) {
 	}
 }
 
-// scoped derives the scope: devOptional means needed by development and by
-// something optional.
-func (t *item) scoped() sbom.Scope {
+// scoped derives the scope. devOptional means that development needs the
+// package and something optional does; dev and optional together mean that
+// something optional of development does.
+func scoped(dev, optional, devOptional bool) sbom.Scope {
 	switch {
-	case t.optional || t.devOptional:
-		return sbom.ScopeOptional
-	case t.dev:
+	case dev:
 		return sbom.ScopeDev
+	case optional || devOptional:
+		return sbom.ScopeOptional
 	}
 	return sbom.ScopeRuntime
 }
@@ -136,7 +137,7 @@ func (p *packageLock) folder(place string) {
 	case t.name == "":
 		t.name = folderName(place)
 	}
-	if t.scope = t.scoped(); at >= 0 {
+	if t.scope = scoped(t.dev, t.optional, t.devOptional); at >= 0 {
 		t.from = sourceOf(t.resolved)
 	} else {
 		t.from, t.project = source{local, "file:" + place}, place == ""
@@ -164,7 +165,7 @@ func (p *packageLock) tree(above string) {
 		if !ok || p.r.err != nil {
 			return
 		}
-		t.scope = t.scoped()
+		t.scope = scoped(t.dev, t.optional, false)
 		t.settle()
 		p.put(t.entry)
 	})

@@ -15,7 +15,8 @@ type source struct {
 type sourceKind uint8
 
 const (
-	registry sourceKind = iota // a registry, or another server of tarballs
+	registry sourceKind = iota // a registry
+	remote                     // a tarball on some other server
 	archive                    // a tarball in the project
 	git                        // a revision of a git repository
 	local                      // a folder of the project
@@ -32,7 +33,10 @@ func sourceOf(text string) source {
 		strings.HasPrefix(rest, "//git@"), strings.Contains(text, ".git#"), strings.Contains(text, "#commit="):
 		return source{git, text}
 	case scheme == "http", scheme == "https":
-		return source{registry, text}
+		if strings.Contains(rest, "/-/") || strings.HasPrefix(rest, "//npm.pkg.github.com/") {
+			return source{registry, text}
+		}
+		return source{remote, text}
 	case scheme == "file" && isArchive(rest):
 		return source{archive, text}
 	}
@@ -52,6 +56,9 @@ func (s source) describe(p *sbom.Package) {
 	switch s.kind {
 	case registry:
 		p.Download, _, _ = strings.Cut(s.text, "#")
+	case remote:
+		p.Download, _, _ = strings.Cut(s.text, "#")
+		p.PURL = p.PURL.With("download_url", p.Download)
 	case git:
 		p.Download = vcsURL(s.text)
 		p.PURL = p.PURL.With("vcs_url", p.Download)

@@ -17,6 +17,9 @@ type node struct {
 	items  []node        // of arrays
 }
 
+// rawKind is the kind of a node that holds the canonical text of a value.
+const rawKind jsontext.Kind = 'r'
+
 type field struct {
 	name  string
 	value node
@@ -135,7 +138,7 @@ func (n *node) append(b []byte) []byte {
 	switch n.kind {
 	case '"':
 		return appendString(b, n.text)
-	case '0':
+	case '0', rawKind:
 		return append(b, n.text...)
 	case 't':
 		return append(b, "true"...)

@@ -56,8 +56,8 @@ func check(w *document, form form) error {
 		}
 	}
 	for i := range w.Licenses {
-		if err := unique(w.Licenses[i].ID, place("hasExtractedLicensingInfos", i, w.Licenses[i].line)); err != nil {
-			return err
+		if w.Licenses[i].ID == "" {
+			return invalid(place("hasExtractedLicensingInfos", i, w.Licenses[i].line), "the licence has no identifier")
 		}
 	}
 	for i, r := range w.Relationships {

@@ -121,8 +121,10 @@ func Decode(r io.Reader, opt *DecodeOptions) (*sbom.Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := interpret(w)
-	keepForeign(d, w)
+	d, missing := interpret(w)
+	if err := keepForeign(d, w, missing); err != nil {
+		return nil, err
+	}
 	d.Normalize()
 	return d, nil
 }

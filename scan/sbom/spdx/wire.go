@@ -146,8 +146,7 @@ type fileElement struct {
 	Annotations      []annotation   `json:"annotations,omitzero"`
 	Rest             jsontext.Value `json:",embed"`
 
-	line  int // of the tag-value form
-	owner int // 1 + index of the package it stands after, in the tag-value form
+	line int // of the tag-value form
 }
 
 type snippetElement struct {

@@ -1,0 +1,228 @@
+package npm
+
+import (
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/scan/sbom"
+)
+
+// pnpmLock reads one document of a pnpm-lock.yaml
+// (https://github.com/pnpm/spec/tree/master/lockfile). Versions 3 to 5, 6 to 8
+// and 9 differ in how they write keys; version 9 parts what a package is
+// ("packages") from what it depends on ("snapshots") and no longer says which
+// packages are for development.
+type pnpmLock struct {
+	*lockfile
+	*yamlTree
+	root   int
+	major  int
+	prefix string // of places, for the documents after the first
+	roots  [3][]string
+}
+
+// The groups of roots, in the order in which they claim what they reach.
+const (
+	runtimeRoots = iota
+	optionalRoots
+	devRoots
+)
+
+// pnpmSections are the lists of direct dependencies.
+var pnpmSections = []struct {
+	name  string
+	group int
+}{
+	{"dependencies", runtimeRoots}, {"optionalDependencies", optionalRoots}, {"devDependencies", devRoots},
+	{"configDependencies", devRoots}, {"packageManagerDependencies", devRoots},
+}
+
+func readPnpmLock(l *lockfile, data []byte) error {
+	tree, err := readYAML(data)
+	if err != nil {
+		return err
+	}
+	for n, root := range tree.docs {
+		p := pnpmLock{lockfile: l, yamlTree: tree, root: root}
+		if n > 0 {
+			p.prefix = strconv.Itoa(n) + ":"
+		}
+		if err := p.read(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *pnpmLock) read() error {
+	if len(p.nodes[p.root].text) == 0 && p.nodes[p.root].kind == yamlScalar {
+		return nil
+	}
+	version := p.text(p.root, "lockfileVersion")
+	major, _, _ := strings.Cut(version, ".")
+	p.major, _ = strconv.Atoi(major)
+	if p.major < 3 || p.major > 9 {
+		return fmt.Errorf("line %d: lockfileVersion %.20q: %w", p.nodes[p.root].line, version, fault.Unsupported)
+	}
+	first := len(p.entries)
+	p.importers()
+	packages := p.child(p.root, "packages")
+	if p.major < 9 {
+		p.each(packages, func(c int) { p.pkg(string(p.nodes[c].key), c, c) })
+	} else {
+		p.snapshots(packages)
+	}
+	p.connect(first)
+	return nil
+}
+
+// each visits what is inside node i, which may be absent.
+func (p *pnpmLock) each(i int, visit func(c int)) {
+	if i >= 0 {
+		for c := range p.children(i) {
+			visit(c)
+		}
+	}
+}
+
+// importers reads the direct dependencies of the projects. Workspaces have
+// one project for each folder.
+func (p *pnpmLock) importers() {
+	p.project(p.root, ".")
+	p.each(p.child(p.root, "importers"), func(c int) { p.project(c, string(p.nodes[c].key)) })
+}
+
+func (p *pnpmLock) project(at int, folder string) {
+	for _, s := range pnpmSections {
+		p.each(p.child(at, s.name), func(c int) {
+			name, ref := string(p.nodes[c].key), string(p.nodes[c].text)
+			if p.nodes[c].kind == yamlMap {
+				ref = p.text(c, "version")
+			}
+			place := p.place(name, ref)
+			if target, ok := strings.CutPrefix(ref, "link:"); ok {
+				if !strings.HasPrefix(target, "/") {
+					target = path.Join(folder, target)
+				}
+				scope := [...]sbom.Scope{sbom.ScopeRuntime, sbom.ScopeOptional, sbom.ScopeDev}[s.group]
+				place = p.prefix + name + "@link:" + target
+				if e := p.find(place); e != nil {
+					scope = wider(scope, e.scope)
+				}
+				p.put(entry{place: place, name: name, from: source{local, "link:" + target}, scope: scope})
+			}
+			p.roots[s.group] = append(p.roots[s.group], place)
+		})
+	}
+}
+
+// snapshots reads both halves of version 9. A package without a snapshot is
+// reported all the same.
+func (p *pnpmLock) snapshots(packages int) {
+	about := map[string]int{}
+	p.each(packages, func(c int) { about[string(p.nodes[c].key)] = c })
+	p.each(p.child(p.root, "snapshots"), func(c int) {
+		key := string(p.nodes[c].key)
+		base := withoutPeers(key)
+		a, ok := about[base]
+		if !ok {
+			a = c
+		}
+		delete(about, key)
+		p.pkg(key, a, c)
+	})
+	p.each(packages, func(c int) {
+		key := string(p.nodes[c].key)
+		if _, left := about[key]; left && p.find(p.prefix+key) == nil {
+			p.pkg(key, c, c)
+		}
+	})
+}
+
+// pkg reads the package under key: about says what it is, deps what it needs.
+func (p *pnpmLock) pkg(key string, about, deps int) {
+	e := entry{place: p.prefix + key}
+	e.name, e.version = p.splitKey(key)
+	if name := p.text(about, "name"); name != "" {
+		e.name = name
+	}
+	if version := p.text(about, "version"); version != "" {
+		e.version = version
+	}
+	if r := p.child(about, "resolution"); r >= 0 {
+		e.from = p.resolution(r)
+		e.hashes = integrity(p.text(r, "integrity"))
+	}
+	e.scope = scoped(p.truth(deps, "dev"), p.truth(deps, "optional"), false)
+	for _, list := range []string{"dependencies", "optionalDependencies"} {
+		p.each(p.child(deps, list), func(c int) {
+			e.wants = append(e.wants, p.place(string(p.nodes[c].key), string(p.nodes[c].text)))
+		})
+	}
+	p.put(e)
+}
+
+// resolution reads where a package comes from.
+func (p *pnpmLock) resolution(r int) source {
+	if repo := p.text(r, "repo"); repo != "" {
+		return source{git, repo + "#" + p.text(r, "commit")}
+	}
+	if dir := p.child(r, "directory"); dir >= 0 {
+		return source{local, "file:" + string(p.nodes[dir].text)}
+	}
+	return sourceOf(p.text(r, "tarball"))
+}
+
+// connect finds the entries that the entries from first on depend on, and for
+// version 9 what they are needed for.
+func (p *pnpmLock) connect(first int) {
+	for i := first; i < len(p.entries); i++ {
+		e := &p.entries[i]
+		for _, place := range e.wants {
+			if n, ok := p.at[place]; ok {
+				e.needs = append(e.needs, n)
+			}
+		}
+		e.wants = nil
+	}
+	if p.major < 9 {
+		return
+	}
+	claimed := make([]bool, len(p.entries))
+	for group, places := range p.roots {
+		p.claim(claimed, places, group)
+	}
+}
+
+// claim marks what can be reached from the roots of a group and from none of
+// the groups before it.
+func (p *pnpmLock) claim(claimed []bool, roots []string, group int) {
+	var todo []int
+	reach := func(n int) {
+		if claimed[n] {
+			return
+		}
+		claimed[n] = true
+		todo = append(todo, n)
+		if e := &p.entries[n]; group == devRoots {
+			e.scope = sbom.ScopeDev
+		} else if group == optionalRoots {
+			e.scope = sbom.ScopeOptional
+		}
+	}
+	for _, place := range roots {
+		if n, ok := p.at[place]; ok {
+			reach(n)
+		}
+	}
+	for len(todo) > 0 {
+		n := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for _, m := range p.entries[n].needs {
+			reach(m)
+		}
+	}
+}

@@ -1,0 +1,219 @@
+package cyclonedx
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/scan/sbom"
+)
+
+// document reads the whole document and puts it together.
+func (r *reader) document() (*sbom.Document, error) {
+	var h header
+	err := r.object(func(name string) error { return r.documentMember(&h, name) })
+	if err != nil {
+		return nil, err
+	}
+	if _, err := r.d.ReadToken(); err != io.EOF {
+		if err == nil || errors.Is(err, fault.Limit) {
+			return nil, errOr(err, fmt.Errorf("data after the document at byte %d: %w", r.d.InputOffset(), fault.Invalid))
+		}
+		return nil, fmt.Errorf("data after the document: %w", r.syntax(err))
+	}
+	if err := h.check(r.xml); err != nil {
+		return nil, err
+	}
+	if !h.hasSchema {
+		r.foreign.set("$schema", node{kind: 'n'})
+	}
+	if !h.hasVersion {
+		r.foreign.set("version", node{kind: 'n'})
+	}
+	if !h.hasComponents {
+		r.foreign.set("components", node{kind: 'n'})
+	}
+	if r.doc.Namespace == "" && !r.foreign.has("serialNumber") {
+		r.foreign.set("serialNumber", node{kind: 'n'})
+	}
+	return r.assemble(h.version), nil
+}
+
+func errOr(err, other error) error {
+	if err != nil {
+		return err
+	}
+	return other
+}
+
+// A header is what a document says of itself.
+type header struct {
+	format, spec                         string
+	version                              version
+	hasSchema, hasVersion, hasComponents bool
+}
+
+func (h *header) check(xml bool) error {
+	if h.format != "CycloneDX" {
+		return fmt.Errorf("/bomFormat is %s, not \"CycloneDX\": %w", quote(h.format), fault.Invalid)
+	}
+	v, err := parseVersion(h.spec)
+	if err != nil {
+		return fmt.Errorf("/specVersion: %w", err)
+	}
+	if !xml && v < oldestJSON {
+		return fmt.Errorf("/specVersion: CycloneDX %v has no JSON form: %w", v, fault.Unsupported)
+	}
+	h.version = v
+	return nil
+}
+
+func (r *reader) documentMember(h *header, name string) error {
+	switch name {
+	case "$schema":
+		h.hasSchema = true
+		_, err := r.text()
+		return err
+	case "bomFormat":
+		return r.textTo(&h.format)
+	case "specVersion":
+		return r.textTo(&h.spec)
+	case "serialNumber":
+		return r.serialNumber()
+	case "version":
+		h.hasVersion = true
+		return r.bomVersion()
+	case "metadata":
+		return r.metadata()
+	case "components":
+		h.hasComponents = true
+		return r.array(func() error { return r.component(top) })
+	case "dependencies":
+		return r.dependencies()
+	case "compositions":
+		n, err := r.value()
+		r.foreign.set(name, n)
+		return err
+	}
+	return r.keep(&r.foreign, name)
+}
+
+func (r *reader) serialNumber() error {
+	s, err := r.text()
+	if err != nil {
+		return err
+	}
+	if s == "" {
+		r.foreign.set("serialNumber", stringNode(""))
+	} else if !fitSerial(s) {
+		r.noteHere("serial number " + quote(s) + " is not urn:uuid:…")
+	}
+	if r.doc.Namespace == "" { // a stella:namespace may have come first
+		r.doc.Namespace = s
+	}
+	return nil
+}
+
+// bomVersion reads the document's own version, which is 1 in new documents.
+func (r *reader) bomVersion() error {
+	n, err := r.value()
+	if err != nil {
+		return err
+	}
+	if n.kind != '0' {
+		r.noteHere("version is no number")
+	}
+	if n.kind != '0' || n.text != "1" {
+		r.foreign.set("version", n)
+	}
+	return nil
+}
+
+// metadata reads who made the document, of what, and when.
+func (r *reader) metadata() error {
+	empty := true
+	err := r.object(func(name string) error {
+		empty = false
+		return r.metadataMember(name)
+	})
+	if err == nil && empty {
+		r.meta.kind = '{'
+	}
+	return err
+}
+
+func (r *reader) metadataMember(name string) error {
+	switch name {
+	case "timestamp":
+		return r.timestamp()
+	case "component":
+		return r.subject()
+	case "tools":
+		n, err := r.value()
+		r.tools = n
+		return err
+	case "properties":
+		return r.properties(r.metadataProperty, func() { r.meta.set("properties", node{kind: '['}) })
+	}
+	return r.keep(&r.meta, name)
+}
+
+func (r *reader) timestamp() error {
+	s, err := r.text()
+	if err != nil {
+		return err
+	}
+	created, ok := createdOf(s)
+	if !ok {
+		r.noteHere("timestamp " + quote(s) + " is not RFC 3339")
+	}
+	if r.doc.Created = created; created != s {
+		r.meta.set("timestamp", stringNode(s))
+	}
+	return nil
+}
+
+// metadataProperty puts a property where the model has a place for it.
+func (r *reader) metadataProperty(p sbom.Property, n *node) {
+	if n == nil && r.ownMetadata(p) {
+		return
+	}
+	if n == nil {
+		n = &node{kind: '{', fields: []field{{"name", stringNode(p.Name)}, {"value", stringNode(p.Value)}}}
+	}
+	list := r.meta.get("properties")
+	list.kind = '['
+	list.items = append(list.items, *n)
+	r.meta.set("properties", list)
+}
+
+func (r *reader) ownMetadata(p sbom.Property) bool {
+	switch p.Name {
+	case ownName:
+		r.doc.Name = p.Value
+	case ownNamespace:
+		r.doc.Namespace = p.Value
+	case ownContains:
+		r.all = p.Value == containsAll
+		return r.all
+	case ownGap:
+		g, ok := readGap(p.Value)
+		if ok {
+			r.doc.Gaps = append(r.doc.Gaps, g)
+		}
+		return ok
+	case ownRoot:
+		r.composition().Root = p.Value
+	default:
+		return r.ownFragment(p) || r.ownSource(p)
+	}
+	return true
+}
+
+func (r *reader) composition() *sbom.Composition {
+	if r.doc.Composition == nil {
+		r.doc.Composition = &sbom.Composition{}
+	}
+	return r.doc.Composition
+}

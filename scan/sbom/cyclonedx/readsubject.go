@@ -1,0 +1,194 @@
+package cyclonedx
+
+import (
+	"cmp"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/stella-ops/stella/scan/sbom"
+)
+
+// subject reads metadata.component.
+func (r *reader) subject() error {
+	c, err := r.readComponent(inSubject)
+	if err != nil {
+		return err
+	}
+	if err := r.finish(&c, c.ID); err != nil {
+		return err
+	}
+	s := &r.doc.Subject
+	s.ID, s.Name, s.Version = c.ID, c.Name, c.Version
+	implied := "application"
+	if s.Kind = sbom.SubjectOther; c.Type == "container" {
+		s.Kind, implied = sbom.SubjectImage, "container"
+	}
+	s.ConfigDigest, s.Layers = imageFacts(c.Properties)
+	c.Properties = slices.DeleteFunc(c.Properties, func(p sbom.Property) bool { return subjectProperty(s, p) })
+	if s.ConfigDigest != "" {
+		c.Hashes = slices.DeleteFunc(c.Hashes, func(h sbom.Hash) bool { return "sha256:"+h.Value == s.ConfigDigest })
+	}
+	if len(c.Hashes) == 0 {
+		c.Hashes = nil
+	}
+	if len(c.Properties) == 0 {
+		c.Properties = nil
+	}
+	rest := c.Package
+	rest.ID, rest.Name, rest.Version, rest.Foreign = "", "", "", foreignOf(&c.foreign)
+	rest.Type = cmp.Or(rest.Type, "library")
+	if rest.Type == implied {
+		rest.Type = ""
+	}
+	if !reflect.DeepEqual(rest, sbom.Package{}) {
+		rest.Name, rest.Version = s.Name, s.Version
+		sorted := sbom.Document{Packages: []sbom.Package{rest}}
+		sorted.Normalize()
+		sorted.Packages[0].ID = ""
+		s.Package = &sorted.Packages[0]
+	}
+	return nil
+}
+
+// subjectProperty puts one property of metadata.component into the subject.
+func subjectProperty(s *sbom.Subject, p sbom.Property) bool {
+	switch p.Name {
+	case ownSubject:
+		s.Kind = sbom.SubjectKind(p.Value)
+		return true
+	case ownConfigDigest:
+		s.ConfigDigest = p.Value
+		return true
+	case ownPlatform:
+		s.Platform = p.Value
+		return true
+	}
+	name, created := strings.CutSuffix(p.Name, ownCreatedBy)
+	n, ok := indexed(name, ownLayer+":")
+	if !ok {
+		return false
+	}
+	if created {
+		if n < len(s.Layers) {
+			s.Layers[n].CreatedBy = p.Value
+		}
+		return n < len(s.Layers)
+	}
+	if n < len(s.Layers) { // other properties told of it before
+		s.Layers[n].DiffID = p.Value
+		return true
+	}
+	s.Layers, ok = appendAt(s.Layers, n, sbom.Layer{DiffID: p.Value})
+	return ok
+}
+
+// ownFragment reads "stella:composition:fragment:<n>" = "<diffID> <digest>".
+func (r *reader) ownFragment(p sbom.Property) bool {
+	n, ok := indexed(p.Name, ownFragment)
+	if !ok {
+		return false
+	}
+	diffID, digest, _ := strings.Cut(p.Value, " ")
+	c := r.composition()
+	c.Fragments, ok = appendAt(c.Fragments, n, sbom.FragmentRef{DiffID: diffID, Digest: digest})
+	return ok
+}
+
+// ownSource reads one of the properties of the source.
+func (r *reader) ownSource(p sbom.Property) bool {
+	if !strings.HasPrefix(p.Name, ownSource) {
+		return false
+	}
+	var s sbom.Source
+	if r.doc.Source != nil {
+		s = *r.doc.Source
+	}
+	ok := true
+	switch p.Name {
+	case ownSourceReference:
+		s.Reference = p.Value
+	case ownSourceIndex:
+		s.Index = p.Value
+	case ownSourceManifest:
+		s.Manifest = p.Value
+	case ownSourceMediaType:
+		s.MediaType = p.Value
+	case ownSourceTag:
+		s.Tags = append(s.Tags, p.Value)
+	case ownSourceChoice:
+		s.PlatformChoice = p.Value
+	case strings.TrimSuffix(ownSource, ":"):
+	default:
+		var n int
+		if n, ok = indexed(p.Name, ownSourceLayer); ok {
+			s.Layers, ok = appendAt(s.Layers, n, readDescriptor(p.Value))
+		}
+	}
+	if ok {
+		r.doc.Source = &s
+	}
+	return ok
+}
+
+// descriptorText is "<digest> <size> <media type>".
+func descriptorText(d sbom.Descriptor) string {
+	return fmt.Sprintf("%s %d %s", d.Digest, d.Size, d.MediaType)
+}
+
+func readDescriptor(s string) sbom.Descriptor {
+	digest, rest, _ := strings.Cut(s, " ")
+	size, mediaType, _ := strings.Cut(rest, " ")
+	n, _ := strconv.ParseInt(size, 10, 64)
+	return sbom.Descriptor{Digest: digest, Size: n, MediaType: mediaType}
+}
+
+// osPackage is the component that Encode writes for a distribution.
+func osPackage(os *sbom.OS) sbom.Package {
+	p := sbom.Package{Type: "operating-system", Name: os.ID, Version: os.VersionID, Description: os.PrettyName}
+	add := func(name, value string) {
+		if value != "" {
+			p.Properties = append(p.Properties, sbom.Property{Name: name, Value: value})
+		}
+	}
+	p.Properties = append(p.Properties, sbom.Property{Name: ownOSID, Value: os.ID})
+	add(ownOSIDLike, strings.Join(os.IDLike, " "))
+	add(ownOSName, os.Name)
+	add(ownOSCodename, os.Codename)
+	add(ownOSBuildID, os.BuildID)
+	add(ownOSVariantID, os.VariantID)
+	add(ownOSCPE, os.CPE)
+	return p
+}
+
+// readOS is the way back from osPackage. It returns nil for a component that
+// says anything else.
+func readOS(p *sbom.Package, foreign *node) *sbom.OS {
+	os := &sbom.OS{ID: p.Name, VersionID: p.Version, PrettyName: p.Description}
+	for _, prop := range p.Properties {
+		switch prop.Name {
+		case ownOSID:
+			os.ID = prop.Value
+		case ownOSIDLike:
+			os.IDLike = strings.Fields(prop.Value)
+		case ownOSName:
+			os.Name = prop.Value
+		case ownOSCodename:
+			os.Codename = prop.Value
+		case ownOSBuildID:
+			os.BuildID = prop.Value
+		case ownOSVariantID:
+			os.VariantID = prop.Value
+		case ownOSCPE:
+			os.CPE = prop.Value
+		}
+	}
+	want, got := osPackage(os), *p
+	got.ID = ""
+	if len(foreign.fields) > 0 || !reflect.DeepEqual(want, got) {
+		return nil
+	}
+	return os
+}
