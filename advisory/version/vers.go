@@ -21,7 +21,8 @@ const (
 // type without a known order is one that wraps [ErrUnsupported].
 //
 // A single version that its scheme cannot read gives a range whose answers are
-// unknown for all other texts. A range of "!=" constraints alone holds all
+// unknown for all other texts; a timestamp, whose form VERS itself defines, is
+// an error. A range of "!=" constraints alone holds all
 // other versions; the specification's algorithm leaves that open.
 //
 // Source: VERS specification, "Core specification" and "How to parse and
@@ -55,7 +56,7 @@ func versRange(scheme Scheme, constraints []versConstraint) (Range, error) {
 		r.sets = []set{{}}
 		return r, nil
 	}
-	if len(constraints) == 1 {
+	if len(constraints) == 1 && scheme.rules != &datetime {
 		if _, err := scheme.Parse(constraints[0].version); err != nil {
 			r.gap = err.Error()
 			if constraints[0].op == equal {
@@ -178,9 +179,6 @@ func splitVERS(s string) (typ string, constraints []versConstraint, err error) {
 	}
 	for c := range strings.SplitSeq(rest, "|") {
 		constraint, err := parseVERSConstraint(c)
-		if err == nil && typ == "datetime" && strings.Contains(c, "%") {
-			err = fmt.Errorf("the timestamp in %.64q is percent-encoded: %w", c, ErrInvalid)
-		}
 		if err != nil {
 			return "", nil, err
 		}

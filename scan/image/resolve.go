@@ -117,8 +117,8 @@ func (r *resolver) checkPlatform(cfg *config) error {
 	want, have := r.set.platform, cfg.platform.canonical()
 	same := want.OS == have.OS && want.Architecture == have.Architecture
 	if r.source.PlatformChoice != "" {
-		if r.set.explicit && !same {
-			r.source.PlatformChoice += "; its config says " + have.String()
+		if !same {
+			r.source.PlatformChoice += "; its config says " + orUnknown(have.String())
 		}
 		return nil
 	}
@@ -170,7 +170,7 @@ func foreignGap(i int, d descriptor, diffID string) sbom.Gap {
 
 func orUnknown(s string) string {
 	if s == "" {
-		return "an image that names no platform"
+		return "no platform"
 	}
 	return s
 }

@@ -1,0 +1,179 @@
+package version
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// NPMOptions says how [ParseNPMRange] reads a range. The zero value is npm's
+// default.
+type NPMOptions struct {
+	// Loose accepts versions as npm reads them from the registry (=1.2.3,
+	// 01.2.3, 1.2.3beta) and drops comparators that it cannot read.
+	Loose bool
+	// IncludePrerelease lets pre-releases match like all other versions. By
+	// default they match only where a comparator has the same major, minor and
+	// patch and a pre-release itself.
+	IncludePrerelease bool
+}
+
+// ParseNPMRange reads a range as npm writes them: comparators (>=1.2.3), x
+// ranges (1.x), tilde (~1.2), caret (^1.2.3), hyphen ranges (1 - 2), and "||"
+// between alternatives. A nil opts is the default. Whatever node-semver refuses
+// is an error that wraps [ErrInvalid].
+//
+// Source: node-semver 7, README "Ranges" and classes/range.js.
+func ParseNPMRange(s string, opts *NPMOptions) (Range, error) {
+	p := npmRangeParser{}
+	if opts != nil {
+		p.NPMOptions = *opts
+	}
+	var sets []set
+	for part := range strings.SplitSeq(s, "||") {
+		comparators, ok, err := p.parseSet(strings.Join(strings.FieldsFunc(part, isSpace), " "))
+		if err != nil {
+			return Range{}, fmt.Errorf("parse npm range %.128q: %w", s, err)
+		}
+		if ok {
+			sets = append(sets, set{comparators, !p.IncludePrerelease})
+		}
+	}
+	if len(sets) == 0 {
+		return Range{}, fmt.Errorf("parse npm range %.128q: it has no comparator: %w", s, ErrInvalid)
+	}
+	return Range{scheme: Scheme{&npm}, sets: simplifyNPMSets(sets)}, nil
+}
+
+func isSpace(r rune) bool { return r == ' ' || r >= '\t' && r <= '\r' }
+
+// nothingNPM is the comparator that no version meets.
+const nothingNPM = "0.0.0-0"
+
+// simplifyNPMSets leaves out empty sets next to others, and all sets next to
+// one of all versions.
+func simplifyNPMSets(sets []set) []set {
+	isNothing := func(s set) bool {
+		return len(s.comparators) > 0 && s.comparators[0].op == less && s.comparators[0].version.raw == nothingNPM
+	}
+	for _, s := range sets {
+		if len(s.comparators) == 0 {
+			return []set{s}
+		}
+	}
+	if kept := slices.DeleteFunc(slices.Clone(sets), isNothing); len(kept) > 0 {
+		return kept
+	}
+	return sets[:1]
+}
+
+// allowsPreRelease reports whether v is no pre-release, or one of the numbers
+// of a comparator that has a pre-release too.
+func (s set) allowsPreRelease(v Version) bool {
+	p, _ := splitNPM(v.raw, true)
+	if !p.isPre {
+		return true
+	}
+	for _, c := range s.comparators {
+		q, _ := splitNPM(c.version.raw, true)
+		if q.isPre && compareDotted(p.core, q.core) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// npmRangeParser reads the alternatives of a range.
+type npmRangeParser struct{ NPMOptions }
+
+// parseSet reads comparators with one space between them. It reports false
+// where loose mode dropped them all.
+func (p npmRangeParser) parseSet(s string) (comparators []comparator, ok bool, err error) {
+	s = dropNPMBuilds(s)
+	parts, isHyphen, err := p.parseHyphen(s)
+	if err != nil {
+		return nil, false, err
+	}
+	if !isHyphen {
+		if parts, ok, err = p.parseComparators(s); err != nil || !ok {
+			return nil, ok, err
+		}
+	}
+	for _, c := range parts {
+		v, err := c.version()
+		if err != nil {
+			return nil, false, err
+		}
+		if c.op == less && v.raw == nothingNPM {
+			return []comparator{{less, v}}, true, nil
+		}
+		isSame := func(d comparator) bool { return d.op == c.op && d.version.raw == v.raw }
+		if !p.isAll(c) && !slices.ContainsFunc(comparators, isSame) {
+			comparators = append(comparators, comparator{c.op, v})
+		}
+	}
+	return comparators, true, nil
+}
+
+// isAll reports whether every version meets c.
+func (p npmRangeParser) isAll(c npmComparator) bool {
+	wantPre := ""
+	if p.IncludePrerelease {
+		wantPre = "0"
+	}
+	return c.op == 0 || c.op == atLeast && c.numbers == [3]uint64{} && c.pre == wantPre
+}
+
+// parseComparators reads what is not a hyphen range.
+func (p npmRangeParser) parseComparators(s string) (parts []npmComparator, ok bool, err error) {
+	fields := strings.Split(s, " ")
+	for i := 0; i < len(fields); i++ {
+		field := fields[i]
+		for i+1 < len(fields) && field != "" && strings.Trim(field, "<>=~^") == "" {
+			i++
+			field += fields[i] // an operator and its version may have a space between them
+		}
+		cs, err := p.parseComparator(field)
+		switch {
+		case err == nil:
+			parts, ok = append(parts, cs...), true
+		case !p.Loose:
+			return nil, false, err
+		}
+	}
+	return parts, ok, nil
+}
+
+// parseHyphen reads "from - to".
+func (p npmRangeParser) parseHyphen(s string) (parts []npmComparator, ok bool, err error) {
+	from, to, found := strings.Cut(s, " - ")
+	if !found {
+		return nil, false, nil
+	}
+	x, xOK := p.parsePartial(from)
+	y, yOK := p.parsePartial(to)
+	if !xOK || !yOK {
+		return nil, false, nil
+	}
+	low, high := p.hyphenLow(x), p.hyphenHigh(y)
+	return []npmComparator{low, high}, true, nil
+}
+
+// dropNPMBuilds removes build metadata: a plus and dotted identifiers.
+func dropNPMBuilds(s string) string {
+	var b strings.Builder
+	for {
+		i := strings.IndexByte(s, '+')
+		if i < 0 || i+1 == len(s) || !isIdent(s[i+1]) {
+			b.WriteString(s)
+			return b.String()
+		}
+		b.WriteString(s[:i])
+		s = s[i+1:]
+		end := 0
+		for end < len(s) && (isIdent(s[end]) || s[end] == '.' && end+1 < len(s) && isIdent(s[end+1])) {
+			end++
+		}
+		s = s[end:]
+	}
+}

@@ -1,0 +1,158 @@
+package image
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/scan"
+)
+
+// OpenRegistry opens an image in a registry (OCI distribution-spec), by
+// [registry/]repository[:tag][@digest]. The tag is resolved once. Layers are
+// fetched when they are opened; they may be opened concurrently until the image
+// is closed. A nil opt means the defaults.
+//
+// Credentials are presented only to the registry's own origin (scheme, host and
+// port) and, to be exchanged for a token, to the realm that the registry names,
+// which has to be encrypted unless it is the registry itself or both are on this
+// machine. No error has them in its text, nor anything a server answered beyond
+// its status and error code.
+func OpenRegistry(ctx context.Context, ref string, opt *Options) (*scan.Image, error) {
+	return openRegistry(ctx, ref, ref, opt)
+}
+
+// openRegistry keeps what the user wrote apart from the reference in it.
+func openRegistry(ctx context.Context, wrote, ref string, opt *Options) (*scan.Image, error) {
+	set, err := opt.settings()
+	if err != nil {
+		return nil, err
+	}
+	r, err := ParseReference(ref)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newSession(ctx, r, set)
+	if err != nil {
+		return nil, err
+	}
+	m, err := s.image(ctx, wrote)
+	if err != nil {
+		s.close()
+		return nil, err
+	}
+	m.Release = func() error { s.close(); return nil }
+	return m, nil
+}
+
+func (s *session) image(ctx context.Context, wrote string) (*scan.Image, error) {
+	res := newResolver(s.set, s, wrote)
+	what := "manifest of " + res.where
+	b, served, err := s.manifest(ctx, s.ref.identifier(), what, s.set.limits.Manifest)
+	if err != nil {
+		return nil, err
+	}
+	top := descriptor{MediaType: served, Digest: digestOf(b, s.ref.Digest), Size: int64(len(b))}
+	if s.ref.Digest != "" {
+		if err := verify(what, b, descriptor{Digest: s.ref.Digest, Size: -1}); err != nil {
+			return nil, err
+		}
+	}
+	doc, err := parseDocument(b, what, served, &s.set.limits)
+	if err != nil {
+		return nil, err
+	}
+	top.MediaType = doc.MediaType
+	if s.ref.Tag != "" {
+		res.source.Tags = []string{Reference{Registry: s.ref.Registry, Repository: s.ref.Repository, Tag: s.ref.Tag}.String()}
+	}
+	return res.image(ctx, top, doc)
+}
+
+// manifest fetches a manifest by tag or digest, with its Content-Type. What the
+// registry itself calls its digest has to agree with the bytes.
+func (s *session) manifest(ctx context.Context, id, what string, limit int64) ([]byte, string, error) {
+	resp, err := s.get(ctx, http.MethodGet, "manifests/"+id, http.Header{"Accept": {acceptManifest}})
+	if err != nil {
+		return nil, "", fmt.Errorf("%s: %w", what, err)
+	}
+	defer resp.Body.Close()
+	b, err := readLimited(resp.Body, what, limit)
+	if err != nil {
+		return nil, "", err
+	}
+	if n := resp.ContentLength; n >= 0 && n != int64(len(b)) {
+		return nil, "", &fault.MismatchError{What: "length of " + what, Want: fmt.Sprint(n, " bytes"), Got: fmt.Sprint(len(b), " bytes")}
+	}
+	said := resp.Header.Get("Docker-Content-Digest")
+	if got := digestOf(b, said); checkDigest(said) == nil && got != said {
+		return nil, "", &fault.MismatchError{What: what + ": the registry's Docker-Content-Digest", Want: said, Got: got}
+	}
+	served, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
+	return b, strings.ToLower(strings.TrimSpace(served)), nil
+}
+
+// document fetches a manifest or an image config by digest.
+func (s *session) document(ctx context.Context, d descriptor, what string, limit int64) (b []byte, served string, err error) {
+	if d.Size > limit {
+		return nil, "", &fault.LimitError{What: "bytes", Where: what, Max: limit, Seen: d.Size}
+	}
+	if isManifestType(d.MediaType) || isIndexType(d.MediaType) {
+		b, served, err = s.manifest(ctx, d.Digest, what, limit)
+	} else {
+		b, err = s.blob(ctx, d, what, limit)
+	}
+	if err == nil {
+		err = verify(what, b, d)
+	}
+	return b, served, err
+}
+
+func (s *session) blob(ctx context.Context, d descriptor, what string, limit int64) ([]byte, error) {
+	resp, err := s.get(ctx, http.MethodGet, "blobs/"+d.Digest, nil)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	defer resp.Body.Close()
+	return readLimited(resp.Body, what, limit)
+}
+
+// holds asks whether the registry has a blob.
+func (s *session) holds(ctx context.Context, d descriptor) (bool, error) {
+	resp, err := s.get(ctx, http.MethodHead, "blobs/"+d.Digest, nil)
+	switch fault.KindOf(err) {
+	case "":
+		if err != nil {
+			return false, err
+		}
+		return true, resp.Body.Close()
+	case fault.NotFound:
+		return false, nil
+	}
+	return false, err
+}
+
+// open streams a layer. Its digest is verified by whoever reads it; that it is
+// not longer than its descriptor says is seen to here.
+func (s *session) open(ctx context.Context, d descriptor) (io.ReadCloser, error) {
+	st := &stream{ctx: ctx, session: s, desc: d}
+	if err := st.connect(); err != nil {
+		return nil, err
+	}
+	return st, nil
+}
+
+// readLimited reads at most limit bytes and fails when there are more.
+func readLimited(r io.Reader, what string, limit int64) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, wireError(err))
+	}
+	if int64(len(b)) > limit {
+		return nil, &fault.LimitError{What: "bytes", Where: what, Max: limit}
+	}
+	return b, nil
+}
