@@ -5,11 +5,14 @@ import "strings"
 // apk orders Alpine package versions:
 // number{.number}[letter]{_suffix[number]}[~hash][-rnumber].
 //
-// Source: apk-package(5), "Version"; apk-tools 3 src/version.c. Two forms that
-// apk-tools 2 accepted and 3 refuses are in secfixes and old repositories, and
-// are read as 2 read them: an empty number (1..2, 1-r), which is zero, and
-// numbers after the letter (6.6.2p1). Where both accept a version but order it
-// differently (leading zeros: 1.05 and 1.1), 3 decides.
+// Source: apk-package(5), "Version"; apk-tools 3 src/version.c. Where apk-tools
+// 2 orders differently (leading zeros: 1.05 and 1.1), 3 decides.
+//
+// Three forms that apk-tools 2 accepted and 3 refuses are in secfixes and old
+// repositories, and are accepted: numbers after the letter (6.6.2p1) and a
+// revision without a number (1-r, which is 1-r0) as 2 read them, and nothing
+// after a dot (10.2.24.r0), which is older than anything else in its place, as
+// 3 orders it where it is asked to compare.
 var apk = rawRules("apk", checkAPK, orderAPK)
 
 // apkKind is the kind of a token, in the order that a version has them. Of two
@@ -26,6 +29,7 @@ const (
 	apkHash
 	apkRevision
 	apkEnd
+	apkNothing // after a dot
 	apkInvalid
 )
 
@@ -53,23 +57,29 @@ func (t apkToken) next() apkToken {
 		return apkToken{kind: apkEnd}
 	}
 	switch c := s[0]; {
-	case isLower(c) && t.kind <= apkNumber:
+	case isLower(c) && t.isNumber():
 		return apkToken{kind: apkLetter, text: s[:1], rest: s[1:]}
 	case isDigit(c) && t.kind == apkSuffix:
 		return numberAPK(apkSuffixNumber, s)
 	case isDigit(c) && t.kind == apkLetter:
 		return numberAPK(apkNumber, s)
-	case c == '.' && t.kind <= apkNumber:
+	case c == '.' && t.isNumber():
+		if len(s) == 1 || !isDigit(s[1]) {
+			return apkToken{kind: apkNothing, rest: s[1:]}
+		}
 		return numberAPK(apkNumber, s[1:])
-	case c == '_' && t.kind <= apkSuffixNumber:
+	case c == '_' && (t.kind <= apkSuffixNumber || t.kind == apkNothing):
 		return suffixAPK(s[1:])
-	case c == '~' && t.kind < apkHash:
+	case c == '~' && (t.kind < apkHash || t.kind == apkNothing):
 		return hashAPK(s[1:])
-	case c == '-' && t.kind < apkRevision && strings.HasPrefix(s, "-r"):
+	case c == '-' && (t.kind < apkRevision || t.kind == apkNothing) && strings.HasPrefix(s, "-r"):
 		return numberAPK(apkRevision, s[2:])
 	}
 	return apkToken{kind: apkInvalid}
 }
+
+// isNumber reports whether t is a number, or nothing in the place of one.
+func (t apkToken) isNumber() bool { return t.kind <= apkNumber || t.kind == apkNothing }
 
 func numberAPK(kind apkKind, s string) apkToken {
 	i := digitsEnd(s, 0)
@@ -132,7 +142,7 @@ func checkAPK(s string) string {
 	if t.kind == apkInvalid {
 		return "it does not start with a digit"
 	}
-	for t.kind < apkEnd {
+	for t.kind != apkEnd && t.kind != apkInvalid {
 		t = t.next()
 	}
 	if t.kind == apkInvalid {
@@ -144,7 +154,7 @@ func checkAPK(s string) string {
 func orderAPK(a, b string) int {
 	t, u := firstAPK(a), firstAPK(b)
 	for t.kind == u.kind {
-		if t.kind >= apkEnd {
+		if t.kind == apkEnd {
 			return 0
 		}
 		if c := compareAPKToken(t, u); c != 0 {

@@ -177,7 +177,7 @@ func (p npmRangeParser) tilde(x npmPartial) []npmComparator {
 
 // compareWith is a comparator with a sign of order or none.
 func (p npmRangeParser) compareWith(sign string, x npmPartial) []npmComparator {
-	op := map[string]operator{">": greater, ">=": atLeast, "<": less, "<=": atMost}[sign]
+	op := npmOperator(sign)
 	switch {
 	case x.known == 3 && op == 0:
 		return []npmComparator{x.from(equal, x.pre)}
@@ -201,6 +201,21 @@ func (p npmRangeParser) compareWith(sign string, x npmPartial) []npmComparator {
 		return []npmComparator{x.from(atLeast, p.lowest())}
 	}
 	return []npmComparator{x.from(atLeast, p.lowest()), x.before(x.known)}
+}
+
+// npmOperator returns the operator of a sign of order; 0 for = and none.
+func npmOperator(sign string) operator {
+	switch sign {
+	case ">":
+		return greater
+	case ">=":
+		return atLeast
+	case "<":
+		return less
+	case "<=":
+		return atMost
+	}
+	return 0
 }
 
 // hyphenLow is the lower bound of a hyphen range.

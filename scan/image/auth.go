@@ -47,10 +47,13 @@ func (a *auth) RoundTrip(req *http.Request) (*http.Response, error) {
 		return resp, err
 	}
 	renewed, err := a.renew(req.Context(), resp, generation)
-	if err != nil || renewed == header {
-		return resp, err
+	if err == nil && renewed == header {
+		return resp, nil
 	}
 	resp.Body.Close()
+	if err != nil {
+		return nil, err
+	}
 	return a.inner.RoundTrip(with(req, renewed))
 }
 
@@ -204,16 +207,11 @@ type tokenWire struct {
 }
 
 func (t *tokenWire) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.Response != nil {
-		if err := netguard.CheckRedirect(req, []*http.Request{req.Response.Request}); err != nil {
-			return nil, err
-		}
+	if err := checkHops(req); err != nil {
+		return nil, err
 	}
 	if netguard.Origin(req.URL) != t.origin || netguard.LeftOrigin(req) {
-		if req.Body != nil && req.Body != http.NoBody {
-			return nil, fmt.Errorf("token request to %s: refused, credentials would leave the realm: %w", req.URL.Host, fault.Forbidden)
-		}
-		req = without(req)
+		req = without(req) // a body was refused above
 	}
 	resp, err := t.inner.RoundTrip(req)
 	if err != nil {

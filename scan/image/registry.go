@@ -75,23 +75,15 @@ func (s *session) image(ctx context.Context, wrote string) (*scan.Image, error) 
 // manifest fetches a manifest by tag or digest, with its Content-Type. What the
 // registry itself calls its digest has to agree with the bytes.
 func (s *session) manifest(ctx context.Context, id, what string, limit int64) ([]byte, string, error) {
-	resp, err := s.get(ctx, http.MethodGet, "manifests/"+id, http.Header{"Accept": {acceptManifest}})
+	b, h, err := s.read(ctx, "manifests/"+id, http.Header{"Accept": {acceptManifest}}, limit)
 	if err != nil {
 		return nil, "", fmt.Errorf("%s: %w", what, err)
 	}
-	defer resp.Body.Close()
-	b, err := readLimited(resp.Body, what, limit)
-	if err != nil {
-		return nil, "", err
-	}
-	if n := resp.ContentLength; n >= 0 && n != int64(len(b)) {
-		return nil, "", &fault.MismatchError{What: "length of " + what, Want: fmt.Sprint(n, " bytes"), Got: fmt.Sprint(len(b), " bytes")}
-	}
-	said := resp.Header.Get("Docker-Content-Digest")
+	said := h.Get("Docker-Content-Digest")
 	if got := digestOf(b, said); checkDigest(said) == nil && got != said {
 		return nil, "", &fault.MismatchError{What: what + ": the registry's Docker-Content-Digest", Want: said, Got: got}
 	}
-	served, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
+	served, _, _ := strings.Cut(h.Get("Content-Type"), ";")
 	return b, strings.ToLower(strings.TrimSpace(served)), nil
 }
 
@@ -103,21 +95,15 @@ func (s *session) document(ctx context.Context, d descriptor, what string, limit
 	if isManifestType(d.MediaType) || isIndexType(d.MediaType) {
 		b, served, err = s.manifest(ctx, d.Digest, what, limit)
 	} else {
-		b, err = s.blob(ctx, d, what, limit)
+		b, _, err = s.read(ctx, "blobs/"+d.Digest, nil, limit)
+		if err != nil {
+			err = fmt.Errorf("%s: %w", what, err)
+		}
 	}
 	if err == nil {
 		err = verify(what, b, d)
 	}
 	return b, served, err
-}
-
-func (s *session) blob(ctx context.Context, d descriptor, what string, limit int64) ([]byte, error) {
-	resp, err := s.get(ctx, http.MethodGet, "blobs/"+d.Digest, nil)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", what, err)
-	}
-	defer resp.Body.Close()
-	return readLimited(resp.Body, what, limit)
 }
 
 // holds asks whether the registry has a blob.
@@ -143,16 +129,4 @@ func (s *session) open(ctx context.Context, d descriptor) (io.ReadCloser, error)
 		return nil, err
 	}
 	return st, nil
-}
-
-// readLimited reads at most limit bytes and fails when there are more.
-func readLimited(r io.Reader, what string, limit int64) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(r, limit+1))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", what, wireError(err))
-	}
-	if int64(len(b)) > limit {
-		return nil, &fault.LimitError{What: "bytes", Where: what, Max: limit}
-	}
-	return b, nil
 }

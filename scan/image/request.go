@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -26,6 +27,36 @@ func (s *session) get(ctx context.Context, method, path string, h http.Header) (
 			return nil, err
 		}
 	}
+}
+
+// read is get, with the whole of a short answer.
+func (s *session) read(ctx context.Context, path string, h http.Header, limit int64) ([]byte, http.Header, error) {
+	for attempt := 1; ; attempt++ {
+		resp, err := s.get(ctx, http.MethodGet, path, h)
+		if err != nil {
+			return nil, nil, err
+		}
+		b, err := readLimited(resp.Body, path, limit)
+		resp.Body.Close()
+		if err == nil {
+			return b, resp.Header, nil
+		}
+		if again, err := s.again(ctx, err, attempt); !again {
+			return nil, nil, err
+		}
+	}
+}
+
+// readLimited reads at most limit bytes and fails when there are more.
+func readLimited(r io.Reader, what string, limit int64) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, wireError(err))
+	}
+	if int64(len(b)) > limit {
+		return nil, &fault.LimitError{What: "bytes", Where: what, Max: limit}
+	}
+	return b, nil
 }
 
 func (s *session) try(ctx context.Context, method, path string, h http.Header) (*http.Response, error) {

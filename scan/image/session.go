@@ -2,10 +2,12 @@ package image
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -72,7 +74,7 @@ func (s *session) handshake(ctx context.Context) error {
 		if err == nil {
 			break
 		}
-		err = fmt.Errorf("registry %s: %w", s.ref.Registry, wireError(err))
+		err = fmt.Errorf("registry %s: %w", s.ref.Registry, p.refused(wireError(err)))
 		if again, waitErr := s.again(ctx, err, attempt); !again {
 			return waitErr
 		}
@@ -100,10 +102,11 @@ type checked struct {
 
 func (c *checked) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Scheme == "http" && !c.plain && !isLoopbackHost(req.URL.Host) {
-		return nil, fmt.Errorf("http://%s: refused, without encryption only registries on this machine are spoken to unless plain http is asked for: %w", req.URL.Host, fault.Forbidden)
+		return nil, &local{fmt.Errorf("http://%s: refused, without encryption only registries on this machine are spoken to unless plain http is asked for: %w", req.URL.Host, fault.Forbidden)}
 	}
 	req = req.Clone(req.Context())
 	req.Header.Set("User-Agent", c.agent)
+	req.Header.Set("Accept-Encoding", "identity") // bytes as they are stored, whatever the transport
 	return c.inner.RoundTrip(req)
 }
 
@@ -113,13 +116,12 @@ type ping struct {
 	inner   http.RoundTripper
 	host    string
 	foreign atomic.Bool
+	wait    atomic.Int64 // seconds that the registry asked to wait
 }
 
 func (p *ping) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.Response != nil { // a redirect
-		if err := netguard.CheckRedirect(req, []*http.Request{req.Response.Request}); err != nil {
-			return nil, err
-		}
+	if err := checkHops(req); err != nil {
+		return nil, err
 	}
 	resp, err := p.inner.RoundTrip(req)
 	if err != nil {
@@ -128,8 +130,35 @@ func (p *ping) RoundTrip(req *http.Request) (*http.Response, error) {
 	if resp.StatusCode == http.StatusUnauthorized && !strings.EqualFold(req.URL.Host, p.host) {
 		p.foreign.Store(true)
 	}
+	p.wait.Store(int64(retryAfter(resp.Header)))
 	resp.Body = small(resp.Body)
 	return resp, nil
+}
+
+// refused adds to a refusal how long the registry asked to wait.
+func (p *ping) refused(err error) error {
+	var a *answer
+	if errors.As(err, &a) {
+		a.retryAfter = int(p.wait.Load())
+	}
+	return err
+}
+
+// checkHops holds the redirects of the registry library's own clients to the
+// rules of ours.
+func checkHops(req *http.Request) error {
+	var via []*http.Request
+	for r := req; r.Response != nil && r.Response.Request != nil; r = r.Response.Request {
+		via = append(via, r.Response.Request)
+	}
+	if len(via) == 0 {
+		return nil
+	}
+	slices.Reverse(via)
+	if err := netguard.CheckRedirect(req, via); err != nil {
+		return &local{err}
+	}
+	return nil
 }
 
 // small ends a body after maxSmall bytes.

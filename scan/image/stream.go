@@ -2,7 +2,6 @@ package image
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -108,8 +107,8 @@ func (st *stream) Read(p []byte) (int, error) {
 
 // resume goes on after a broken connection.
 func (st *stream) resume(cause error) error {
-	if errors.Is(cause, io.EOF) {
-		cause = io.ErrUnexpectedEOF
+	if cause == io.EOF { // a proper end, too early
+		return &fault.MismatchError{What: "size of " + st.what(), Want: fmt.Sprint(st.desc.Size, " bytes"), Got: fmt.Sprint(st.off, " bytes")}
 	}
 	at := fmt.Sprintf("%s: after %d of %d bytes", st.what(), st.off, st.desc.Size)
 	if err := st.ctx.Err(); err != nil {

@@ -29,7 +29,7 @@ type answer struct {
 
 // Error says what the registry answered and what that means.
 func (a *answer) Error() string {
-	s := fmt.Sprintf("the registry answered %d", a.status)
+	s := fmt.Sprintf("answered %d", a.status)
 	if text := http.StatusText(a.status); text != "" {
 		s += " " + text
 	}
@@ -112,6 +112,12 @@ func wireError(err error) error {
 	return networkError(err)
 }
 
+// local marks an error that was made on this side of the wire, so that it is
+// found below whatever the registry library wraps around it.
+type local struct{ error }
+
+func (l *local) Unwrap() error { return l.error }
+
 // ours finds an error that this module or the caller's context made.
 func ours(err error) error {
 	var refusal *netguard.Refusal
@@ -123,16 +129,12 @@ func ours(err error) error {
 			return done
 		}
 	}
-	for err != nil {
-		var ue *url.Error
-		if _, isURL := err.(*url.Error); !isURL && errors.As(err, &ue) {
-			err = ue
-			continue
-		} else if isURL {
-			err = err.(*url.Error).Err
-			continue
-		}
-		break
+	var made *local
+	if errors.As(err, &made) {
+		return made.error
+	}
+	for ue := (*url.Error)(nil); errors.As(err, &ue); {
+		err = ue.Err
 	}
 	if fault.KindOf(err) != "" {
 		return err

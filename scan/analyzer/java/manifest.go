@@ -108,7 +108,7 @@ func mainSection(data []byte) int {
 	for off := 0; off < len(data); {
 		line, rest := physicalLine(data[off:])
 		next := len(data) - len(rest)
-		if next == len(data) && (len(data) == 0 || data[len(data)-1] != '\n') {
+		if next == len(data) && data[next-1] != '\n' {
 			return -1 // perhaps there is more of it
 		}
 		if len(line) == 0 && some {
@@ -121,15 +121,15 @@ func mainSection(data []byte) int {
 
 // physicalLine splits off a line, which ends at CR LF, LF or CR.
 func physicalLine(data []byte) (line, rest []byte) {
-	i := bytes.IndexByte(data, '\n')
-	if i < 0 {
-		i = len(data)
+	for i, c := range data {
+		if c == '\r' && i+1 < len(data) && data[i+1] == '\n' {
+			return data[:i], data[i+2:]
+		}
+		if c == '\r' || c == '\n' {
+			return data[:i], data[i+1:]
+		}
 	}
-	if r := bytes.IndexByte(data[:i], '\r'); r >= 0 && r+1 < i {
-		return data[:r], data[r+1:] // a lone CR
-	}
-	line, rest = data[:i], data[min(i+1, len(data)):]
-	return bytes.TrimSuffix(line, []byte("\r")), rest
+	return data, nil
 }
 
 // clean returns value without blanks around it, or nothing where a build left

@@ -1,24 +1,32 @@
 package npm
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
-	"testing"
 	"strings"
-	"io/fs"
+	"testing"
 )
 
 func BenchmarkX(b *testing.B) {
 	var files [][]byte
 	var n int64
 	filepath.WalkDir(os.Getenv("NM"), func(p string, d fs.DirEntry, err error) error {
-		if strings.HasSuffix(p, "/package.json") { x, _ := os.ReadFile(p); if x != nil {files = append(files, x); n += int64(len(x))} }
+		if strings.HasSuffix(p, "/package.json") {
+			x, _ := os.ReadFile(p)
+			if x != nil {
+				files = append(files, x)
+				n += int64(len(x))
+			}
+		}
 		return nil
 	})
 	b.SetBytes(n)
 	b.ReportAllocs()
 	for b.Loop() {
-		for _, f := range files { manifestFacts("app/node_modules/x", f) }
+		for _, f := range files {
+			manifestFacts("app/node_modules/x", f)
+		}
 	}
 	b.ReportMetric(float64(len(files)), "files")
 }
@@ -26,13 +34,22 @@ func BenchmarkSkip(b *testing.B) {
 	var files [][]byte
 	var n int64
 	filepath.WalkDir(os.Getenv("NM"), func(p string, d fs.DirEntry, err error) error {
-		if strings.HasSuffix(p, "/package.json") { x, _ := os.ReadFile(p); if x != nil {files = append(files, x); n += int64(len(x))} }
+		if strings.HasSuffix(p, "/package.json") {
+			x, _ := os.ReadFile(p)
+			if x != nil {
+				files = append(files, x)
+				n += int64(len(x))
+			}
+		}
 		return nil
 	})
 	b.SetBytes(n)
 	b.ReportAllocs()
 	for b.Loop() {
-		for _, f := range files { r := newReader(f); r.document(r.skip) }
+		for _, f := range files {
+			r := newReader(f)
+			r.document(r.skip)
+		}
 	}
 }
 func BenchmarkLock(b *testing.B) {

@@ -34,7 +34,7 @@ type entry struct {
 
 // put adds e, or replaces the entry of its place.
 func (l *lockfile) put(e entry) {
-	if e.from.kind != local && !validName(e.name) {
+	if e.name == "" || e.from.kind != local && !validName(e.name) {
 		l.odd = cmp.Or(l.odd, fmt.Errorf("entry %.80q: %.60q is not a package name: %w", e.place, e.name, fault.Invalid))
 		return
 	}

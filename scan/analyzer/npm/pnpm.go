@@ -156,6 +156,9 @@ func (p *pnpmLock) pkg(key string, about, deps int) {
 		e.from = p.resolution(r)
 		e.hashes = integrity(p.text(r, "integrity"))
 	}
+	if _, ref, _ := strings.Cut(key, "@"); strings.HasPrefix(ref, "runtime:") {
+		e.from = source{local, ref} // node, deno or bun itself, not the npm package of that name
+	}
 	e.scope = scoped(p.truth(deps, "dev"), p.truth(deps, "optional"), false)
 	for _, list := range []string{"dependencies", "optionalDependencies"} {
 		p.each(p.child(deps, list), func(c int) {

@@ -27,7 +27,7 @@ const (
 func sourceOf(text string) source {
 	scheme, rest, _ := strings.Cut(text, ":")
 	switch {
-	case text == "":
+	case text == "", scheme == text && isArchive(text): // yarn's offline mirror names the file alone
 		return source{}
 	case strings.HasPrefix(scheme, "git"), scheme == "bitbucket", scheme == "gist", scheme == "ssh",
 		strings.HasPrefix(rest, "//git@"), strings.Contains(text, ".git#"), strings.Contains(text, "#commit="):

@@ -41,7 +41,8 @@ func (Analyzer) Join(in *analyzer.Squashed) ([]analyzer.Located, []sbom.Gap) {
 	for i, f := range used {
 		p := *f.Package
 		p.PURL = packageURL(&p, in.OS)
-		f.Package, out[i] = &p, f
+		f.Package = &p
+		out[i] = f
 	}
 	return out, gaps
 }

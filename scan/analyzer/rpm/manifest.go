@@ -34,9 +34,13 @@ func readManifest(f *analyzer.File, parse func(string) (rpmdb.Package, error)) (
 			}
 			continue
 		}
-		if p.Name != keyPackage {
-			facts = append(facts, packageFact(&p))
+		if p.Name == keyPackage {
+			continue
 		}
+		if limit := f.Budget.Limits.Facts; int64(len(facts)) >= limit {
+			return facts, &fault.LimitError{What: "packages", Where: f.Path, Max: limit}
+		}
+		facts = append(facts, packageFact(&p))
 	}
 	if err := lines.Err(); err == bufio.ErrTooLong {
 		broken.add(&fault.LimitError{What: "bytes of a line", Where: fmt.Sprintf("line %d", n+1), Max: maxLine})

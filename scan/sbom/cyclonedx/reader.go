@@ -26,10 +26,13 @@ type reader struct {
 	tools    node              // metadata.tools, read when the version is known
 	packages []sbom.Package    // in document order
 	parents  []int             // of packages: an index, top or inSubject
+	kept     []node            // of packages: members for Foreign
 	refs     map[string]string // bom-ref of components, and where
-	contains map[string]string // stella:contained-by: package to container
+	others   map[string]bool   // bom-ref of anything else, see elsewhere
+	deps     []dependency
 	edges    []edge
-	all      bool // stella:contains
+	all      bool  // stella:contains
+	systems  []int // the package that is the subject's OS and no other
 	notes    []sbom.Gap
 	names    map[string]string
 }

@@ -120,7 +120,6 @@ func (r *reader) ownSource(p sbom.Property) bool {
 		s.Tags = append(s.Tags, p.Value)
 	case ownSourceChoice:
 		s.PlatformChoice = p.Value
-	case strings.TrimSuffix(ownSource, ":"):
 	default:
 		var n int
 		if n, ok = indexed(p.Name, ownSourceLayer); ok {

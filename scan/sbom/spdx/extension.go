@@ -37,7 +37,7 @@ type extension struct {
 // Fields that patches never hold, because they have their own place.
 var (
 	outsideDocument = []string{"namespace", "subject", "packages", "relationships", "gaps", "composition", "source", "foreign"}
-	outsideSubject  = []string{"os"}
+	outsideSubject  []string
 	outsidePackage  = []string{"foreign"}
 )
 

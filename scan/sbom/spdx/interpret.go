@@ -28,18 +28,23 @@ type interpreter struct {
 	unsaid   int // notes beyond maxNotes
 }
 
+// reading is what a document was understood as.
+type reading struct {
+	doc     *sbom.Document
+	root    int      // index of the package that is the subject, or -1
+	missing []string // references that lead nowhere, each once, sorted
+}
+
 // interpret returns what a document means, without what the model has no place
-// for, and the references that lead nowhere. It is a pure function of w.
-func interpret(w *document) (d *sbom.Document, missing []string) {
+// for. It is a pure function of w. The packages of the model are in the order of
+// those of w.
+func interpret(w *document) *reading {
 	in := &interpreter{w: w, licenses: licenseNames(w), ids: make(map[string]string, len(w.Packages)+1)}
 	for _, n := range w.notes {
 		in.note(n.where, "%s", n.what)
 	}
 	in.root = in.findRoot()
-	d = &sbom.Document{Namespace: text(w.Namespace), Name: text(w.Name), Packages: make([]sbom.Package, 0, len(w.Packages))}
-	if strings.HasPrefix(d.Namespace, namespacePrefix) {
-		d.Namespace = ""
-	}
+	d := &sbom.Document{Namespace: readNamespace(w.Namespace), Name: text(w.Name), Packages: make([]sbom.Package, 0, len(w.Packages))}
 	if w.CreationInfo == nil {
 		in.note("document", "creationInfo is missing")
 	} else {
@@ -62,7 +67,7 @@ func interpret(w *document) (d *sbom.Document, missing []string) {
 	in.references()
 	in.finishNotes()
 	d.Gaps = append(d.Gaps, in.gaps...)
-	return d, in.missing
+	return &reading{doc: d, root: in.root, missing: in.missing}
 }
 
 // packages reads the packages into the document, the root into its subject and
@@ -71,7 +76,7 @@ func (in *interpreter) packages(d *sbom.Document) {
 	taken := map[string]bool{selfID: true}
 	for i := range in.w.Packages {
 		e := &in.w.Packages[i]
-		if e.ext != nil && e.ext.OS != nil && i != in.root {
+		if isOurOS(e) && i != in.root {
 			d.Subject.OS = e.ext.OS
 			continue
 		}

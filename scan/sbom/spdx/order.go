@@ -23,14 +23,17 @@ func sortElements(w *document) {
 	})
 	slices.Sort(w.Describes)
 	for i := range w.Packages {
-		p := &w.Packages[i]
-		sortChecksums(p.Checksums)
-		slices.SortStableFunc(p.ExternalRefs, compareExternalRefs)
-		slices.Sort(p.HasFiles)
+		sortPackage(&w.Packages[i])
 	}
 	for i := range w.Files {
 		sortChecksums(w.Files[i].Checksums)
 	}
+}
+
+func sortPackage(p *packageElement) {
+	sortChecksums(p.Checksums)
+	slices.SortStableFunc(p.ExternalRefs, compareExternalRefs)
+	slices.Sort(p.HasFiles)
 }
 
 func sortChecksums(list []checksum) {

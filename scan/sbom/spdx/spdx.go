@@ -121,12 +121,12 @@ func Decode(r io.Reader, opt *DecodeOptions) (*sbom.Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, missing := interpret(w)
-	if err := keepForeign(d, w, missing); err != nil {
+	understood := interpret(w)
+	if err := keepForeign(understood, w); err != nil {
 		return nil, err
 	}
-	d.Normalize()
-	return d, nil
+	understood.doc.Normalize()
+	return understood.doc, nil
 }
 
 // The versions that Encode writes.

@@ -1,0 +1,209 @@
+package cyclonedx
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/stella-ops/stella/scan/purl"
+	"github.com/stella-ops/stella/scan/sbom"
+)
+
+// pkg writes one package as a component, with those nested in it.
+func (e *encoder) pkg(p *sbom.Package) {
+	e.where = "package " + p.ID
+	f := e.foreignNode(p.Foreign, "component")
+	e.begin('{')
+	e.componentMembers(p, &f, p.Type)
+	e.packageProperties(p, &f)
+	e.members(&f)
+	if children := e.graph.nested[p.ID]; len(children) > 0 {
+		e.key("components")
+		e.nestedIn(children)
+	}
+	e.end('}')
+}
+
+func (e *encoder) nestedIn(children []*sbom.Package) {
+	e.begin('[')
+	for _, c := range children {
+		e.pkg(c)
+	}
+	e.end(']')
+}
+
+// componentMembers writes what the model has fields for. The members of f that
+// say the same in more words are written in their place, and leave f.
+func (e *encoder) componentMembers(p *sbom.Package, f *node, typ string) {
+	e.componentHead(p, f, typ)
+	e.supplier(p, f)
+	e.originator(p, f)
+	e.name(p, f)
+	e.textOr(f, "version", fitOr(p.Version, fitVersion), func(s string) bool { return packageVersion(s, p.PURL) == p.Version })
+	e.text("description", p.Description)
+	e.textOr(f, "scope", scopeText(p.Scope), func(s string) bool { scope, _ := scopeOf(s); return scope == p.Scope })
+	e.hashes(p, f)
+	e.memberOr(f, "licenses", func(v *node) bool {
+		l, _ := licensesOf(v)
+		return sameLicenses(l, p.Licenses)
+	}, func() { e.licenses(p.Licenses) })
+	e.text("copyright", p.Copyright)
+	e.textOr(f, "cpe", firstCPE(p.CPEs), func(s string) bool { return !slices.ContainsFunc(p.CPEs, fitCPE) || s == firstCPE(p.CPEs) })
+	e.textOr(f, "purl", p.PURL.String(), func(s string) bool { return samePURL(s, p.PURL) })
+	e.references(p, f)
+	e.evidence(p, f)
+}
+
+func (e *encoder) componentHead(p *sbom.Package, f *node, typ string) {
+	typ = cmp.Or(typ, "library")
+	if !knownType(typ, e.version) {
+		e.lose("type", "component type "+quote(typ)+" is not in this version, written as library")
+		typ = "library"
+	}
+	if !f.absent("type") {
+		e.textOr(f, "type", typ, func(string) bool { return typ == "library" })
+	} else {
+		e.text("type", typ)
+	}
+	if f.has("bom-ref") && !e.graph.referenced[p.ID] {
+		f.remove("bom-ref")
+		return
+	}
+	f.remove("bom-ref")
+	e.text("bom-ref", p.ID)
+}
+
+func (e *encoder) supplier(p *sbom.Package, f *node) {
+	e.memberOr(f, "supplier", func(v *node) bool { s, _ := supplierOf(v); return s == p.Supplier }, func() {
+		if p.Supplier == "" {
+			return
+		}
+		name, mail := cutSupplier(p.Supplier)
+		e.key("supplier")
+		e.begin('{')
+		e.text("name", name)
+		if mail != "" {
+			e.key("contact")
+			e.begin('[')
+			e.begin('{')
+			e.text("email", mail)
+			e.end('}')
+			e.end(']')
+		}
+		e.end('}')
+	})
+}
+
+// originator writes author, which is one text in all versions. It is
+// deprecated since 1.6 for a list of names and addresses that the model does
+// not tell apart.
+func (e *encoder) originator(p *sbom.Package, f *node) {
+	if authors := f.get("authors"); authors.kind == '[' && originatorOf(&authors) == p.Originator {
+		return // written with the foreign members
+	}
+	e.text("author", p.Originator)
+}
+
+func (e *encoder) name(p *sbom.Package, f *node) {
+	group, name := f.str("group"), f.str("name")
+	raw := f.has("name") && packageName(group, name, p.PURL) == p.Name
+	f.remove("group")
+	f.remove("name")
+	if !raw {
+		group, name = groupName(p.Name, p.PURL)
+	}
+	e.text("group", group)
+	e.key("name")
+	e.quote(name)
+}
+
+// fitOr returns s if it fits a member and nothing otherwise.
+func fitOr(s string, fit func(string) bool) string {
+	if fit(s) {
+		return s
+	}
+	return ""
+}
+
+func samePURL(s string, p purl.PackageURL) bool {
+	q, err := purl.Parse(s)
+	return err != nil && p.IsZero() || err == nil && q.String() == p.String()
+}
+
+// firstCPE is the one that goes into the member cpe.
+func firstCPE(cpes []string) string {
+	if i := slices.IndexFunc(cpes, fitCPE); i >= 0 {
+		return cpes[i]
+	}
+	return ""
+}
+
+func (e *encoder) hashes(p *sbom.Package, f *node) {
+	rest := f.get("hashes")
+	f.remove("hashes")
+	if len(p.Hashes) == 0 && rest.kind == 0 {
+		return
+	}
+	mark := len(e.b)
+	e.key("hashes")
+	e.begin('[')
+	empty := len(e.b)
+	for _, h := range p.Hashes {
+		name, ok := hashName(h)
+		if !ok || strings.HasPrefix(name, "Streebog") && e.version < 7 {
+			e.lose("hashes", "hash "+quote(h.Algorithm)+" has no place in this version")
+			continue
+		}
+		e.begin('{')
+		e.text("alg", name)
+		e.text("content", h.Value)
+		e.end('}')
+	}
+	for i := range rest.items {
+		e.node(&rest.items[i])
+	}
+	if len(e.b) == empty && rest.kind == 0 {
+		e.b = e.b[:mark]
+		return
+	}
+	e.end(']')
+}
+
+func (e *encoder) references(p *sbom.Package, f *node) {
+	rest := f.get("externalReferences")
+	f.remove("externalReferences")
+	home := fitURI(p.Homepage) && !refersTo(&rest, "website", p.Homepage)
+	download := fitURI(p.Download) && !refersTo(&rest, "distribution", p.Download)
+	if !home && !download && rest.kind == 0 {
+		return
+	}
+	e.key("externalReferences")
+	e.begin('[')
+	if home {
+		e.reference("website", p.Homepage)
+	}
+	if download {
+		e.reference("distribution", p.Download)
+	}
+	for i := range rest.items {
+		e.node(&rest.items[i])
+	}
+	e.end(']')
+}
+
+func (e *encoder) reference(kind, url string) {
+	e.begin('{')
+	e.text("type", kind)
+	e.text("url", url)
+	e.end('}')
+}
+
+// refersTo reports whether the first reference of that type has that URL.
+func refersTo(list *node, kind, url string) bool {
+	for i := range list.items {
+		if list.items[i].str("type") == kind {
+			return list.items[i].str("url") == url
+		}
+	}
+	return false
+}
