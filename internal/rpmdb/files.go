@@ -80,8 +80,7 @@ func (h *header) dirs() ([][]byte, error) {
 func tidy(paths []string) []string {
 	keep := paths[:0]
 	for _, p := range paths {
-		// Nearly every path is clean; the test is cheaper than cleaning.
-		if strings.Contains(p, "//") || strings.Contains(p, "/.") || !strings.HasPrefix(p, "/") || strings.HasSuffix(p, "/") {
+		if !clean(p) {
 			p = path.Clean("/" + p)
 		}
 		if p = p[1:]; p != "" {
@@ -92,4 +91,24 @@ func tidy(paths []string) []string {
 		slices.Sort(keep)
 	}
 	return slices.Compact(keep)
+}
+
+// clean reports whether p is absolute and as [path.Clean] would leave it, which
+// nearly every path is. It says false for the root.
+func clean(p string) bool {
+	if !strings.HasPrefix(p, "/") {
+		return false
+	}
+	for p != "" {
+		p = p[1:] // a slash
+		end := strings.IndexByte(p, '/')
+		if end < 0 {
+			end = len(p)
+		}
+		if part := p[:end]; part == "" || part == "." || part == ".." {
+			return false
+		}
+		p = p[end:]
+	}
+	return true
 }

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
+	"path"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/stella-ops/stella/internal/fault"
 )
@@ -145,6 +147,16 @@ func TestSigner(t *testing.T) {
 			t.Errorf("%s: %q, %v; want %q", what, p.KeyID, err, c.want)
 		}
 	}
+}
+
+func TestCleanProperty(t *testing.T) {
+	part := rapid.SampledFrom([]string{"", "/", ".", "..", "a", ".b", "..c", "d."})
+	rapid.Check(t, func(t *rapid.T) {
+		p := strings.Join(rapid.SliceOfN(part, 0, 8).Draw(t, "parts"), rapid.SampledFrom([]string{"", "/"}).Draw(t, "between"))
+		if want := p == path.Clean("/"+p) && p != "/"; clean(p) != want {
+			t.Fatalf("clean(%q) is not %v", p, want)
+		}
+	})
 }
 
 func TestFlippedHeader(t *testing.T) {

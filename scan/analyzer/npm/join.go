@@ -1,6 +1,7 @@
 package npm
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -11,7 +12,7 @@ import (
 // debianFolders are where Debian's node looks last.
 var debianFolders = []string{"usr/share/nodejs/", "usr/lib/nodejs/"}
 
-// Join implements analyzer.Joiner. It turns the names that installed packages
+// Join implements analyzer.Joiner. It makes package URLs, turns the names that installed packages
 // depend on into the packages that node would load for them, and adds what npm
 // wrote down when it installed them: digest, origin and scope. A package of
 // .package-lock.json that is not there becomes a declared one; one that is
@@ -45,10 +46,14 @@ type tree struct {
 
 func newTree(in *analyzer.Squashed) *tree {
 	t := &tree{in: in, out: make([]analyzer.Located, 0, len(in.Facts)), at: map[string]int{}}
-	for _, f := range in.Facts {
+	packages := make([]sbom.Package, len(in.Facts)) // copies: facts may be shared
+	for i, f := range in.Facts {
 		if f.Kind != analyzer.KindPackage {
 			continue
 		}
+		packages[i] = *f.Package
+		identify(&packages[i])
+		f.Package = &packages[i]
 		if f.Scope == installed {
 			t.at[f.Key] = len(t.out)
 		}
@@ -94,8 +99,9 @@ func (t *tree) complete(part *analyzer.Located) {
 	said := part.Package
 	i, ok := t.find([]byte(part.Key))
 	if !ok {
-		f := *part
-		f.Kind, f.Scope, f.Key = analyzer.KindPackage, "", ""
+		f, p := *part, *said
+		identify(&p)
+		f.Kind, f.Scope, f.Key, f.Package = analyzer.KindPackage, "", "", &p
 		t.out = append(t.out, f)
 		return
 	}
@@ -105,10 +111,12 @@ func (t *tree) complete(part *analyzer.Located) {
 			"names %s %s in %s, where %s %s is installed", said.Name, said.Version, part.Key, f.Package.Name, f.Package.Version)})
 		return
 	}
-	p := *f.Package
-	p.PURL, p.Scope, p.Download, p.Properties = said.PURL, said.Scope, said.Download, said.Properties
+	p := f.Package // a copy already
+	p.Scope, p.Properties, p.Download = said.Scope, said.Properties, cmp.Or(said.Download, p.Download)
+	if !said.PURL.IsZero() {
+		p.PURL = said.PURL
+	}
 	if len(said.Hashes) > 0 {
 		p.Hashes = said.Hashes
 	}
-	f.Package = &p
 }

@@ -64,7 +64,8 @@ func (e *entry) key() string {
 	return e.name + "@" + e.from.text
 }
 
-// describe returns the package without its place.
+// describe returns the package without its place. Join makes the package URLs
+// of registry packages, to keep facts small.
 func (e *entry) describe() *sbom.Package {
 	p := &sbom.Package{
 		Name: e.name, Version: e.version, State: sbom.Declared, Scope: e.scope,
@@ -72,9 +73,6 @@ func (e *entry) describe() *sbom.Package {
 	}
 	if e.project {
 		p.Type = "application"
-	}
-	if e.from.kind != local {
-		p.PURL = packageURL(e.name, e.version)
 	}
 	e.from.describe(p)
 	return p

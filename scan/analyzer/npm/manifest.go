@@ -137,7 +137,7 @@ func manifestFacts(dir string, data []byte) ([]analyzer.Fact, error) {
 	}
 	version := cleanVersion(m.version)
 	p := &sbom.Package{
-		Name: m.name, Version: version, PURL: packageURL(m.name, version),
+		Name: m.name, Version: version,
 		Description: m.description, Homepage: m.homepage, Originator: m.author,
 		Licenses: m.license, Hashes: m.hashes,
 	}

@@ -62,8 +62,9 @@ func accept(file string) bool {
 	return !strings.Contains("/"+dir, "/node_modules/")
 }
 
-// Extract implements analyzer.Analyzer: one fact for each package. A lockfile
-// that breaks off gives what it says up to there beside the error.
+// Extract implements analyzer.Analyzer: one fact for each package, which Join
+// completes. A lockfile that breaks off gives what it says up to there beside
+// the error.
 func (Analyzer) Extract(_ context.Context, f *analyzer.File) ([]analyzer.Fact, error) {
 	facts, err := extract(f)
 	if err != nil {

@@ -122,7 +122,7 @@ func (p *pnpmLock) project(at int, folder string) {
 // snapshots reads both halves of version 9. A package without a snapshot is
 // reported all the same.
 func (p *pnpmLock) snapshots(packages int) {
-	about := map[string]int{}
+	about, used := map[string]int{}, map[string]bool{}
 	p.each(packages, func(c int) { about[string(p.nodes[c].key)] = c })
 	p.each(p.child(p.root, "snapshots"), func(c int) {
 		key := string(p.nodes[c].key)
@@ -131,12 +131,11 @@ func (p *pnpmLock) snapshots(packages int) {
 		if !ok {
 			a = c
 		}
-		delete(about, key)
+		used[base] = true
 		p.pkg(key, a, c)
 	})
 	p.each(packages, func(c int) {
-		key := string(p.nodes[c].key)
-		if _, left := about[key]; left && p.find(p.prefix+key) == nil {
+		if key := string(p.nodes[c].key); !used[key] {
 			p.pkg(key, c, c)
 		}
 	})

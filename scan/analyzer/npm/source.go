@@ -51,19 +51,33 @@ func isArchive(path string) bool {
 	return strings.HasSuffix(path, ".tgz") || strings.HasSuffix(path, ".tar.gz") || strings.HasSuffix(path, ".tar")
 }
 
-// describe writes the source down in p, which has a name and a version.
+// describe writes the source down in p, which has a name and a version. It
+// leaves the package URL of what a registry has to identify.
 func (s source) describe(p *sbom.Package) {
 	switch s.kind {
 	case registry:
 		p.Download, _, _ = strings.Cut(s.text, "#")
 	case remote:
 		p.Download, _, _ = strings.Cut(s.text, "#")
-		p.PURL = p.PURL.With("download_url", p.Download)
+		p.PURL = packageURL(p.Name, p.Version).With("download_url", p.Download)
 	case git:
 		p.Download = vcsURL(s.text)
-		p.PURL = p.PURL.With("vcs_url", p.Download)
-	case archive, local:
-		p.Properties = []sbom.Property{{Name: "npm:source", Value: s.text}}
+		p.PURL = packageURL(p.Name, p.Version).With("vcs_url", p.Download)
+	case archive:
+		p.PURL = packageURL(p.Name, p.Version)
+		p.Properties = []sbom.Property{{Name: sourceProperty, Value: s.text}}
+	case local:
+		p.Properties = []sbom.Property{{Name: sourceProperty, Value: s.text}}
+	}
+}
+
+// sourceProperty says where a package comes from that no server has.
+const sourceProperty = "npm:source"
+
+// identify completes the package URL.
+func identify(p *sbom.Package) {
+	if p.PURL.IsZero() && len(p.Properties) == 0 {
+		p.PURL = packageURL(p.Name, p.Version)
 	}
 }
 

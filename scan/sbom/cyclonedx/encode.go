@@ -103,6 +103,7 @@ type encoder struct {
 	losses []sbom.Loss
 	listed bool // the list of properties of the current object is open
 	graph  graph
+	known  facts // of the component being written
 }
 
 // lose reports that part of the current element is left out.

@@ -72,7 +72,7 @@ func (r *reader) fail(format string, args ...any) error {
 // syntax gives errors of the JSON decoder their place and kind.
 func (r *reader) syntax(err error) error {
 	if fault.KindOf(err) != "" {
-		return err
+		return err // already told, or a limit
 	}
 	var s *jsontext.SyntacticError
 	switch {
@@ -95,8 +95,14 @@ func (r *reader) object(member func(name string) error) error {
 		if err != nil {
 			return err
 		}
-		if err := member(name); err != nil {
-			return err
+		if r.d.PeekKind() == 'n' {
+			_, err = r.d.ReadToken()
+			r.noteHere("null is read as if the member were absent")
+		} else {
+			err = member(name)
+		}
+		if err != nil {
+			return r.wrap(err)
 		}
 	}
 	_, err := r.d.ReadToken()

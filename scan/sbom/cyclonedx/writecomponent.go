@@ -35,6 +35,7 @@ func (e *encoder) nestedIn(children []*sbom.Package) {
 // componentMembers writes what the model has fields for. The members of f that
 // say the same in more words are written in their place, and leave f.
 func (e *encoder) componentMembers(p *sbom.Package, f *node, typ string) {
+	e.known = infer(p)
 	e.componentHead(p, f, typ)
 	e.supplier(p, f)
 	e.originator(p, f)

@@ -13,17 +13,17 @@ func (e *encoder) evidence(p *sbom.Package, f *node) {
 	evidence := f.get("evidence")
 	f.remove("evidence")
 	held := evidence.get("occurrences")
-	paths := e.paths(p, infer(p).locations)
+	paths := e.paths(p, e.known.locations)
 	if held.kind == '[' && samePaths(&held, p.Locations) {
 		paths = nil
 	} else {
 		evidence.remove("occurrences")
 	}
-	if len(paths) == 0 || e.version < 5 {
+	if e.version < 5 {
 		paths = nil
-		if evidence.kind == 0 {
-			return
-		}
+	}
+	if len(paths) == 0 && (evidence.kind == 0 || held.kind != 0 && len(evidence.fields) == 0) {
+		return
 	}
 	e.key("evidence")
 	e.begin('{')
@@ -82,7 +82,7 @@ func (e *encoder) packageProperties(p *sbom.Package, f *node) {
 	for _, prop := range p.Properties {
 		e.property(prop.Name, prop.Value)
 	}
-	known := infer(p)
+	known := e.known
 	if p.Arch != known.arch {
 		e.property(ownArch, p.Arch)
 	}

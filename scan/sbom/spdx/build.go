@@ -24,6 +24,7 @@ type builder struct {
 	ids      map[string]string // SPDXIDs by model ID
 	used     map[string]bool   // SPDXIDs that are taken
 	names    map[string]string // of the extracted licences that were kept
+	declared map[string]bool   // references that were kept, or were without an entry
 	wanted   map[string]string // names of further extracted licences, by reference
 	losses   []sbom.Loss
 }
@@ -43,7 +44,13 @@ func build(d *sbom.Document) (*document, []sbom.Loss, error) {
 	if b.had, err = parseKept(d.Foreign, &b.kept, "the document"); err != nil {
 		return nil, nil, err
 	}
-	b.names = licenseNames(&b.kept.Document)
+	b.names, b.declared = licenseNames(&b.kept.Document), map[string]bool{}
+	for _, l := range b.kept.Document.Licenses {
+		b.declared[l.ID] = true
+	}
+	for _, ref := range b.kept.Dangling {
+		b.declared[ref] = true
+	}
 	if err := b.identify(); err != nil {
 		return nil, nil, err
 	}

@@ -23,8 +23,10 @@ func (b *builder) licenses(had bool, was *string, all []sbom.License, kind sbom.
 		return was
 	}
 	var parts []string
+	seen := map[string]bool{"": true}
 	for _, l := range now {
-		if part := b.statement(l); part != "" && !slices.Contains(parts, part) {
+		if part := b.statement(l); !seen[part] {
+			seen[part] = true
 			parts = append(parts, part)
 		}
 	}
@@ -74,12 +76,9 @@ func (b *builder) declare(expr string) {
 		return
 	}
 	for _, ref := range license.References(expr) {
-		_, wanted := b.wanted[ref]
-		if strings.HasPrefix(ref, "DocumentRef-") || wanted || slices.Contains(b.kept.Dangling, ref) ||
-			slices.ContainsFunc(b.kept.Document.Licenses, func(l extractedLicense) bool { return l.ID == ref }) {
-			continue
+		if _, wanted := b.wanted[ref]; !wanted && !b.declared[ref] && !strings.HasPrefix(ref, "DocumentRef-") {
+			b.wanted[ref] = ""
 		}
-		b.wanted[ref] = ""
 	}
 }
 
@@ -88,8 +87,8 @@ func (b *builder) declare(expr string) {
 func (b *builder) extracted() []extractedLicense {
 	out := b.kept.Document.Licenses
 	for _, ref := range slices.Sorted(maps.Keys(b.wanted)) {
-		if slices.ContainsFunc(b.kept.Document.Licenses, func(l extractedLicense) bool { return l.ID == ref }) {
-			continue
+		if b.declared[ref] {
+			continue // by chance the same name for the same licence
 		}
 		name := required(b.wanted[ref])
 		out = append(slices.Clip(out), extractedLicense{ID: ref, Text: name, Name: name})

@@ -87,16 +87,20 @@ func actorText(name string) *string {
 // adds the rest of hashes.
 func checksums(kept []checksum, hashes []sbom.Hash) []checksum {
 	out := kept[:0:0]
-	seen := map[sbom.Hash]bool{}
+	unwritten := make(map[sbom.Hash]bool, len(hashes))
+	for _, h := range hashes {
+		unwritten[h] = true
+	}
 	for _, c := range kept {
-		h, ok := hashOf(c)
-		if !ok || slices.Contains(hashes, h) {
+		if h, ok := hashOf(c); !ok {
 			out = append(out, c)
-			seen[h] = true
+		} else if _, said := unwritten[h]; said {
+			out = append(out, c)
+			unwritten[h] = false
 		}
 	}
 	for _, h := range hashes {
-		if a, known := algorithms[h.Algorithm]; known && !seen[h] {
+		if a, known := algorithms[h.Algorithm]; known && unwritten[h] {
 			out = append(out, checksum{Algorithm: a.name, Value: h.Value})
 		}
 	}
@@ -109,13 +113,16 @@ func externalRefs(kept []externalRef, p *sbom.Package) []externalRef {
 	out := kept[:0:0]
 	identity := p.PURL.String()
 	purlSeen, purlRead := identity == "", false
-	cpes := map[string]bool{}
+	unwritten := make(map[string]bool, len(p.CPEs))
+	for _, cpe := range p.CPEs {
+		unwritten[cpe] = true
+	}
 	for _, r := range kept {
 		if cpe, ok := cpeOf(r); ok {
-			if !slices.Contains(p.CPEs, cpe) {
+			if _, said := unwritten[cpe]; !said {
 				continue
 			}
-			cpes[cpe] = true
+			unwritten[cpe] = false
 		} else if isPURL(r) && !purlRead {
 			if u, err := purl.Parse(r.Locator); err == nil {
 				purlRead = true // the others are further names
@@ -132,7 +139,7 @@ func externalRefs(kept []externalRef, p *sbom.Package) []externalRef {
 	}
 	for _, cpe := range p.CPEs {
 		r := externalRef{Category: categorySecurity, Type: "cpe23Type", Locator: cpe}
-		if _, ok := cpeOf(r); ok && !cpes[cpe] {
+		if _, ok := cpeOf(r); ok && unwritten[cpe] {
 			out = append(out, r)
 		}
 	}

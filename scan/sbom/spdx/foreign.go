@@ -27,6 +27,7 @@ func keepForeign(r *reading, w *document) error {
 	if err != nil {
 		return err
 	}
+	conform(bare, w.version())
 	next := 0 // packages of the model are in the order of those of w
 	for i := range w.Packages {
 		e := &w.Packages[i]
@@ -60,9 +61,10 @@ func keepForeign(r *reading, w *document) error {
 	kept := keptDocument{Document: *head(w), Dangling: r.missing}
 	if !reflect.DeepEqual(w.Relationships, bare.Relationships) {
 		kept.Document.Relationships = w.Relationships
-	} else if reflect.DeepEqual(&kept.Document, head(bare)) {
+	} else if reflect.DeepEqual(head(w), head(bare)) {
 		return nil
 	}
+	kept.Document.SPDXVersion = w.SPDXVersion
 	raw, err := canonicalJSON(&kept)
 	r.doc.Foreign = sbom.Foreign{Family: raw}
 	return err
@@ -76,11 +78,12 @@ func sameElement(e, given *packageElement) bool {
 	return reflect.DeepEqual(&a, &b)
 }
 
-// head returns what a document has beside packages and relationships. A namespace
-// derived from content is left out: it is derived again.
+// head returns what a document has beside its version, packages and
+// relationships. A namespace derived from content is left out: it is derived
+// again.
 func head(w *document) *document {
 	h := *w
-	h.ext, h.notes, h.Relationships = nil, nil, nil
+	h.ext, h.notes, h.Relationships, h.SPDXVersion = nil, nil, nil, nil
 	if len(h.Packages) > 0 {
 		h.Packages = nil
 	}

@@ -1,0 +1,91 @@
+// Package java reads what Java archives, Maven projects and Gradle lockfiles
+// say about packages.
+//
+// Archives (.jar .war .ear .par .sar .nar .kar .hpi .jpi .lpkg) are read
+// through their zip directory: only manifests, Maven descriptors and archives
+// inside them are inflated. Java modules of a JDK (.jmod) are not: they are
+// parts of the JDK and no Maven artifacts.
+package java
+
+import (
+	"context"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/stella-ops/stella/scan/analyzer"
+)
+
+// extensions of the files that are Java archives.
+var extensions = [...]string{"jar", "war", "ear", "par", "sar", "nar", "kar", "hpi", "jpi", "lpkg"}
+
+// Analyzer reads the files of the Java world. The zero value is ready to use.
+//
+// Keys of facts from archives are places: "." for the file itself, the path
+// inside for an archive in it ("WEB-INF/lib/a.jar", "b.war!/WEB-INF/lib/a.jar"),
+// and the place, '#' and the coordinates for a package whose descriptor is in
+// an archive that is something else. Keys in project files and lockfiles are
+// coordinates.
+type Analyzer struct{}
+
+// Info names the analyzer "java".
+func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "java", Version: 1} }
+
+// Paths wants archives by extension; pom.xml and the lockfiles of Gradle by
+// name; and loose pom.properties, which are what is left of a Maven archive
+// that was unpacked.
+func (Analyzer) Paths() analyzer.Paths {
+	p := analyzer.Paths{Names: []string{"pom.xml", "pom.properties"}, Suffixes: []string{".lockfile"}, Accept: accept}
+	for _, e := range extensions {
+		p.Suffixes = append(p.Suffixes, "."+e)
+	}
+	return p
+}
+
+// accept tells files of Maven and Gradle from others with the same name.
+func accept(p string) bool {
+	base := path.Base(p)
+	switch {
+	case base == "pom.properties":
+		return inDescriptors(p)
+	case base == "pom.xml":
+		return !inDescriptors(p) // beside a pom.properties, which says the same
+	case strings.HasSuffix(strings.ToLower(base), ".lockfile"):
+		return isGradleLock(p)
+	}
+	return true
+}
+
+// inDescriptors reports whether p is in the folder where Maven puts the
+// descriptors of what it builds.
+func inDescriptors(p string) bool {
+	return strings.HasPrefix(p, "META-INF/maven/") || strings.Contains(p, "/META-INF/maven/")
+}
+
+// isGradleLock reports whether p is a lockfile of Gradle: one for all
+// configurations since Gradle 6.8, one for each in a folder before.
+func isGradleLock(p string) bool {
+	return strings.HasSuffix(path.Base(p), "gradle.lockfile") || path.Base(path.Dir(p)) == "dependency-locks"
+}
+
+// isArchive reports whether a name has the extension of a Java archive.
+func isArchive(name string) bool {
+	i := strings.LastIndexByte(name, '.')
+	return i >= 0 && len(name)-i-1 <= 4 && slices.Contains(extensions[:], strings.ToLower(name[i+1:]))
+}
+
+// Extract reads one file. Errors name what could not be read and what was
+// reached before it is kept: an archive inside that is damaged costs only what
+// is in it.
+func (Analyzer) Extract(ctx context.Context, f *analyzer.File) ([]analyzer.Fact, error) {
+	switch base := path.Base(f.Path); {
+	case isArchive(base):
+		return extractArchive(ctx, f)
+	case base == "pom.xml":
+		return extractProject(f)
+	case base == "pom.properties":
+		return extractDescriptor(f)
+	default:
+		return extractLock(f)
+	}
+}

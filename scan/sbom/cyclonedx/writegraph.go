@@ -1,0 +1,231 @@
+package cyclonedx
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/stella-ops/stella/scan/sbom"
+)
+
+// A graph holds the relationships of a document by how they are written.
+type graph struct {
+	depends    []sbom.Relationship // sorted; become dependencies
+	nested     map[string][]*sbom.Package
+	inside     map[string]bool // packages that are written nested
+	containers map[string][]string
+	owners     map[string][]string
+	containAll bool            // the subject contains what nothing else contains
+	referenced map[string]bool // IDs that something names
+}
+
+// link sorts the relationships of the document into the graph. Relationships
+// between elements that the document does not have are losses.
+func (e *encoder) link(hasSubject bool) {
+	g := &e.graph
+	g.containers, g.owners, g.nested = map[string][]string{}, map[string][]string{}, map[string][]*sbom.Package{}
+	g.inside, g.referenced = map[string]bool{}, map[string]bool{}
+	if e.doc.Blocked() {
+		g.referenced[e.doc.Subject.ID] = true
+	}
+	if len(e.doc.Relationships) == 0 {
+		return
+	}
+	packages := make(map[string]*sbom.Package, len(e.doc.Packages)+1)
+	for i := range e.doc.Packages {
+		packages[e.doc.Packages[i].ID] = &e.doc.Packages[i]
+	}
+	if hasSubject {
+		packages[e.doc.Subject.ID] = nil
+	}
+	contains := map[string][]string{}
+	for _, r := range e.doc.Relationships {
+		_, from := packages[r.From]
+		_, to := packages[r.To]
+		switch {
+		case !from || !to:
+			e.loseEdge(r, "an end is not in the document")
+		case r.Kind == sbom.DependsOn:
+			g.depends = append(g.depends, r)
+			g.referenced[r.From], g.referenced[r.To] = true, true
+		case r.Kind == sbom.Contains:
+			contains[r.To] = append(contains[r.To], r.From)
+		case r.Kind == sbom.OwnedBy:
+			g.owners[r.From] = append(g.owners[r.From], r.To)
+			g.referenced[r.From], g.referenced[r.To] = true, true
+		default:
+			e.loseEdge(r, "CycloneDX has no relationship of this kind")
+		}
+	}
+	g.nest(contains, packages)
+	g.contain(contains, e.doc, hasSubject)
+}
+
+func (e *encoder) loseEdge(r sbom.Relationship, why string) {
+	e.where = "relationship " + r.From + " " + string(r.Kind) + " " + r.To
+	e.lose("", why)
+}
+
+// nest takes the edges that decoded documents said by nesting: a package with
+// the mark goes into the first that contains it, unless that leads in a circle.
+func (g *graph) nest(contains map[string][]string, packages map[string]*sbom.Package) {
+	marked := map[string]string{} // package to the one it was nested in
+	for id, from := range contains {
+		if p := packages[id]; p != nil && strings.Contains(string(p.Foreign[family]), `"`+markNested+`":true`) {
+			marked[id] = from[0]
+		}
+	}
+	ids := make([]string, 0, len(marked))
+	for id := range marked {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	rooted := map[string]bool{} // by now: leads to a package that is not nested
+	for _, id := range ids {
+		path, at := []string{}, id
+		seen := map[string]bool{}
+		for marked[at] != "" && !rooted[at] && !seen[at] {
+			seen[at] = true
+			path = append(path, at)
+			at = marked[at]
+		}
+		if seen[at] {
+			delete(marked, at) // a circle: one of it is not nested
+		}
+		for _, p := range path {
+			rooted[p] = true
+		}
+	}
+	for _, id := range ids {
+		if from := marked[id]; from != "" {
+			g.nested[from] = append(g.nested[from], packages[id])
+			g.inside[id] = true
+			contains[id] = contains[id][1:]
+		}
+	}
+}
+
+// contain turns the other edges into properties, or into one property of the
+// document where the subject contains exactly what nothing else contains.
+func (g *graph) contain(contains map[string][]string, d *sbom.Document, hasSubject bool) {
+	all, any := hasSubject, false
+	for i := range d.Packages {
+		id := d.Packages[i].ID
+		from := contains[id]
+		bySubject := slices.Contains(from, d.Subject.ID)
+		alone := !g.inside[id] && (len(from) == 0 || bySubject && len(from) == 1)
+		all = all && bySubject == alone
+		any = any || bySubject
+	}
+	g.containAll = all && any
+	for id, from := range contains {
+		if g.containAll {
+			from = slices.DeleteFunc(from, func(f string) bool { return f == d.Subject.ID })
+		}
+		if len(from) == 0 {
+			continue
+		}
+		g.containers[id] = from
+		g.referenced[id] = true
+		for _, f := range from {
+			g.referenced[f] = true
+		}
+	}
+}
+
+// dependencies writes the dependency graph: the model's edges and what a
+// decoded document had beyond them, by ref.
+func (e *encoder) dependencies(foreign node) {
+	entries := e.graph.entries(&foreign)
+	if len(entries) == 0 && foreign.kind != '[' {
+		return
+	}
+	e.key("dependencies")
+	e.begin('[')
+	for i := range entries {
+		en := &entries[i]
+		e.begin('{')
+		e.key("ref")
+		e.quote(en.ref)
+		on := en.foreign.get("dependsOn")
+		if len(en.to) > 0 || on.kind == '[' {
+			e.key("dependsOn")
+			e.strings(en.to, &on)
+		}
+		en.foreign.remove("ref")
+		en.foreign.remove("dependsOn")
+		e.members(&en.foreign)
+		e.end('}')
+	}
+	for i := range foreign.items { // entries without a ref
+		if foreign.items[i].str("ref") == "" {
+			e.node(&foreign.items[i])
+		}
+	}
+	e.end(']')
+}
+
+// strings writes two lists of strings as one, sorted and each once.
+func (e *encoder) strings(list []string, more *node) {
+	for i := range more.items {
+		if more.items[i].kind == '"' {
+			list = append(list, more.items[i].text)
+		}
+	}
+	slices.Sort(list)
+	e.begin('[')
+	for _, s := range slices.Compact(list) {
+		e.comma()
+		e.quote(s)
+	}
+	e.end(']')
+}
+
+type dependencyEntry struct {
+	ref     string
+	to      []string
+	foreign node
+}
+
+// entries groups the edges by where they start, and joins what is foreign.
+func (g *graph) entries(foreign *node) (entries []dependencyEntry) {
+	for i, r := range g.depends {
+		if i == 0 || g.depends[i-1].From != r.From {
+			entries = append(entries, dependencyEntry{ref: r.From})
+		}
+		last := &entries[len(entries)-1]
+		last.to = append(last.to, r.To)
+	}
+	at := make(map[string]int, len(entries))
+	for i := range entries {
+		at[entries[i].ref] = i
+	}
+	for i := range foreign.items {
+		item := foreign.items[i]
+		ref := item.str("ref")
+		if ref == "" {
+			continue
+		}
+		j, ok := at[ref]
+		if !ok {
+			j = len(entries)
+			at[ref] = j
+			entries = append(entries, dependencyEntry{ref: ref})
+		}
+		entries[j].join(&item)
+	}
+	slices.SortFunc(entries, func(a, b dependencyEntry) int { return strings.Compare(a.ref, b.ref) })
+	return entries
+}
+
+// join adds the members of another entry for the same ref.
+func (en *dependencyEntry) join(item *node) {
+	for _, f := range item.fields {
+		held := en.foreign.get(f.name)
+		if held.kind == '[' && f.value.kind == '[' {
+			held.items = append(slices.Clone(held.items), f.value.items...)
+			en.foreign.set(f.name, held)
+		} else if held.kind == 0 {
+			en.foreign.set(f.name, f.value)
+		}
+	}
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+
+	"github.com/stella-ops/stella/scan"
+	"github.com/stella-ops/stella/scan/image"
+	"github.com/stella-ops/stella/scan/sbom"
+	"github.com/stella-ops/stella/scan/sbom/format"
+)
+
+// sourceFlags say how images are opened.
+type sourceFlags struct {
+	platform  string
+	plainHTTP bool
+	offline   bool
+	caFiles   []string
+}
+
+func (f *sourceFlags) register(fs *pflag.FlagSet) {
+	fs.StringVar(&f.platform, "platform", "", "what to take from an image index, as os/architecture[/variant] (default: this machine's)")
+	fs.BoolVar(&f.plainHTTP, "plain-http", false, "speak to the registry without encryption (loopback always may)")
+	fs.BoolVar(&f.offline, "offline", false, "refuse every network connection")
+	fs.StringArrayVar(&f.caFiles, "ca-file", nil, "trust the certificates of this PEM file too")
+}
+
+func (f *sourceFlags) open(ctx context.Context, ref string) (*scan.Image, error) {
+	network := &image.Network{CAFiles: f.caFiles}
+	if f.offline {
+		network.Policy = image.NetworkAirGap
+	}
+	return image.Open(ctx, ref, &image.Options{
+		Platform: f.platform, PlainHTTP: f.plainHTTP, Network: network, UserAgent: "stella/" + buildVersion().version,
+	})
+}
+
+// readSBOM reads a document from a file, or from standard input for "-".
+func (p *program) readSBOM(file string) (*sbom.Document, string, error) {
+	var r io.Reader = p.stdin
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, "", fmt.Errorf("open SBOM: %w", err)
+		}
+		defer f.Close()
+		r = f
+	}
+	d, name, err := format.Decode(r)
+	if err != nil {
+		return nil, name, fmt.Errorf("%s: %w", file, err)
+	}
+	return d, name, nil
+}
+
+// cacheDir returns a folder below the user's cache folder, or "" when there is
+// none.
+func (p *program) cacheDir(name string) string {
+	if base := p.env("XDG_CACHE_HOME"); base != "" {
+		return filepath.Join(base, "stella", name)
+	}
+	base, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(base, "stella", name)
+}
