@@ -16,12 +16,21 @@ const maxDebEpoch = "2147483647"
 func splitDeb(s string) (epoch, upstream, revision string) {
 	s = trimBlanks(s)
 	if i := strings.IndexByte(s, ':'); i >= 0 {
-		epoch, s = s[:i], s[i+1:]
+		epoch, s = cutSign(s[:i]), s[i+1:]
 	}
 	if i := strings.LastIndexByte(s, '-'); i >= 0 {
 		return epoch, s[:i], s[i+1:]
 	}
 	return epoch, s, ""
+}
+
+// cutSign drops a plus before an epoch, and a minus before a zero one: dpkg
+// reads it with strtol.
+func cutSign(s string) string {
+	if len(s) > 1 && (s[0] == '+' || s[0] == '-' && trimZeros(s[1:]) == "") {
+		return s[1:]
+	}
+	return s
 }
 
 // trimBlanks drops the spaces and tabs around s, as dpkg does.

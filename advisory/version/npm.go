@@ -5,6 +5,8 @@ import "strings"
 // npm orders versions as node-semver does in the loose mode in which npm reads
 // the registry: Semantic Versions of three numbers, where a leading v or =,
 // leading zeros and a pre-release without its hyphen (1.2.3beta) are accepted.
+// A fourth number is refused, although node-semver's regular expression finds
+// a pre-release in some (1.2.34.5 as 1.2.3-4.5).
 //
 // Source: node-semver 7, classes/semver.js and internal/re.js (LOOSE).
 var npm = rawRules("npm", checkNPM, orderNPM)

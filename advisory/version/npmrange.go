@@ -126,13 +126,7 @@ func (p npmRangeParser) isAll(c npmComparator) bool {
 
 // parseComparators reads what is not a hyphen range.
 func (p npmRangeParser) parseComparators(s string) (parts []npmComparator, ok bool, err error) {
-	fields := strings.Split(s, " ")
-	for i := 0; i < len(fields); i++ {
-		field := fields[i]
-		for i+1 < len(fields) && field != "" && strings.Trim(field, "<>=~^") == "" {
-			i++
-			field += fields[i] // an operator and its version may have a space between them
-		}
+	for _, field := range joinNPMSigns(strings.Split(s, " ")) {
 		cs, err := p.parseComparator(field)
 		switch {
 		case err == nil:
@@ -142,6 +136,36 @@ func (p npmRangeParser) parseComparators(s string) (parts []npmComparator, ok bo
 		}
 	}
 	return parts, ok, nil
+}
+
+// joinNPMSigns joins signs with what a space parts them from: signs of order
+// with a version only, tilde and caret with anything.
+func joinNPMSigns(fields []string) []string {
+	fields = joinNext(fields, func(field, next string) bool {
+		switch field {
+		case "<", "<=", ">", ">=", "=":
+			next = strings.TrimLeft(next, "v=")
+			return next != "" && (isDigit(next[0]) || strings.IndexByte("xX*", next[0]) >= 0)
+		}
+		return false
+	})
+	return joinNext(fields, func(field, _ string) bool {
+		return strings.HasSuffix(field, "~") || strings.HasSuffix(field, "~>") || strings.HasSuffix(field, "^")
+	})
+}
+
+// joinNext joins each field with those after it for as long as join says so.
+func joinNext(fields []string, join func(field, next string) bool) []string {
+	var joined []string
+	for i := 0; i < len(fields); i++ {
+		start, field := i, fields[i]
+		for i+1 < len(fields) && join(field, fields[i+1]) {
+			i++
+			field = strings.Join(fields[start:i+1], "")
+		}
+		joined = append(joined, field)
+	}
+	return joined
 }
 
 // parseHyphen reads "from - to".

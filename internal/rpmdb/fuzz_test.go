@@ -36,15 +36,15 @@ func fuzzDatabase(f *testing.F, seeds ...[]byte) {
 }
 
 func FuzzSQLite(f *testing.F) {
-	fuzzDatabase(f, buildSQLite(512, 0), buildSQLite(512, 0, samples(5)...), buildSQLite(1024, 16, samples(3)...))
+	fuzzDatabase(f, buildSQLite(512, 0), buildSQLite(512, 0, samples(3)...), buildSQLite(1024, 16, sample(1, 0)))
 }
 
 func FuzzNDB(f *testing.F) {
-	fuzzDatabase(f, buildNDB(), buildNDB(samples(3)...))
+	fuzzDatabase(f, buildNDB(), buildNDB(samples(2)...))
 }
 
 func FuzzBerkeleyDB(f *testing.F) {
-	fuzzDatabase(f, buildBerkeley(binary.LittleEndian, 512), buildBerkeley(binary.LittleEndian, 512, samples(5)...), buildBerkeley(binary.BigEndian, 1024, samples(3)...))
+	fuzzDatabase(f, buildBerkeley(binary.LittleEndian, 512), buildBerkeley(binary.LittleEndian, 512, samples(3)...), buildBerkeley(binary.BigEndian, 1024, sample(1, 0)))
 }
 
 func FuzzDecode(f *testing.F) {

@@ -114,7 +114,7 @@ func Open(r io.ReaderAt, size int64, limits *Limits) (*DB, error) {
 func (db *DB) Format() Format { return db.format }
 
 // Headers yields the raw header of every installed package, in the order of
-// the file, for [Decode]. A header is valid until the next step. An error says
+// the database, for [Decode]. A header is valid until the next step. An error says
 // which part of the file could not be read; the walk then goes on with what can
 // still be reached, so that a broken record costs itself alone. A database
 // whose headers were all yielded without an error was read whole, as far as the

@@ -1,8 +1,8 @@
 package rpmdb
 
 import (
+	"cmp"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -60,8 +60,8 @@ func (s *sqlite) findTable() error {
 	var failed error
 	for row, err := range s.tree.rows(1, schemaBytes) {
 		if err != nil {
-			failed = errors.Join(failed, err)
-			break
+			failed = cmp.Or(failed, err)
+			continue
 		}
 		var cols [4]column
 		if err := record(row, cols[:]); err != nil {

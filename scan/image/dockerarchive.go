@@ -64,7 +64,7 @@ type saved struct {
 
 func (a *archive) image(ctx context.Context, ref string) (*scan.Image, error) {
 	lim := &a.res.set.limits
-	all, err := a.list(lim)
+	all, err := a.list(ref, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -100,11 +100,11 @@ func (a *archive) image(ctx context.Context, ref string) (*scan.Image, error) {
 }
 
 // list reads manifest.json, or what archives had before it.
-func (a *archive) list(lim *Limits) ([]saved, error) {
+func (a *archive) list(ref string, lim *Limits) ([]saved, error) {
 	what := "manifest.json in " + a.files.name
 	b, err := readFile(a.files, "manifest.json", lim.Manifest)
 	if errors.Is(err, fault.NotFound) {
-		return a.legacy(lim)
+		return a.legacy(ref, lim)
 	}
 	if err != nil {
 		return nil, err
@@ -141,7 +141,9 @@ func (a *archive) choose(all []saved, ref string) (saved, error) {
 			found = append(found, img)
 		}
 	}
-	same := func(img saved) bool { return img.Config != found[0].Config || !slices.Equal(img.Layers, found[0].Layers) }
+	same := func(img saved) bool {
+		return img.Config != found[0].Config || !slices.Equal(img.Layers, found[0].Layers)
+	}
 	switch {
 	case len(all) == 0:
 		return saved{}, fmt.Errorf("%s: the archive has no image: %w", a.files.name, fault.NotFound)

@@ -1,22 +1,22 @@
 package image
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/stella-ops/stella/internal/fault"
 )
 
-// legacy lists the images of an archive from before Docker 1.10, which has the
+// legacy finds the image in an archive from before Docker 1.10, which has the
 // file repositories and a chain of folders, each with a layer and the name of
 // its parent. Such a chain can be verified only where the archive also has the
 // image config, as transitional tools wrote it.
-func (a *archive) legacy(lim *Limits) ([]saved, error) {
+func (a *archive) legacy(ref string, lim *Limits) ([]saved, error) {
 	b, err := readFile(a.files, "repositories", lim.Manifest)
 	if errors.Is(err, fault.NotFound) {
 		if _, ok := a.files.index["index.json"]; ok {
@@ -33,13 +33,14 @@ func (a *archive) legacy(lim *Limits) ([]saved, error) {
 	}
 	var all []saved
 	for _, t := range tags {
-		img, err := a.chain(t, lim)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, img)
+		all = append(all, saved{Config: t.id, RepoTags: []string{t.name}, Layers: []string{t.id}})
 	}
-	return all, nil
+	img, err := a.choose(all, ref)
+	if err != nil {
+		return nil, err
+	}
+	img, err = a.chain(legacyTag{img.RepoTags[0], img.Config}, lim)
+	return []saved{img}, err
 }
 
 // legacyTag is a tag and the folder of its last layer.
@@ -117,16 +118,8 @@ func (a *archive) findConfig(img *saved, lim *Limits) error {
 
 // listDocument is list for a whole document.
 func listDocument[T any](b []byte, what string, limit int, names ...string) ([]T, error) {
-	d := jsontext.NewDecoder(bytes.NewReader(b))
-	raw, err := d.ReadValue()
-	if err == nil {
-		if _, end := d.ReadToken(); end == nil {
-			err = errors.New("there is more after the document")
-		} else if d.InputOffset() < int64(len(bytes.TrimRight(b, " \t\r\n"))) {
-			err = end
-		}
-	}
-	if err != nil {
+	var raw jsontext.Value
+	if err := json.Unmarshal(b, &raw); err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", what, jsonReason(err), fault.Invalid)
 	}
 	if raw.Kind() == 'n' {

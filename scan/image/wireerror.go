@@ -36,11 +36,8 @@ func (a *answer) Error() string {
 	if a.code != "" {
 		s += " (" + a.code + ")"
 	}
-	switch a.kind() {
-	case fault.Unauthenticated:
-		s += ": no such image, or its credentials are missing or wrong"
-	case fault.NotFound:
-		s += ": no such image"
+	if a.kind() == fault.Unauthenticated {
+		s += ": there is no such image, or its credentials are missing or wrong"
 	}
 	return s
 }

@@ -129,3 +129,14 @@ func (p *PackageURL) UnmarshalText(text []byte) error {
 
 // Compare orders package URLs by their canonical form.
 func Compare(a, b PackageURL) int { return strings.Compare(a.String(), b.String()) }
+
+// Valid reports what keeps p from being a package URL: the required parts and
+// the characters of type and qualifier keys (purl specification, "Rules for
+// each purl component").
+func (p PackageURL) Valid() error {
+	if p.Name == "" {
+		return fmt.Errorf("package URL of type %q without a name: %w", p.Type, fault.Invalid)
+	}
+	_, err := Parse(p.String())
+	return err
+}

@@ -33,8 +33,8 @@ type walk struct {
 	ctx      context.Context
 	file     *analyzer.File
 	facts    []analyzer.Fact
-	keys     map[string]bool
-	held     int64 // bytes of inflated archives in memory
+	keys     map[string]int // how often a key was asked for
+	held     int64          // bytes of inflated archives in memory
 	problems []error
 	more     int // problems that are only counted
 }
@@ -54,7 +54,7 @@ func extractArchive(ctx context.Context, f *analyzer.File) ([]analyzer.Fact, err
 	if err != nil {
 		return nil, fmt.Errorf("read archive %s: %w", f.Path, err)
 	}
-	w := &walk{ctx: ctx, file: f, keys: map[string]bool{}}
+	w := &walk{ctx: ctx, file: f, keys: map[string]int{}}
 	if err := w.archive(place{r: r, size: f.Size, key: "."}); err != nil {
 		return w.facts, err
 	}
@@ -96,15 +96,15 @@ func (w *walk) archive(at place) error {
 	if err != nil {
 		return err
 	}
-	e := evidence{file: parseFileName(path.Base(w.where(at))), has: func(dir string) bool { return hasFolder(z, dir) }}
+	e := evidence{file: parseFileName(w.where(at)), has: func(dir string) bool { return hasFolder(z, dir) }}
 	if c.manifest != nil {
 		e.manifest = w.readManifest(at, z, c.manifest)
 	}
-	for _, d := range c.descriptors {
-		e.poms = append(e.poms, w.readDescriptor(at, z, d))
+	for i := range c.descriptors {
+		w.readDescriptor(at, z, &c.descriptors[i])
+		e.poms = append(e.poms, c.descriptors[i].coordinates)
 	}
-	own := e.identify()
-	w.report(at, z, c, &e, own)
+	w.report(at, &c, &e, e.identify())
 	for i := range c.inner {
 		if err := w.nested(at, z, &c.inner[i]); err != nil {
 			return err
@@ -121,11 +121,14 @@ type contents struct {
 }
 
 // descriptor is a folder META-INF/maven/group/artifact: its pom.properties,
-// its pom.xml, or both.
+// its pom.xml, or both, and what they say.
 type descriptor struct {
 	folder     string
 	properties *zipstream.Member
 	project    *zipstream.Member
+
+	coordinates
+	licenses []sbom.License
 }
 
 // collect streams through the directory of an archive.
@@ -201,8 +204,7 @@ func (c *contents) describe(m *zipstream.Member, folders map[string]int) error {
 	return nil
 }
 
-// hasFolder reports whether anything in the archive is below a folder, which
-// may itself be in the folder of a web application's classes.
+// hasFolder reports whether anything in the archive is below a folder.
 func hasFolder(z *zipstream.Archive, dir string) bool {
 	for m, err := range z.Members() {
 		if err != nil {
@@ -266,17 +268,18 @@ func innerPath(outer, name string) string {
 	return outer + "!/" + name
 }
 
-// key returns a key that no other fact of the file has.
+// key returns a key that no other fact of the file has. No archive is called
+// "2", so numbered keys do not meet others.
 func (w *walk) key(k string) string {
-	unique := k
-	for i := 2; w.keys[unique]; i++ {
-		unique = k + "~" + strconv.Itoa(i)
+	n := w.keys[k] + 1
+	if w.keys[k] = n; n > 1 {
+		return k + "/" + strconv.Itoa(n)
 	}
-	w.keys[unique] = true
-	return unique
+	return k
 }
 
-// digest returns the SHA-1 of an archive.
+// digest returns the SHA-1 of an archive: the name by which indexes of Maven
+// repositories know an archive whose coordinates it does not tell.
 func digest(at place) ([]sbom.Hash, error) {
 	h := sha1.New()
 	if _, err := io.Copy(h, io.NewSectionReader(at.r, 0, at.size)); err != nil {

@@ -17,6 +17,14 @@ type coordinates struct {
 // complete reports whether c names one release of one artifact.
 func (c coordinates) complete() bool { return c.group != "" && c.artifact != "" && c.version != "" }
 
+// or returns c with what it lacks taken from d.
+func (c coordinates) or(d coordinates) coordinates {
+	return coordinates{
+		group: firstText(c.group, d.group), artifact: firstText(c.artifact, d.artifact), version: firstText(c.version, d.version),
+		classifier: firstText(c.classifier, d.classifier), packaging: firstText(c.packaging, d.packaging),
+	}
+}
+
 // name is the package's name: "group:artifact", or the artifact alone.
 func (c coordinates) name() string {
 	if c.group == "" {

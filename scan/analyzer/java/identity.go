@@ -17,7 +17,6 @@ type evidence struct {
 	manifest manifest
 	poms     []coordinates         // Maven descriptors inside, in directory order
 	has      func(dir string) bool // whether a folder is inside, such as "org/slf4j/"
-	folder   string                // the folder of the archive, for layouts that say more
 }
 
 // identity is the decision about an archive.
@@ -164,9 +163,6 @@ func versionKey(v string) string {
 func (e *evidence) plugin() (coordinates, bool) {
 	c := coordinates{group: e.manifest.pluginGroup, artifact: e.manifest.pluginName}
 	c.version, _, _ = strings.Cut(e.manifest.pluginVersion, " ")
-	if e.file.extension == "hpi" || e.file.extension == "jpi" {
-		c.packaging = "hpi"
-	}
 	return c, isID(c.group) && isID(c.artifact) && isVersion(c.version)
 }
 

@@ -41,8 +41,8 @@ func licences(r *reader) []sbom.License {
 
 func statement(text, url string) sbom.License {
 	text = strings.TrimSpace(text)
-	if license.Valid(text) {
-		return sbom.License{Expression: text, URL: url}
+	if expression, ok := license.Normalize(text); ok {
+		return sbom.License{Expression: expression, URL: url}
 	}
 	return sbom.License{Name: text, URL: url}
 }

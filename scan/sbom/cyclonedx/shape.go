@@ -83,8 +83,14 @@ func parseTable(text string) *table {
 		rule = ""
 	}
 	for line := range strings.Lines(text) {
+		if definition, ok := strings.CutPrefix(line, "let "); ok {
+			name, value, _ := strings.Cut(strings.TrimSpace(definition), " ")
+			text = strings.ReplaceAll(text, "$"+name, value)
+		}
+	}
+	for line := range strings.Lines(text) {
 		switch {
-		case strings.HasPrefix(line, "#"):
+		case strings.HasPrefix(line, "#"), strings.HasPrefix(line, "let "):
 		case strings.HasPrefix(line, " "):
 			rule += line
 		default:

@@ -1,5 +1,7 @@
 package spdx
 
+import "strings"
+
 // tags are the tags of SPDX 2.2 and 2.3 with what they do; those of files,
 // snippets, licences and reviews are in tagsfile.go.
 var tags = join(documentTags, packageTags, fileTags, snippetTags, licenseTags, annotationTags)
@@ -81,10 +83,13 @@ var packageTags = map[string]tagFunc{
 	"PackageDescription":          scalar(inPackage, func(p *packageElement) **string { return &p.Description }),
 	"PackageComment":              scalar(inPackage, func(p *packageElement) **string { return &p.Comment }),
 	"PackageAttributionText":      list(inPackage, func(p *packageElement) *[]string { return &p.Attributions }),
-	"PrimaryPackagePurpose":       scalar(inPackage, func(p *packageElement) **string { return &p.Purpose }),
-	"ReleaseDate":                 scalar(inPackage, func(p *packageElement) **string { return &p.ReleaseDate }),
-	"BuiltDate":                   scalar(inPackage, func(p *packageElement) **string { return &p.BuiltDate }),
-	"ValidUntilDate":              scalar(inPackage, func(p *packageElement) **string { return &p.ValidUntilDate }),
+	"PrimaryPackagePurpose": func(t *tagReader, value string) error {
+		value = strings.ReplaceAll(value, "-", "_") // as the JSON form spells it
+		return scalar(inPackage, func(p *packageElement) **string { return &p.Purpose })(t, value)
+	},
+	"ReleaseDate":    scalar(inPackage, func(p *packageElement) **string { return &p.ReleaseDate }),
+	"BuiltDate":      scalar(inPackage, func(p *packageElement) **string { return &p.BuiltDate }),
+	"ValidUntilDate": scalar(inPackage, func(p *packageElement) **string { return &p.ValidUntilDate }),
 	"ExternalRef": func(t *tagReader, value string) error {
 		if t.pkg == nil {
 			return bad("it is given before a package")

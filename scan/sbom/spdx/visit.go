@@ -130,13 +130,13 @@ func unknownMembers(v reflect.Value, where string, losses *[]sbom.Loss) {
 		}
 		for i := range v.NumField() {
 			f := v.Type().Field(i)
-			if raw, ok := v.Field(i).Interface().(jsontext.Value); f.IsExported() && ok {
-				if raw != nil && f.Name != "ArtifactOfs" {
-					*losses = append(*losses, sbom.Loss{Where: where, What: fmt.Sprintf("members that tag-value has no tags for: %.80s", raw)})
-				}
-			} else if f.IsExported() {
-				unknownMembers(v.Field(i), where, losses)
+			if !f.IsExported() || f.Name == "ArtifactOfs" { // which has tags
+				continue
 			}
+			if raw, ok := v.Field(i).Interface().(jsontext.Value); ok && raw != nil {
+				*losses = append(*losses, sbom.Loss{Where: where, What: fmt.Sprintf("members that tag-value has no tags for: %.80s", raw)})
+			}
+			unknownMembers(v.Field(i), where, losses)
 		}
 	}
 }

@@ -1,0 +1,176 @@
+package spdx
+
+import (
+	"bytes"
+	"compress/bzip2"
+	"encoding/json"
+	"io"
+	"maps"
+	"path"
+	"slices"
+	"sort"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/stella-ops/stella/internal/testdata"
+	"github.com/stella-ops/stella/scan/sbom"
+)
+
+// realDocuments returns the SPDX JSON documents of the shared data by name.
+func realDocuments(t testing.TB) map[string][]byte {
+	docs := map[string][]byte{}
+	for _, pack := range []string{"sbom/guac-top-images.tar.gz", "sbom/guac-docs.tar.gz", "sbom/redhat-trustify.tar.gz",
+		"conformance/spdx-examples.tar.gz", "conformance/spdx-tools-golang.tar.gz"} {
+		for name, data := range testdata.Open(t, pack) {
+			if strings.HasSuffix(name, ".bz2") {
+				var err error
+				if data, err = io.ReadAll(bzip2.NewReader(bytes.NewReader(data))); err != nil {
+					t.Fatal(name, err)
+				}
+				name = strings.TrimSuffix(name, ".bz2")
+			}
+			if strings.HasSuffix(name, ".json") && bytes.Contains(data, []byte(`"spdxVersion"`)) && !bytes.Contains(data, []byte(`"@context"`)) {
+				docs[path.Base(path.Dir(name))+"/"+path.Base(name)] = data
+			}
+		}
+	}
+	return docs
+}
+
+// Every real document must decode, come back equal, and be as valid as it was.
+func TestRoundTripOfRealDocuments(t *testing.T) {
+	docs := realDocuments(t)
+	if len(docs) < 40 {
+		t.Fatalf("only %d documents", len(docs))
+	}
+	for _, name := range slices.Sorted(maps.Keys(docs)) {
+		t.Run(name, func(t *testing.T) {
+			source := docs[name]
+			d, err := Decode(bytes.NewReader(source), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			version := strings.TrimPrefix(member(t, source, "spdxVersion"), "SPDX-")
+			out, losses := encoded(t, d, &EncodeOptions{Version: version})
+			if len(losses) > 0 {
+				t.Errorf("losses: %v", losses)
+			}
+			if strings.Contains(name, "null_package") {
+				return // the null cannot come back
+			}
+			if diff := cmp.Diff(unordered(t, source), unordered(t, out)); diff != "" {
+				t.Errorf("comes back changed (-was +is):\n%.2000s", diff)
+			}
+			if err := validate(t, version, source); err == nil {
+				if err := validate(t, version, out); err != nil {
+					t.Errorf("was valid and is not: %v", err)
+				}
+			}
+			again, err := Decode(bytes.NewReader(out), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(d, again); diff != "" {
+				t.Errorf("the model changes on the second reading:\n%.2000s", diff)
+			}
+		})
+	}
+}
+
+// member returns a top-level string of a JSON object.
+func member(t testing.TB, doc []byte, name string) string {
+	t.Helper()
+	var m map[string]json.RawMessage
+	var s string
+	if err := json.Unmarshal(doc, &m); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(m[name], &s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func encoded(t testing.TB, d *sbom.Document, opt *EncodeOptions) ([]byte, []sbom.Loss) {
+	t.Helper()
+	var b bytes.Buffer
+	losses, err := Encode(&b, d, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes(), losses
+}
+
+// unordered returns JSON as a value in which the order of arrays is gone: SPDX
+// gives it no meaning.
+func unordered(t testing.TB, doc []byte) any {
+	t.Helper()
+	var v any
+	dec := json.NewDecoder(bytes.NewReader(doc))
+	dec.UseNumber()
+	if err := dec.Decode(&v); err != nil {
+		t.Fatal(err)
+	}
+	return sorted(v)
+}
+
+func sorted(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for k := range v {
+			v[k] = sorted(v[k])
+		}
+	case []any:
+		for i := range v {
+			v[i] = sorted(v[i])
+		}
+		keys := make([]string, len(v))
+		for i := range v {
+			b, _ := json.Marshal(v[i])
+			keys[i] = string(b)
+		}
+		sort.Sort(byKey{v, keys})
+	}
+	return v
+}
+
+type byKey struct {
+	values []any
+	keys   []string
+}
+
+func (b byKey) Len() int           { return len(b.keys) }
+func (b byKey) Less(i, j int) bool { return b.keys[i] < b.keys[j] }
+func (b byKey) Swap(i, j int) {
+	b.keys[i], b.keys[j] = b.keys[j], b.keys[i]
+	b.values[i], b.values[j] = b.values[j], b.values[i]
+}
+
+// validate checks a document against the published schema of its version.
+func validate(t testing.TB, version string, doc []byte) error {
+	t.Helper()
+	schema := schemas[version]
+	if schema == nil {
+		pack := "conformance/spdx-schema" + strings.ReplaceAll(version, ".", "") + ".tar.gz"
+		text, err := jsonschema.UnmarshalJSON(bytes.NewReader(testdata.Open(t, pack)["schemas/spdx-schema.json"]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := jsonschema.NewCompiler()
+		if err := c.AddResource("spdx-"+version+".json", text); err != nil {
+			t.Fatal(err)
+		}
+		schema = c.MustCompile("spdx-" + version + ".json")
+		schemas[version] = schema
+	}
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(doc))
+	if err != nil {
+		return err
+	}
+	return schema.Validate(v)
+}
+
+var schemas = map[string]*jsonschema.Schema{}
