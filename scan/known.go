@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/stella-ops/stella/internal/packed"
 	"github.com/stella-ops/stella/scan/layer"
 	"github.com/stella-ops/stella/scan/sbom"
 )
@@ -34,8 +35,9 @@ func (s *Scanner) documentKey(m *Image) string {
 		DiffIDs  []string
 		Know     string
 		Composer int
+		Shape    string // of the document: packed values have no names
 		Tool     sbom.Tool
-	}{m.Subject, m.Created, m.Gaps, diffIDs(m), s.knowledge(), composeVersion, s.tool()}, json.Deterministic(true))
+	}{m.Subject, m.Created, m.Gaps, diffIDs(m), s.knowledge(), composeVersion, packed.Shape(sbom.Document{}), s.tool()}, json.Deterministic(true))
 	if err != nil {
 		return "" // text that JSON cannot hold: such a document is not kept
 	}
@@ -64,7 +66,7 @@ func (s *Scanner) knownDocument(ctx context.Context, key string) *sbom.Document 
 		return nil
 	}
 	doc := new(sbom.Document)
-	if json.Unmarshal(b, doc) != nil {
+	if packed.Unmarshal(b, doc) != nil {
 		return nil
 	}
 	return doc
@@ -74,9 +76,7 @@ func (s *Scanner) keepDocument(ctx context.Context, key string, doc *sbom.Docume
 	if s.Cache == nil || key == "" {
 		return
 	}
-	if b, err := json.Marshal(doc, json.Deterministic(true)); err == nil {
-		_ = s.Cache.Put(ctx, key, b) // a cache that is full or gone costs time only
-	}
+	_ = s.Cache.Put(ctx, key, packed.Marshal(doc)) // a cache that is full or gone costs time only
 }
 
 // knownFragment returns the fragment of a layer that was read before.
