@@ -7,24 +7,45 @@ import (
 )
 
 // assemble turns what was found into packages and relationships. Findings of
-// one identity become one package with several locations.
+// one identity become one package with several locations. What a lockfile
+// declares and the image has installed is the installed package.
 func (c *composition) assemble(doc *sbom.Document, all []found) {
 	c.findOwners(all)
-	byIdentity := map[string]int{}
+	byIdentity, installed := map[string]int{}, map[string]int{}
 	place := make([]int, len(all)) // found → package
 	parents := parentsOf(all)
-	for i := range all {
-		f := &all[i]
-		id := c.mergeKey(f, all, parents[i])
+	put := func(i int, id string) {
 		at, known := byIdentity[id]
 		if !known {
 			at = len(doc.Packages)
 			byIdentity[id] = at
-			doc.Packages = append(doc.Packages, c.newPackage(f))
+			doc.Packages = append(doc.Packages, c.newPackage(&all[i]))
 		} else {
-			c.mergeInto(&doc.Packages[at], f)
+			c.mergeInto(&doc.Packages[at], &all[i])
 		}
 		place[i] = at
+	}
+	for i := range all {
+		f := &all[i]
+		if f.Package.State != sbom.Declared {
+			put(i, c.mergeKey(f, all, parents[i]))
+			if u := f.Package.PURL.String(); u != "" {
+				if _, known := installed[u]; !known {
+					installed[u] = place[i]
+				}
+			}
+		}
+	}
+	for i := range all {
+		f := &all[i]
+		if f.Package.State == sbom.Declared {
+			if at, known := installed[f.Package.PURL.String()]; known {
+				c.mergeInto(&doc.Packages[at], f)
+				place[i] = at
+				continue
+			}
+			put(i, c.mergeKey(f, all, parents[i]))
+		}
 	}
 	doc.Identify() // relationships need the IDs
 	c.relate(doc, all, place, parents)
