@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/stella-ops/stella/scan/sbom"
+	"github.com/stella-ops/stella/scan/sbom/license"
 )
 
 // assemble turns what was found into packages and relationships. Findings of
@@ -69,7 +70,7 @@ func (c *composition) mergeKey(f *found, all []found, parent int) string {
 func (c *composition) newPackage(f *found) sbom.Package {
 	p := *f.Package
 	p.FoundBy = f.by
-	p.Licenses, p.Hashes, p.CPEs = slices.Clone(p.Licenses), slices.Clone(p.Hashes), slices.Clone(p.CPEs)
+	p.Licenses, p.Hashes, p.CPEs = c.licenses(p.Licenses), slices.Clone(p.Hashes), slices.Clone(p.CPEs)
 	p.Properties = slices.Clone(p.Properties)
 	p.Locations = []sbom.Location{c.location(f)}
 	return p
@@ -77,13 +78,35 @@ func (c *composition) newPackage(f *found) sbom.Package {
 
 func (c *composition) mergeInto(p *sbom.Package, f *found) {
 	p.Locations = append(p.Locations, c.location(f))
-	p.Licenses = append(p.Licenses, f.Package.Licenses...)
+	p.Licenses = append(p.Licenses, c.licenses(f.Package.Licenses)...)
 	p.Hashes = append(p.Hashes, f.Package.Hashes...)
 	p.CPEs = append(p.CPEs, f.Package.CPEs...)
 	p.Properties = append(p.Properties, f.Package.Properties...)
 	if f.Package.Scope == sbom.ScopeRuntime {
 		p.Scope = sbom.ScopeRuntime // needed by one is needed
 	}
+}
+
+// licenses turns the words that each ecosystem uses into SPDX expressions, where
+// they mean exactly one. The others stay as they were found.
+func (c *composition) licenses(in []sbom.License) []sbom.License {
+	out := slices.Clone(in)
+	for i, l := range out {
+		if l.Expression != "" || l.Name == "" {
+			continue
+		}
+		expr, known := c.spdx[l.Name]
+		if !known {
+			if e, ok := license.Normalize(l.Name); ok {
+				expr = e
+			}
+			c.spdx[l.Name] = expr
+		}
+		if expr != "" {
+			out[i].Expression, out[i].Name = expr, ""
+		}
+	}
+	return out
 }
 
 func (c *composition) location(f *found) sbom.Location {

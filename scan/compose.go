@@ -23,12 +23,13 @@ type composition struct {
 	os        *sbom.OS
 	osKey     string // rank of the file that os is from
 	gaps      []sbom.Gap
+	spdx      map[string]string // licence names → SPDX expressions, "" where there is none
 }
 
 // compose puts the fragments of one image together. Apart from reading files
 // again that links lead to, it is a pure function of its input.
 func (r *run) compose(ctx context.Context, fragments []*layer.Fragment) (*sbom.Document, error) {
-	c := &composition{run: r, fragments: fragments, extra: make([]*layer.Fragment, len(fragments))}
+	c := &composition{run: r, fragments: fragments, extra: make([]*layer.Fragment, len(fragments)), spdx: map[string]string{}}
 	if err := c.squash(); err != nil {
 		return nil, err
 	}
