@@ -42,7 +42,7 @@ func (r *run) compose(ctx context.Context, fragments []*layer.Fragment) (*sbom.D
 	doc.Subject.OS = c.os
 	c.assemble(doc, found)
 	doc.Gaps = append(c.gaps, r.image.Gaps...)
-	recipe, err := c.recipe()
+	recipe, err := c.composed()
 	if err != nil {
 		return nil, err
 	}
@@ -168,12 +168,12 @@ func (c *composition) safeJoin(j analyzer.Joiner, facts []analyzer.Located, name
 	return j.Join(&analyzer.Squashed{OS: c.os, Facts: facts, Resolve: c.links.resolve})
 }
 
-// recipe names the fragments in order. A layer that was read again has two.
-func (c *composition) recipe() (*sbom.Composition, error) {
+// composed names the fragments in order. A layer that was read again has two.
+func (c *composition) composed() (*sbom.Composition, error) {
 	out := &sbom.Composition{}
 	var digests []string
 	add := func(f *layer.Fragment) error {
-		ref, err := c.record(f)
+		ref, err := c.refer(f)
 		if err != nil {
 			return err
 		}

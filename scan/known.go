@@ -89,6 +89,9 @@ func (r *run) knownFragment(ctx context.Context, key, diffID string) *layer.Frag
 		return nil
 	}
 	f, err := layer.DecodeFragment(b)
+	if err == nil {
+		r.setDigest(f, layer.Digest(b))
+	}
 	if err != nil || f.DiffID != diffID || f.Analyzers != r.Analyzers.Identity() {
 		return nil
 	}
@@ -101,20 +104,29 @@ func (r *run) keepFragment(ctx context.Context, key string, f *layer.Fragment) {
 	}
 	if b, err := f.Encode(); err == nil {
 		_ = r.Cache.Put(ctx, key, b) // as above
+		r.setDigest(f, layer.Digest(b))
 	}
 }
 
-// record keeps the canonical bytes of a fragment for the result and returns
-// its place in the recipe.
-func (r *run) record(f *layer.Fragment) (sbom.FragmentRef, error) {
-	b, err := f.Encode()
-	if err != nil {
-		return sbom.FragmentRef{}, err
+// setDigest remembers what was computed anyway.
+func (r *run) setDigest(f *layer.Fragment, digest string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.digests == nil {
+		r.digests = map[*layer.Fragment]string{}
 	}
-	digest := layer.Digest(b)
-	if r.encoded == nil {
-		r.encoded = map[string][]byte{}
+	r.digests[f] = digest
+}
+
+// refer returns a fragment's place in the recipe.
+func (r *run) refer(f *layer.Fragment) (sbom.FragmentRef, error) {
+	digest := r.digests[f]
+	if digest == "" {
+		var err error
+		if digest, err = f.Digest(); err != nil {
+			return sbom.FragmentRef{}, err
+		}
 	}
-	r.encoded[digest] = b
+	r.recipe = append(r.recipe, f)
 	return sbom.FragmentRef{DiffID: f.DiffID, Digest: digest}, nil
 }

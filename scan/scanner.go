@@ -49,10 +49,9 @@ type Result struct {
 	Document *sbom.Document
 	// Cached is the number of layers that were known and not read.
 	Cached int
-	// Fragments are the canonical bytes of each layer's fragment by their
-	// digest, as named by Document.Composition. It is nil when the whole
-	// document was known.
-	Fragments map[string][]byte
+	// Fragments are what Document.Composition names, in its order. It is nil
+	// when the whole document was known. They must not be changed.
+	Fragments []*layer.Fragment
 }
 
 // Scan reads what is not yet known of m and composes the document. An error
@@ -81,7 +80,7 @@ func (s *Scanner) Scan(ctx context.Context, m *Image) (*Result, error) {
 	}
 	s.keepDocument(ctx, key, doc)
 	doc.Source = m.Source
-	return &Result{Document: doc, Cached: run.cached, Fragments: run.encoded}, nil
+	return &Result{Document: doc, Cached: run.cached, Fragments: run.recipe}, nil
 }
 
 // run is one call of Scan.
@@ -91,7 +90,8 @@ type run struct {
 	budget  *analyzer.Budget
 	mu      sync.Mutex
 	cached  int
-	encoded map[string][]byte
+	digests map[*layer.Fragment]string // of fragments whose bytes were at hand
+	recipe  []*layer.Fragment
 }
 
 func (r *run) options(i int) *layer.Options {

@@ -66,6 +66,15 @@ func DecodeFragment(b []byte) (*Fragment, error) {
 	return f, nil
 }
 
+// Digest returns the digest of the canonical bytes without holding them.
+func (f *Fragment) Digest() (string, error) {
+	h := sha256.New()
+	if err := json.MarshalWrite(h, f, json.Deterministic(true)); err != nil {
+		return "", fmt.Errorf("digest of the fragment of %s: %w", f.DiffID, err)
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
+}
+
 // Digest returns the "sha256:…" digest of canonical fragment bytes.
 func Digest(b []byte) string {
 	sum := sha256.Sum256(b)

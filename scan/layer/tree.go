@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/scan/sbom"
@@ -97,6 +98,13 @@ func (w *treeWalk) member(full string, d fs.DirEntry) error {
 	return nil
 }
 
+// mayRun reports whether leading bytes are looked at in a directory, where that
+// costs opening the file: programs and shared libraries. In an image every file
+// is looked at.
+func mayRun(name string, mode fs.FileMode) bool {
+	return mode&0o111 != 0 || strings.Contains(name, ".so") || strings.HasSuffix(name, ".exe") || strings.HasSuffix(name, ".dll") || strings.HasSuffix(name, ".dylib")
+}
+
 // file dispatches one regular file. Files that no path rule wants are opened
 // only where leading bytes may be wanted.
 func (w *treeWalk) file(full, clean string) error {
@@ -109,7 +117,7 @@ func (w *treeWalk) file(full, clean string) error {
 	if err != nil || !info.Mode().IsRegular() {
 		return nil // gone, or replaced, since the folder was read
 	}
-	if len(p.by) == 0 && info.Size() < minMagic {
+	if len(p.by) == 0 && (info.Size() < minMagic || !mayRun(path.Base(clean), info.Mode())) {
 		return nil
 	}
 	f, err := w.fsys.Open(full)

@@ -6,7 +6,6 @@
 package dpkg
 
 import (
-	"bytes"
 	"context"
 	"path"
 	"slices"
@@ -71,18 +70,21 @@ func (Analyzer) Extract(_ context.Context, f *analyzer.File) ([]analyzer.Fact, e
 	return nil, nil
 }
 
-// ownedFiles reads a file list: one path a line.
-func ownedFiles(f *analyzer.File, key string, pathOf func([]byte) []byte) ([]analyzer.Fact, error) {
+// ownedFiles reads a file list: one path a line. All paths share the memory of
+// one string.
+func ownedFiles(f *analyzer.File, key string, pathOf func(string) string) ([]analyzer.Fact, error) {
 	data, err := f.Bytes(0)
 	if err != nil {
 		return nil, err
 	}
 	text := strings.ToValidUTF8(string(data), "%")
-	owns := make([]string, 0, strings.Count(text, "\n"))
-	for line := range strings.Lines(text) {
-		if p := pathOf([]byte(strings.TrimSuffix(line, "\n"))); len(p) > 0 {
-			owns = append(owns, string(p))
+	owns := make([]string, 0, strings.Count(text, "\n")+1)
+	for len(text) > 0 {
+		line, rest, _ := strings.Cut(text, "\n")
+		if p := pathOf(line); p != "" {
+			owns = append(owns, p)
 		}
+		text = rest
 	}
 	if len(owns) == 0 {
 		return nil, nil
@@ -93,19 +95,19 @@ func ownedFiles(f *analyzer.File, key string, pathOf func([]byte) []byte) ([]ana
 
 // listPath reads a line of an info/*.list file: "/usr/bin/x", with "/." for
 // the root.
-func listPath(line []byte) []byte {
-	if p := bytes.TrimLeft(line, "/"); string(p) != "." {
+func listPath(line string) string {
+	if p := strings.TrimLeft(line, "/"); p != "." {
 		return p
 	}
-	return nil
+	return ""
 }
 
 // md5Path reads a line of md5sum(1): 32 hex digits, two characters, a path.
-func md5Path(line []byte) []byte {
+func md5Path(line string) string {
 	if len(line) < 35 {
-		return nil
+		return ""
 	}
-	return bytes.TrimLeft(line[34:], "/")
+	return strings.TrimLeft(line[34:], "/")
 }
 
 // copyrightFacts says the licences that a copyright file names.
