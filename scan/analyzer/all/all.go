@@ -11,6 +11,7 @@ import (
 	"github.com/stella-ops/stella/scan/analyzer/osrelease"
 	"github.com/stella-ops/stella/scan/analyzer/pypi"
 	"github.com/stella-ops/stella/scan/analyzer/rpm"
+	"github.com/stella-ops/stella/scan/analyzer/unread"
 )
 
 // Default returns the analyzers in the order in which they see a file and
@@ -19,7 +20,7 @@ import (
 func Default() []analyzer.Analyzer {
 	return []analyzer.Analyzer{
 		osrelease.Analyzer{}, dpkg.Analyzer{}, apk.Analyzer{}, rpm.Analyzer{},
-		gobinary.Analyzer{}, npm.Analyzer{}, pypi.Analyzer{}, java.Analyzer{},
+		gobinary.Analyzer{}, npm.Analyzer{}, pypi.Analyzer{}, java.Analyzer{}, unread.Analyzer{},
 	}
 }
 
