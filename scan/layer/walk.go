@@ -81,6 +81,7 @@ type pass struct {
 	links  []hardlink
 	also   map[string][]string // second reading: wanted files → paths to use
 	served map[string]bool     // second reading: files that were found
+	toc    map[string]EntryKind
 	by     []int
 	buffer bytes.Buffer
 	held   []byte
@@ -123,7 +124,7 @@ func (p *pass) run(b Blob, verify bool) (err error) {
 	}
 	walkErr := p.walk()
 	if walkErr == nil {
-		walkErr = p.tail()
+		walkErr = errors.Join(p.tail(), p.checkTOC())
 	}
 	p.s.close()
 	if walkErr != nil || !verify {
@@ -219,6 +220,11 @@ func (p *pass) entry(h header) error {
 	switch h.flag {
 	case '0', '7', 'S':
 		p.frag.Entries.Add(EntryFile, name, "")
+		if name == tocName {
+			var err error
+			p.toc, err = readTOC(&body{p: p, size: h.size, left: h.size}, h.size)
+			return err
+		}
 		return p.regular(h, name)
 	case '1':
 		target, _ := cleanPath(h.link)
