@@ -18,7 +18,8 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs the command lines of testdata/script and compares what they
 // print. "layout DIR COMPRESSION ROOT..." makes an OCI layout whose layers are
-// the folders ROOT, "archive FILE ROOT..." a docker-archive.
+// the folders ROOT, "archive FILE ROOT..." a docker-archive; "forge DIR OTHER"
+// exchanges a layer under its old name.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -31,6 +32,7 @@ func TestScripts(t *testing.T) {
 			"layout":  makeLayout,
 			"archive": makeArchive,
 			"exit":    exitCode,
+			"forge":   forge,
 		},
 		UpdateScripts: os.Getenv("UPDATE") != "",
 	})
@@ -70,6 +72,26 @@ func treeTar(ts *testscript.TestScript, root string) []byte {
 		return err
 	}))
 	return imagetest.Tar(files...)
+}
+
+// forge puts the largest layer of one layout under the name of the other's.
+func forge(ts *testscript.TestScript, _ bool, args []string) {
+	layerOf := func(dir string) string {
+		list, err := filepath.Glob(filepath.Join(ts.MkAbs(dir), "blobs", "sha256", "*"))
+		ts.Check(err)
+		for _, name := range list {
+			data, err := os.ReadFile(name)
+			ts.Check(err)
+			if strings.HasPrefix(string(data), "\x1f\x8b") {
+				return name
+			}
+		}
+		ts.Fatalf("%s has no gzip layer", dir)
+		return ""
+	}
+	data, err := os.ReadFile(layerOf(args[1]))
+	ts.Check(err)
+	ts.Check(os.WriteFile(layerOf(args[0]), data, 0o644))
 }
 
 // exitCode runs "exit CODE stella ARG..." and demands the code.

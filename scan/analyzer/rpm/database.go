@@ -149,14 +149,14 @@ func splitSource(file string) (name, version string, ok bool) {
 }
 
 // splitName splits name-version-release at its last two dashes, which neither
-// versions nor releases have.
+// versions nor releases have. None of the three may be empty.
 func splitName(s string) (name, version string, ok bool) {
 	release := strings.LastIndexByte(s, '-')
-	if release <= 0 {
+	if release < 0 || release == len(s)-1 {
 		return "", "", false
 	}
 	dash := strings.LastIndexByte(s[:release], '-')
-	if dash <= 0 {
+	if dash <= 0 || dash == release-1 {
 		return "", "", false
 	}
 	return s[:dash], s[dash+1:], true

@@ -64,8 +64,7 @@ func longLine(line string) (rpmdb.Package, error) {
 		}
 	}
 	p := rpmdb.Package{Name: col[0], Arch: col[7], Vendor: col[4], SourceRPM: col[9]}
-	var ok bool
-	if p.Version, p.Release, ok = strings.Cut(col[1], "-"); !ok || p.Name == "" {
+	if p.Version, p.Release, _ = strings.Cut(col[1], "-"); p.Name == "" || p.Version == "" || p.Release == "" {
 		return p, fmt.Errorf("name %q with version %q: %w", p.Name, col[1], fault.Invalid)
 	}
 	for _, c := range []string{col[5], col[8]} {
@@ -89,7 +88,7 @@ func nameLine(line string) (rpmdb.Package, error) {
 	full, arch := strings.TrimSpace(line), ""
 	if !strings.HasPrefix(full, keyPackage+"-") { // keys have no architecture
 		dot := strings.LastIndexByte(full, '.')
-		if dot < 0 {
+		if dot < 0 || dot == len(full)-1 {
 			return rpmdb.Package{}, fmt.Errorf("%q names no architecture: %w", line, fault.Invalid)
 		}
 		full, arch = full[:dot], full[dot+1:]

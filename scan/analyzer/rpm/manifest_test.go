@@ -66,6 +66,9 @@ func TestManifestLines(t *testing.T) {
 		{nameManifest, "gpg-pubkey-3135ce90-5e6fda74", nil, ""},
 		{nameManifest, "a-1.x86_64", nil, "is not name-version-release.arch"},
 		{nameManifest, "abc", nil, "names no architecture"},
+		{nameManifest, "a-1-1.", nil, "names no architecture"},
+		{nameManifest, "a--1.x86_64", nil, "is not name-version-release.arch"},
+		{longManifest, "a\t1-" + tail + "x86_64\t0\t(none)", nil, `name "a" with version "1-"`},
 		{nameManifest, strings.Repeat("a", maxLine), nil, "line 1: bytes of a line"},
 		{nameManifest, "\n\n", nil, ""},
 	} {
