@@ -8,18 +8,16 @@ import "strings"
 // 1-1 = 1 = 1-2 but 1-1 < 1-2.
 //
 // Source: vercmp(8); pacman lib/libalpm/version.c, alpm_pkg_vercmp.
-var alpm = rawRules("alpm", checkRPM, orderALPM)
+var alpm = partRules("alpm", splitEVR, checkEVR, orderALPM)
 
-func orderALPM(a, b string) int {
-	ae, av, ar, aHas := splitEVR(a)
-	be, bv, br, bHas := splitEVR(b)
-	if c := compareNumbers(ae, be); c != 0 {
+func orderALPM(p, q evr) int {
+	if c := compareNumbers(p.epoch, q.epoch); c != 0 {
 		return c
 	}
-	if c := compareALPMPart(av, bv); c != 0 || !aHas || !bHas {
+	if c := compareALPMPart(p.version, q.version); c != 0 || !p.hasRelease || !q.hasRelease {
 		return c
 	}
-	return compareALPMPart(ar, br)
+	return compareALPMPart(p.release, q.release)
 }
 
 // compareALPMPart is libalpm's rpmvercmp: as rpm's of old, but separators of

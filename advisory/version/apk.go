@@ -13,7 +13,7 @@ import "strings"
 // revision without a number (1-r, which is 1-r0) as 2 read them, and nothing
 // after a dot (10.2.24.r0), which is older than anything else in its place, as
 // 3 orders it where it is asked to compare.
-var apk = rawRules("apk", checkAPK, orderAPK)
+var apk = textRules("apk", checkAPK, orderAPK)
 
 // apkKind is the kind of a token, in the order that a version has them. Of two
 // versions that differ first in the kind, the one with the earlier kind is the
@@ -33,81 +33,77 @@ const (
 	apkInvalid
 )
 
-// apkToken is one token and the version text after it.
+// apkToken is one token of a version, as a place in its text.
 type apkToken struct {
-	kind   apkKind
-	text   string // the digits, letter, suffix or hash
-	suffix int    // the rank of a suffix
-	rest   string
+	kind       apkKind
+	start, end int
+	suffix     int // the rank of a suffix
 }
 
 // firstAPK reads the number that a version starts with.
 func firstAPK(s string) apkToken {
-	i := digitsEnd(s, 0)
-	if i == 0 {
-		return apkToken{kind: apkInvalid}
-	}
-	return apkToken{kind: apkFirst, text: s[:i], rest: s[i:]}
-}
-
-// next reads the token after t.
-func (t apkToken) next() apkToken {
-	s := t.rest
-	if s == "" {
-		return apkToken{kind: apkEnd}
-	}
-	switch c := s[0]; {
-	case isLower(c) && t.isNumber():
-		return apkToken{kind: apkLetter, text: s[:1], rest: s[1:]}
-	case isDigit(c) && t.kind == apkSuffix:
-		return numberAPK(apkSuffixNumber, s)
-	case isDigit(c) && t.kind == apkLetter:
-		return numberAPK(apkNumber, s)
-	case c == '.' && t.isNumber():
-		if len(s) == 1 || !isDigit(s[1]) {
-			return apkToken{kind: apkNothing, rest: s[1:]}
-		}
-		return numberAPK(apkNumber, s[1:])
-	case c == '_' && (t.kind <= apkSuffixNumber || t.kind == apkNothing):
-		return suffixAPK(s[1:])
-	case c == '~' && (t.kind < apkHash || t.kind == apkNothing):
-		return hashAPK(s[1:])
-	case c == '-' && (t.kind < apkRevision || t.kind == apkNothing) && strings.HasPrefix(s, "-r"):
-		return numberAPK(apkRevision, s[2:])
+	if i := digitsEnd(s, 0); i > 0 {
+		return apkToken{kind: apkFirst, end: i}
 	}
 	return apkToken{kind: apkInvalid}
 }
 
-// isNumber reports whether t is a number, or nothing in the place of one.
-func (t apkToken) isNumber() bool { return t.kind <= apkNumber || t.kind == apkNothing }
-
-func numberAPK(kind apkKind, s string) apkToken {
-	i := digitsEnd(s, 0)
-	return apkToken{kind: kind, text: s[:i], rest: s[i:]}
+// next moves t to the token after it.
+func (t *apkToken) next(s string) {
+	i := t.end
+	if i == len(s) {
+		*t = apkToken{kind: apkEnd, start: i, end: i}
+		return
+	}
+	after := t.kind
+	*t = apkToken{kind: apkInvalid}
+	switch c := s[i]; {
+	case isLower(c) && after.isNumber():
+		t.set(apkLetter, i, i+1)
+	case isDigit(c) && after == apkSuffix:
+		t.set(apkSuffixNumber, i, digitsEnd(s, i))
+	case isDigit(c) && after == apkLetter:
+		t.set(apkNumber, i, digitsEnd(s, i))
+	case c == '.' && after.isNumber():
+		t.set(apkNumber, i+1, digitsEnd(s, i+1))
+		if t.start == t.end {
+			t.kind = apkNothing
+		}
+	case c == '_' && (after <= apkSuffixNumber || after == apkNothing):
+		t.readSuffix(s, i+1)
+	case c == '~' && (after < apkHash || after == apkNothing):
+		t.readHash(s, i+1)
+	case c == '-' && (after < apkRevision || after == apkNothing) && strings.HasPrefix(s[i:], "-r"):
+		t.set(apkRevision, i+2, digitsEnd(s, i+2))
+	}
 }
 
-func hashAPK(s string) apkToken {
-	i := 0
+func (t *apkToken) set(kind apkKind, start, end int) {
+	t.kind, t.start, t.end = kind, start, end
+}
+
+func (t *apkToken) readHash(s string, start int) {
+	i := start
 	for i < len(s) && (isDigit(s[i]) || s[i]-'a' < 6) {
 		i++
 	}
-	if i == 0 {
-		return apkToken{kind: apkInvalid}
+	if i > start {
+		t.set(apkHash, start, i)
 	}
-	return apkToken{kind: apkHash, text: s[:i], rest: s[i:]}
 }
 
-func suffixAPK(s string) apkToken {
-	i := 0
+func (t *apkToken) readSuffix(s string, start int) {
+	i := start
 	for i < len(s) && isLower(s[i]) {
 		i++
 	}
-	rank := apkSuffixRank(s[:i])
-	if rank == 0 {
-		return apkToken{kind: apkInvalid}
+	if t.suffix = apkSuffixRank(s[start:i]); t.suffix != 0 {
+		t.set(apkSuffix, start, i)
 	}
-	return apkToken{kind: apkSuffix, text: s[:i], suffix: rank, rest: s[i:]}
 }
+
+// isNumber reports whether k is a number, or nothing in the place of one.
+func (k apkKind) isNumber() bool { return k <= apkNumber || k == apkNothing }
 
 // apkSuffixRank orders the suffixes: those of pre-releases are negative.
 func apkSuffixRank(name string) int {
@@ -143,7 +139,7 @@ func checkAPK(s string) string {
 		return "it does not start with a digit"
 	}
 	for t.kind != apkEnd && t.kind != apkInvalid {
-		t = t.next()
+		t.next(s)
 	}
 	if t.kind == apkInvalid {
 		return "it is not number{.number}[letter]{_suffix[number]}[~hash][-rnumber]"
@@ -157,10 +153,11 @@ func orderAPK(a, b string) int {
 		if t.kind == apkEnd {
 			return 0
 		}
-		if c := compareAPKToken(t, u); c != 0 {
+		if c := compareAPKToken(t.kind, a[t.start:t.end], b[u.start:u.end]); c != 0 {
 			return c
 		}
-		t, u = t.next(), u.next()
+		t.next(a)
+		u.next(b)
 	}
 	switch {
 	case t.suffix < 0:
@@ -171,19 +168,19 @@ func orderAPK(a, b string) int {
 	return int(u.kind - t.kind)
 }
 
-// compareAPKToken compares two tokens of one kind.
-func compareAPKToken(t, u apkToken) int {
-	switch t.kind {
+// compareAPKToken compares the texts of two tokens of one kind.
+func compareAPKToken(kind apkKind, a, b string) int {
+	switch kind {
 	case apkNumber:
-		if strings.HasPrefix(t.text, "0") || strings.HasPrefix(u.text, "0") {
-			return strings.Compare(t.text, u.text)
+		if strings.HasPrefix(a, "0") || strings.HasPrefix(b, "0") {
+			return strings.Compare(a, b)
 		}
-		return compareNumbers(t.text, u.text)
+		return compareNumbers(a, b)
 	case apkSuffix:
-		return t.suffix - u.suffix
+		return apkSuffixRank(a) - apkSuffixRank(b)
 	case apkLetter, apkHash:
-		return strings.Compare(t.text, u.text)
+		return strings.Compare(a, b)
 	default:
-		return compareNumbers(t.text, u.text)
+		return compareNumbers(a, b)
 	}
 }

@@ -44,6 +44,9 @@ const (
 	phpPatch
 )
 
+// composerChars are what a version other than a branch is of.
+var composerChars = chars(".-_+:~")
+
 // branchNumber is what an x in a branch such as 1.x-dev stands for.
 const branchNumber = "9999999"
 
@@ -60,7 +63,7 @@ func composerKey(key []byte, s string) ([]byte, string) {
 		return nil, whyEmpty
 	case !isDigit(s[0]):
 		return nil, "it is neither a branch nor starts with a number"
-	case !isComposerText(s):
+	case !composerChars.hasAll(s):
 		return nil, "it has a character other than letters, digits and . - _ + : ~"
 	}
 	if key, ok := appendNumericBranch(key, s); ok {
@@ -113,17 +116,8 @@ func composerBranch(v Version) string {
 	return ""
 }
 
-func isComposerText(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; !isAlnum(c) && strings.IndexByte(".-_+:~", c) < 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// appendNumericBranch encodes a branch such as 1.x-dev or 2.1.*-dev, whose
-// missing numbers are above all others.
+// appendNumericBranch encodes a branch such as 1.x-dev, whose missing numbers
+// are above those of releases.
 func appendNumericBranch(key []byte, s string) ([]byte, bool) {
 	n := len(s) - len("dev")
 	if n <= 0 || !hasFoldPrefix(s[n:], "dev") {

@@ -10,7 +10,7 @@ import "strings"
 // letters: 2 < 10 by value, but 10 < 1a < 2 as text.
 //
 // Source: Conan 2, conans/model/version.py.
-var conan = rawRules("conan", checkConan, orderConan)
+var conan = partRules("conan", splitConan, checkConan, orderConan)
 
 func splitConan(s string) (p semverParts) {
 	if i := strings.LastIndexByte(s, '+'); i >= 0 {
@@ -23,18 +23,14 @@ func splitConan(s string) (p semverParts) {
 	return p
 }
 
-func checkConan(s string) string {
-	switch {
-	case s == "":
-		return whyEmpty
-	case hasControl(s):
+func checkConan(p semverParts) string {
+	if hasControl(p.core) || hasControl(p.pre) || hasControl(p.build) {
 		return whyControl
 	}
 	return ""
 }
 
-func orderConan(a, b string) int {
-	p, q := splitConan(a), splitConan(b)
+func orderConan(p, q semverParts) int {
 	if c := compareConanItems(p.core, q.core); c != 0 {
 		return c
 	}
@@ -63,8 +59,8 @@ func compareConanItems(a, b string) int {
 	b, bMore := trimConanZeros(b)
 	for aMore && bMore {
 		var x, y string
-		x, a, aMore = strings.Cut(a, ".")
-		y, b, bMore = strings.Cut(b, ".")
+		x, a, aMore = cutByte(a, '.')
+		y, b, bMore = cutByte(b, '.')
 		if c := compareConanItem(x, y); c != 0 {
 			return c
 		}
@@ -83,7 +79,7 @@ func compareConanItems(a, b string) int {
 func trimConanZeros(s string) (rest string, some bool) {
 	for {
 		i := strings.LastIndexByte(s, '.')
-		if last := s[i+1:]; !allDigits(last) || trimZeros(last) != "" {
+		if n, ok := conanNumber(s[i+1:]); !ok || n != "" {
 			return s, true
 		}
 		if i < 0 {
@@ -94,20 +90,44 @@ func trimConanZeros(s string) (rest string, some bool) {
 }
 
 func compareConanItem(x, y string) int {
-	xNum, yNum := allDigits(x), allDigits(y)
+	m, xNum := conanNumber(x)
+	n, yNum := conanNumber(y)
 	if xNum && yNum {
-		return compareNumbers(x, y)
+		return compareSigned(m, n)
 	}
-	return strings.Compare(conanText(x, xNum), conanText(y, yNum))
+	return strings.Compare(conanText(x, m, xNum), conanText(y, n, yNum))
 }
 
-// conanText is an item as text, a number without leading zeros.
-func conanText(s string, isNumber bool) string {
-	if !isNumber {
-		return s
+// conanNumber returns an item as a number without leading zeros, zero as
+// nothing. As in Python's int, a sign may come first and single underscores
+// between the digits.
+func conanNumber(s string) (number string, ok bool) {
+	if !strings.ContainsAny(s, "+-_") {
+		return trimZeros(s), allDigits(s)
 	}
-	if s = trimZeros(s); s == "" {
+	digits := strings.TrimPrefix(s, "+")
+	if digits == s {
+		digits = strings.TrimPrefix(s, "-")
+	}
+	for part := range strings.SplitSeq(digits, "_") {
+		if !allDigits(part) {
+			return "", false
+		}
+	}
+	number = trimZeros(strings.ReplaceAll(digits, "_", ""))
+	if s[0] == '-' && number != "" {
+		number = "-" + number
+	}
+	return number, true
+}
+
+// conanText is an item as text.
+func conanText(s, number string, isNumber bool) string {
+	switch {
+	case !isNumber:
+		return s
+	case number == "":
 		return "0"
 	}
-	return s
+	return number
 }

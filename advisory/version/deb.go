@@ -6,22 +6,35 @@ import "strings"
 //
 // Source: deb-version(7); Debian Policy §5.6.12; dpkg lib/dpkg/version.c and
 // parsehelp.c. What `dpkg --validate-version` refuses is no version.
-var deb = rawRules("deb", checkDeb, orderDeb)
+var deb = partRules("deb", splitDeb, checkDeb, orderDeb)
+
+// What an upstream version and a revision are of.
+var (
+	debUpstream = chars(".+-~:")
+	debRevision = chars(".+~")
+)
 
 // maxDebEpoch is the largest epoch that dpkg reads.
 const maxDebEpoch = "2147483647"
 
-// splitDeb cuts a version at its first colon and last hyphen. A missing part is
-// empty, which orders as "0" does.
-func splitDeb(s string) (epoch, upstream, revision string) {
+// debParts are the parts of a version. A missing one is empty, which orders as
+// "0" does.
+type debParts struct {
+	epoch, upstream, revision string
+	hasEpoch, hasRevision     bool
+}
+
+// splitDeb cuts a version at its first colon and last hyphen.
+func splitDeb(s string) (p debParts) {
 	s = trimBlanks(s)
 	if i := strings.IndexByte(s, ':'); i >= 0 {
-		epoch, s = cutSign(s[:i]), s[i+1:]
+		p.epoch, s, p.hasEpoch = cutSign(s[:i]), s[i+1:], true
 	}
 	if i := strings.LastIndexByte(s, '-'); i >= 0 {
-		return epoch, s[:i], s[i+1:]
+		s, p.revision, p.hasRevision = s[:i], s[i+1:], true
 	}
-	return epoch, s, ""
+	p.upstream = s
+	return p
 }
 
 // cutSign drops a plus before an epoch, and a minus before a zero one: dpkg
@@ -44,58 +57,41 @@ func trimBlanks(s string) string {
 	return s
 }
 
-func checkDeb(s string) string {
-	s = trimBlanks(s)
-	epoch, upstream, revision := splitDeb(s)
+func checkDeb(p debParts) string {
 	switch {
-	case s == "":
-		return whyEmpty
-	case s[0] == ':':
-		return "its epoch is empty"
-	case epoch != "" && !allDigits(epoch):
+	case p.hasEpoch && !allDigits(p.epoch):
 		return "its epoch is not a number"
-	case compareNumbers(epoch, maxDebEpoch) > 0:
+	case len(p.epoch) >= len(maxDebEpoch) && compareNumbers(p.epoch, maxDebEpoch) > 0:
 		return "its epoch is over " + maxDebEpoch
-	case upstream == "" || !isDigit(upstream[0]):
+	case p.upstream == "" || !isDigit(p.upstream[0]):
 		return "its upstream version does not start with a digit"
-	case revision == "" && s[len(s)-1] == '-':
-		return "its revision is empty"
-	case !isDebText(upstream, true):
+	case !debUpstream.hasAll(p.upstream):
 		return "its upstream version has a character other than letters, digits and . + - ~ :"
-	case !isDebText(revision, false):
+	case p.hasRevision && p.revision == "":
+		return "its revision is empty"
+	case !debRevision.hasAll(p.revision):
 		return "its revision has a character other than letters, digits and . + ~"
 	}
 	return ""
 }
 
-func isDebText(s string, upstream bool) bool {
-	for i := range len(s) {
-		switch c := s[i]; {
-		case isAlnum(c), c == '.', c == '+', c == '~':
-		case upstream && (c == '-' || c == ':'):
-		default:
-			return false
-		}
-	}
-	return true
-}
-
-func orderDeb(a, b string) int {
-	ae, au, ar := splitDeb(a)
-	be, bu, br := splitDeb(b)
-	if c := compareNumbers(ae, be); c != 0 {
+func orderDeb(p, q debParts) int {
+	if c := compareNumbers(p.epoch, q.epoch); c != 0 {
 		return c
 	}
-	if c := compareDebPart(au, bu); c != 0 {
+	if c := compareDebPart(p.upstream, q.upstream); c != 0 {
 		return c
 	}
-	return compareDebPart(ar, br)
+	return compareDebPart(p.revision, q.revision)
 }
 
 // compareDebPart compares two upstream versions or revisions: by turns a run of
 // other characters in dpkg's character order, and a number. A character weighs
 // other than the end of the text or a digit, so neither index passes its end.
 func compareDebPart(a, b string) int {
+	if a == b {
+		return 0
+	}
 	i, j := 0, 0
 	for i < len(a) || j < len(b) {
 		for i < len(a) && !isDigit(a[i]) || j < len(b) && !isDigit(b[j]) {
@@ -134,16 +130,17 @@ func debWeight(s string, i int) int {
 // over any text of opam's alphabet.
 //
 // Source: opam manual, "Version ordering"; opam src/core/opamVersionCompare.ml.
-var opam = rawRules("opam", checkOpam, orderOpam)
+var opam = textRules("opam", checkOpam, orderOpam)
+
+// opamChars are what a version is of.
+var opamChars = chars("-_+.~")
 
 func checkOpam(s string) string {
-	if s == "" {
+	switch {
+	case s == "":
 		return whyEmpty
-	}
-	for i := range len(s) {
-		if c := s[i]; !isAlnum(c) && strings.IndexByte("-_+.~", c) < 0 {
-			return "it has a character other than letters, digits and - _ + . ~"
-		}
+	case !opamChars.hasAll(s):
+		return "it has a character other than letters, digits and - _ + . ~"
 	}
 	return ""
 }

@@ -15,6 +15,7 @@
 // values are immutable and safe for concurrent use.
 //
 // Each scheme's file names the specification or the program whose rules it
-// implements. Two real orders are not transitive, Conan's and Arch Linux's;
-// their files say where.
+// implements. Three of those orders are not transitive everywhere, Maven's,
+// Conan's and Arch Linux's; their files say where. Each pair is compared as the
+// program compares it nonetheless.
 package version

@@ -7,19 +7,19 @@ import "strings"
 // that it starts.
 //
 // Source: R documentation, numeric_version; R base/R/version.R.
-var cran = rawRules("cran", checkCRAN, orderLists)
+var cran = textRules("cran", checkCRAN, orderLists)
 
 // hackage orders Haskell package versions: dotted numbers, where a version
 // precedes any longer one that it starts.
 //
 // Source: Haskell PVP; Cabal-syntax, Distribution.Types.Version.
-var hackage = rawRules("hackage", checkHackage, orderLists)
+var hackage = textRules("hackage", checkHackage, orderLists)
 
 // intdot orders the VERS type intdot: dotted numbers. What follows the first
 // character that is neither a digit nor a dot is ignored.
 //
 // Source: VERS specification, "Special VERS types".
-var intdot = rawRules("intdot", checkIntdot, orderIntdot)
+var intdot = textRules("intdot", checkIntdot, orderIntdot)
 
 func checkCRAN(s string) string {
 	if s == "" {
@@ -39,7 +39,7 @@ func checkHackage(s string) string {
 	switch {
 	case s == "":
 		return whyEmpty
-	case !isDotted(s, isDigit):
+	case !isDotted(s, digitChars):
 		return "it is not dotted numbers"
 	}
 	return ""
@@ -56,7 +56,7 @@ func cutIntdot(s string) string {
 }
 
 func checkIntdot(s string) string {
-	if !isDotted(cutIntdot(s), isDigit) {
+	if !isDotted(cutIntdot(s), digitChars) {
 		return "it does not start with dotted numbers"
 	}
 	return ""

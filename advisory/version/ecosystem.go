@@ -44,7 +44,7 @@ func distribution(name string) *rules {
 	switch name {
 	case "Debian", "Ubuntu", "Echo":
 		return &deb
-	case "Alpine", "Wolfi", "Chainguard", "MinimOS", "Alpaquita", "BellSoft Hardened Containers":
+	case "Alpine", "Wolfi", "Chainguard", "MinimOS", "CleanStart", "Alpaquita", "BellSoft Hardened Containers":
 		return &apk
 	case "Red Hat", "Rocky Linux", "AlmaLinux", "SUSE", "openSUSE", "Mageia", "openEuler", "Photon OS",
 		"Azure Linux", "Amazon Linux", "Oracle Linux":

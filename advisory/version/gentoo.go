@@ -6,17 +6,18 @@ import "strings"
 // number{.number}[letter]{_suffix[number]}[-rnumber].
 //
 // Source: Package Manager Specification, §3.2 and §3.3 (algorithms 3.1 to 3.7).
-var gentoo = rawRules("gentoo", checkGentoo, orderGentoo)
+var gentoo = partRules("gentoo", splitGentoo, checkGentoo, orderGentoo)
 
-// gentooParts are the parts of a version, as slices of its text.
+// gentooParts are the parts of a version.
 type gentooParts struct {
-	numbers  string // dotted
-	letter   string
-	suffixes string // each with its underscore
-	revision string // digits
+	numbers     string // dotted
+	letter      string
+	suffixes    string // each with its underscore
+	revision    string // digits
+	hasRevision bool
 }
 
-func splitGentoo(s string) (p gentooParts, ok bool) {
+func splitGentoo(s string) (p gentooParts) {
 	i := 0
 	for i < len(s) && (isDigit(s[i]) || s[i] == '.') {
 		i++
@@ -25,21 +26,12 @@ func splitGentoo(s string) (p gentooParts, ok bool) {
 	if s != "" && isLower(s[0]) {
 		p.letter, s = s[:1], s[1:]
 	}
-	if i := strings.Index(s, "-r"); i >= 0 {
-		s, p.revision = s[:i], s[i+2:]
-		if !allDigits(p.revision) {
-			return p, false
-		}
-	}
-	p.suffixes = s
-	return p, isDotted(p.numbers, isDigit)
+	p.suffixes, p.revision, p.hasRevision = strings.Cut(s, "-r")
+	return p
 }
 
-func checkGentoo(s string) string {
-	if s == "" {
-		return whyEmpty
-	}
-	p, ok := splitGentoo(s)
+func checkGentoo(p gentooParts) string {
+	ok := isDotted(p.numbers, digitChars) && (!p.hasRevision || allDigits(p.revision))
 	for ok && p.suffixes != "" {
 		var rank int
 		rank, _, p.suffixes = cutGentooSuffix(p.suffixes)
@@ -77,9 +69,7 @@ func cutGentooSuffix(s string) (rank int, number, rest string) {
 	return rank, name[i:end], name[end:]
 }
 
-func orderGentoo(a, b string) int {
-	p, _ := splitGentoo(a)
-	q, _ := splitGentoo(b)
+func orderGentoo(p, q gentooParts) int {
 	if c := compareGentooNumbers(p.numbers, q.numbers); c != 0 {
 		return c
 	}

@@ -14,68 +14,48 @@ import "strings"
 //
 // Source: Go Modules Reference, "Versions"; golang.org/x/mod/semver; Go's
 // internal/gover; golang.org/x/vuln, GoTagToSemver.
-var golang = rawRules("golang", checkGo, orderGo)
+var golang = partRules("golang", splitGo, checkGo, semverParts.compare)
 
-// splitGo cuts s; ok is false where it is neither a module version nor a
-// release.
-func splitGo(s string) (p semverParts, ok bool) {
-	release, hasPrefix := strings.CutPrefix(s, "go")
-	if hasPrefix {
+// splitGo cuts s as a release, if it has the prefix or letters right after its
+// numbers, and else as a module version.
+func splitGo(s string) semverParts {
+	release, isRelease := strings.CutPrefix(s, "go")
+	if isRelease {
 		if i := strings.IndexAny(release, " \t-"); i >= 0 {
 			release = release[:i]
 		}
-		return splitGoRelease(release)
 	}
-	p = splitSemver(s)
-	if p.check(s) == "" {
-		return p, true
-	}
-	return splitGoRelease(s)
-}
-
-// splitGoRelease cuts a release without its prefix: dotted numbers and
-// optionally alpha, beta or rc with a number.
-func splitGoRelease(s string) (semverParts, bool) {
 	i := 0
-	for i < len(s) && (isDigit(s[i]) || s[i] == '.') {
+	for i < len(release) && (isDigit(release[i]) || release[i] == '.') {
 		i++
 	}
-	p := semverParts{core: s[:i], pre: s[i:]}
-	if !isDotted(p.core, isDigit) {
-		return semverParts{}, false
+	switch {
+	case isRelease && i == len(release):
+		return semverParts{core: release}
+	case isRelease || i > 0 && i < len(release) && isAlpha(release[i]):
+		return semverParts{core: release[:i], pre: release[i:], isPre: true, isTag: true}
 	}
-	if p.pre == "" {
-		return p, true
+	return splitSemver(s)
+}
+
+func checkGo(p semverParts) string {
+	if !p.isTag {
+		return checkSemver(p)
 	}
-	p.isPre, p.isTag = true, true
 	kind, number := cutTag(p.pre)
 	switch kind {
 	case "alpha", "beta", "rc":
-		return p, allDigits(number)
+		if isDotted(p.core, digitChars) && allDigits(number) {
+			return ""
+		}
 	}
-	return semverParts{}, false
+	return "it is neither a semantic version nor a Go release"
 }
 
 // cutTag cuts a release tag into its letters and its number.
 func cutTag(s string) (kind, number string) {
 	i := lettersEnd(s, 0)
 	return s[:i], s[i:]
-}
-
-func checkGo(s string) string {
-	if s == "" {
-		return whyEmpty
-	}
-	if _, ok := splitGo(s); !ok {
-		return "it is neither a semantic version nor a Go release"
-	}
-	return ""
-}
-
-func orderGo(a, b string) int {
-	p, _ := splitGo(a)
-	q, _ := splitGo(b)
-	return p.compare(q)
 }
 
 // compareTags compares pre-releases of which at least one is a release tag.

@@ -8,7 +8,7 @@ import "strings"
 // binary packages are rebuilt as 1.2.3+1.
 //
 // Source: Julia manual, "Version Number Literals"; julia base/version.jl.
-var julia = rawRules("julia", checkJulia, orderJulia)
+var julia = partRules("julia", splitJulia, checkJulia, semverParts.compareBuild)
 
 func splitJulia(s string) semverParts {
 	p := splitSemver(s)
@@ -28,12 +28,9 @@ func splitJulia(s string) semverParts {
 	return p
 }
 
-func checkJulia(s string) string {
-	p := splitJulia(s)
+func checkJulia(p semverParts) string {
 	if p.isPre && p.pre == "" {
 		p.isPre = false
 	}
-	return p.check(s)
+	return checkSemver(p)
 }
-
-func orderJulia(a, b string) int { return splitJulia(a).compareBuild(splitJulia(b)) }

@@ -9,7 +9,7 @@ import (
 // lexicographic orders texts by their UTF-8 bytes.
 //
 // Source: VERS specification, "Special VERS types".
-var lexicographic = rawRules("lexicographic", checkLexicographic, strings.Compare)
+var lexicographic = textRules("lexicographic", checkLexicographic, strings.Compare)
 
 func checkLexicographic(s string) string {
 	switch {
@@ -24,7 +24,7 @@ func checkLexicographic(s string) string {
 // datetime orders RFC 3339 timestamps by the instant they mean.
 //
 // Source: VERS specification, "Special VERS types"; RFC 3339 §5.6.
-var datetime = rawRules("datetime", checkDatetime, orderDatetime)
+var datetime = textRules("datetime", checkDatetime, orderDatetime)
 
 func checkDatetime(s string) string {
 	// time.Parse alone takes one-digit hours and a comma before the fraction.

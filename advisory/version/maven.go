@@ -8,6 +8,9 @@ import "strings"
 // them all others; a hyphen opens a list, which precedes a number in its place
 // and follows a qualifier; what is missing counts as 0 or as the release.
 //
+// The order is Maven's own and not transitive among versions with several
+// qualifiers: 0 > 0-rc > 0.a-rc, yet 0 < 0.a-rc.
+//
 // Source: Maven POM reference, "Version Order Specification"; Maven 4,
 // ComparableVersion (unchanged in order since 3.9.3: MNG-7644, MNG-7714).
 var maven = rules{
@@ -44,10 +47,10 @@ const (
 // mavenItem is one item of a version. A version's lists nest only at their end,
 // so that a flat sequence with marks where lists open holds all of it.
 type mavenItem struct {
-	kind    mavenKind
-	letters string // of a qualifier or combination
-	digits  string // of a number or combination
-	dropped bool   // by normalization
+	kind       mavenKind
+	isDropped  bool // by normalization
+	start, end int  // of its text
+	number     int  // where the number of a combination starts
 }
 
 func mavenKey(key []byte, s string) ([]byte, string) {
@@ -57,31 +60,45 @@ func mavenKey(key []byte, s string) ([]byte, string) {
 	case hasControl(s):
 		return nil, whyControl
 	}
-	var buf [16]mavenItem // room on the stack for a usual version
-	p := mavenParser{text: s, items: buf[:0], listEmpty: true}
-	p.parse()
-	dropMavenNulls(p.items)
-	for _, item := range p.items {
-		if !item.dropped {
-			key = item.appendKey(key)
+	if !isASCII(s) {
+		s = strings.ToLower(s)
+	}
+	var buf [24]mavenItem // room on the stack for a usual version
+	items := buf[:0]
+	if n := maxMavenItems(s); n > len(buf) {
+		items = make([]mavenItem, 0, n)
+	}
+	items = splitMaven(items, s)
+	dropMavenNulls(items, s)
+	for _, item := range items {
+		if !item.isDropped {
+			key = item.appendKey(key, s)
 		}
 	}
 	return key, ""
 }
 
-// appendKey encodes an item: its kind, then the rank of its letters and, where
-// that does not say all, the letters, then its number.
-func (m mavenItem) appendKey(key []byte) []byte {
+// appendKey encodes an item of text: its kind, then the rank of its letters
+// and, where that does not say all, the letters, then its number.
+func (m mavenItem) appendKey(key []byte, text string) []byte {
 	key = append(key, byte(m.kind))
-	if m.kind == mavenQualifier || m.kind == mavenCombination {
-		rank := mavenRank(m)
-		key = append(key, rank)
-		if rank == mavenUnknown {
-			key = append(appendFold(key, m.letters), 0)
-		}
+	switch m.kind {
+	case mavenNumber:
+		return appendNumber(key, text[m.start:m.end])
+	case mavenCombination:
+		letters := strings.TrimSuffix(text[m.start:m.number], "-")
+		return appendNumber(appendMavenLetters(key, letters, true), text[m.number:m.end])
+	case mavenQualifier:
+		return appendMavenLetters(key, text[m.start:m.end], false)
 	}
-	if m.kind == mavenNumber || m.kind == mavenCombination {
-		key = appendNumber(key, m.digits)
+	return key
+}
+
+func appendMavenLetters(key []byte, letters string, hasNumber bool) []byte {
+	rank := mavenRank(letters, hasNumber)
+	key = append(key, rank)
+	if rank == mavenUnknown {
+		key = append(appendFold(key, letters), 0)
 	}
 	return key
 }
@@ -101,12 +118,12 @@ const (
 // maxMavenQualifier is the length of the longest known qualifier, milestone.
 const maxMavenQualifier = 9
 
-func mavenRank(m mavenItem) byte {
-	if len(m.letters) > maxMavenQualifier {
+func mavenRank(s string, hasNumber bool) byte {
+	if len(s) > maxMavenQualifier {
 		return mavenUnknown
 	}
 	var buf [maxMavenQualifier]byte
-	letters := appendFold(buf[:0], m.letters)
+	letters := appendFold(buf[:0], s)
 	switch string(letters) {
 	case "alpha":
 		return mavenAlpha
@@ -123,7 +140,7 @@ func mavenRank(m mavenItem) byte {
 	case "sp":
 		return mavenSP
 	}
-	if m.kind == mavenCombination && len(letters) == 1 { // a1, b1 and m1 are short forms
+	if hasNumber && len(letters) == 1 { // a1, b1 and m1 are short forms
 		switch letters[0] {
 		case 'a':
 			return mavenAlpha
@@ -139,107 +156,104 @@ func mavenRank(m mavenItem) byte {
 // dropMavenNulls normalizes the lists of a version, the innermost first: a zero
 // or an empty list goes where it is at the end of its list or has a qualifier,
 // or a list that starts with letters, right after it.
-func dropMavenNulls(items []mavenItem) {
+func dropMavenNulls(items []mavenItem, text string) {
 	// next is the kind of the item that was kept last in the current list, and
 	// first that of the first item of the list, where next is a list.
 	var next, first mavenKind
 	for i := len(items) - 1; i >= 0; i-- {
 		m := &items[i]
 		if m.kind == mavenList {
-			if m.dropped = next == 0; !m.dropped {
+			if m.isDropped = next == 0; !m.isDropped {
 				next, first = mavenList, next
 			}
 			continue
 		}
-		if m.kind == mavenNumber && trimZeros(m.digits) == "" {
-			m.dropped = next == 0 || next == mavenQualifier ||
+		if m.kind == mavenNumber && trimZeros(text[m.start:m.end]) == "" {
+			m.isDropped = next == 0 || next == mavenQualifier ||
 				next == mavenList && (first == mavenQualifier || first == mavenCombination)
 		}
-		if !m.dropped {
+		if !m.isDropped {
 			next = m.kind
 		}
 	}
 }
 
-// mavenParser splits a version into items.
-type mavenParser struct {
-	text  string
-	items []mavenItem
-	start int // of the current item
-	// listEmpty is true while the current list has no item.
-	isDigit, isCombination, listEmpty bool
+// maxMavenItems is at least how many items s has: one for each place where one
+// may end, and a list for each.
+func maxMavenItems(s string) int {
+	n, last := 2, byte('.')
+	for i := range len(s) {
+		c := s[i]
+		isSeparator := c == '.' || c == '-'
+		if isSeparator || last != '.' && last != '-' && isDigit(c) != isDigit(last) {
+			n += 2
+		}
+		last = c
+	}
+	return n
 }
 
-func (p *mavenParser) parse() {
-	if !isASCII(p.text) {
-		p.text = strings.ToLower(p.text)
-	}
-	for i := range len(p.text) {
-		switch c := p.text[i]; {
+// splitMaven appends the items of s.
+func splitMaven(items []mavenItem, s string) []mavenItem {
+	start, isDigits, isCombination := 0, false, false
+	for i := range len(s) {
+		switch c := s[i]; {
 		case c == '.':
-			p.end(i)
-			p.start, p.isCombination = i+1, false
+			items = appendMaven(items, s, start, i, isDigits, isCombination)
+			start, isCombination = i+1, false
 		case c == '-':
-			if p.joinsNumber(i) {
-				p.isCombination = true
+			if i > start && !isDigits && i+1 < len(s) && isDigit(s[i+1]) {
+				isCombination = true // the hyphen only joins letters to a number
 				continue
 			}
-			p.end(i)
-			p.start, p.isCombination = i+1, false
-			p.open()
+			items = appendMaven(items, s, start, i, isDigits, isCombination)
+			items = openMaven(items)
+			start, isCombination = i+1, false
 		case isDigit(c):
-			if !p.isDigit && i > p.start {
-				p.isCombination = true
-				p.open()
+			if !isDigits && i > start {
+				items = openMaven(items)
+				isCombination = true
 			}
-			p.isDigit = true
+			isDigits = true
 		default:
-			if p.isDigit && i > p.start {
-				p.end(i)
-				p.start, p.isCombination = i, false
-				p.open()
+			if isDigits && i > start {
+				items = appendMaven(items, s, start, i, true, isCombination)
+				items = openMaven(items)
+				start, isCombination = i, false
 			}
-			p.isDigit = false
+			isDigits = false
 		}
 	}
-	if p.start < len(p.text) {
-		if !p.isDigit {
-			p.open()
+	if start < len(s) {
+		if !isDigits {
+			items = openMaven(items)
 		}
-		p.end(len(p.text))
+		items = appendMaven(items, s, start, len(s), isDigits, isCombination)
 	}
+	return items
 }
 
-// joinsNumber reports whether the hyphen at i only joins letters to a number.
-func (p *mavenParser) joinsNumber(i int) bool {
-	return i > p.start && !p.isDigit && i+1 < len(p.text) && isDigit(p.text[i+1])
-}
-
-// open starts a list in the current one, unless that is still empty.
-func (p *mavenParser) open() {
-	if !p.listEmpty {
-		p.items = append(p.items, mavenItem{kind: mavenList})
-		p.listEmpty = true
+// openMaven opens a list in the last one, unless that is still empty.
+func openMaven(items []mavenItem) []mavenItem {
+	if len(items) == 0 || items[len(items)-1].kind == mavenList {
+		return items
 	}
+	return append(items, mavenItem{kind: mavenList})
 }
 
-// end adds the item that ends before i; one without text is zero.
-func (p *mavenParser) end(i int) {
-	text := p.text[p.start:i]
-	item := mavenItem{kind: mavenQualifier, letters: text}
+// appendMaven appends the item of s[start:end]; one without text is zero.
+func appendMaven(items []mavenItem, s string, start, end int, isDigits, isCombination bool) []mavenItem {
+	item := mavenItem{kind: mavenQualifier, start: start, end: end}
 	switch {
-	case text == "":
-		item = mavenItem{kind: mavenNumber}
-	case p.isCombination:
-		n := 0
-		for n < len(text) && !isDigit(text[n]) {
-			n++
+	case start == end:
+		item.kind = mavenNumber
+	case isCombination:
+		item.kind, item.number = mavenCombination, start
+		for !isDigit(s[item.number]) {
+			item.number++
 		}
-		letters := strings.TrimSuffix(text[:n], "-")
-		item = mavenItem{kind: mavenCombination, letters: letters, digits: text[n:]}
-	case p.isDigit:
-		item = mavenItem{kind: mavenNumber, digits: text}
+	case isDigits:
+		item.kind = mavenNumber
 	}
-	p.items = append(p.items, item)
-	p.listEmpty = false
+	return append(items, item)
 }

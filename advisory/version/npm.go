@@ -9,7 +9,7 @@ import "strings"
 // a pre-release in some (1.2.34.5 as 1.2.3-4.5).
 //
 // Source: node-semver 7, classes/semver.js and internal/re.js (LOOSE).
-var npm = rawRules("npm", checkNPM, orderNPM)
+var npm = partRules("npm", splitNPM, checkNPM, orderNPM)
 
 // The limits of node-semver, internal/constants.js.
 const (
@@ -17,39 +17,50 @@ const (
 	maxNPMNumber = "9007199254740991" // of major, minor and patch
 )
 
-// splitNPM cuts a version; why says why it is none.
-func splitNPM(s string, loose bool) (p semverParts, why string) {
+// npmParts are the parts of a version.
+type npmParts struct {
+	semverParts
+	why string // it is no version
+}
+
+func splitNPM(s string) npmParts { return readNPM(s, true) }
+
+func checkNPM(p npmParts) string { return p.why }
+
+func orderNPM(p, q npmParts) int { return p.compare(q.semverParts) }
+
+// readNPM cuts and checks a version, in loose mode or strictly.
+func readNPM(s string, loose bool) (p npmParts) {
 	if len(s) > maxNPMLength {
-		return p, "it is longer than 256 bytes"
+		return npmParts{why: "it is longer than 256 bytes"}
 	}
 	s = trimSpace(s)
 	if loose {
-		s = strings.TrimLeft(s, "v= \t\n\v\f\r")
+		for s != "" && (s[0] == 'v' || s[0] == '=' || isSpace(rune(s[0]))) {
+			s = s[1:]
+		}
 	} else {
 		s = strings.TrimPrefix(s, "v")
 	}
-	if s == "" {
-		return p, whyEmpty
-	}
 	core, rest, ok := cutCore(s, loose)
 	if !ok {
-		return p, "it does not start with three dotted numbers"
+		return npmParts{why: "it does not start with three dotted numbers"}
 	}
 	p.core = core
 	if i := strings.IndexByte(rest, '+'); i >= 0 {
 		rest, p.build, p.isBuild = rest[:i], rest[i+1:], true
 	}
-	if p.isBuild && !isDotted(p.build, isIdent) {
-		return p, "its build metadata is not dotted identifiers"
+	if p.isBuild && !isDotted(p.build, identChars) {
+		return npmParts{why: "its build metadata is not dotted identifiers"}
 	}
 	if rest == "" {
-		return p, ""
+		return p
 	}
 	if p.pre, ok = cutNPMPre(rest, loose); !ok {
-		return p, "its pre-release is not dotted identifiers"
+		return npmParts{why: "its pre-release is not dotted identifiers"}
 	}
 	p.isPre = true
-	return p, ""
+	return p
 }
 
 // cutCore cuts three dotted numbers off the start of s. Strictly, they have no
@@ -76,7 +87,7 @@ func isNPMNumber(s string, loose bool) bool {
 	if s == "" || !loose && len(s) > 1 && s[0] == '0' {
 		return false
 	}
-	return compareNumbers(s, maxNPMNumber) <= 0
+	return len(s) < len(maxNPMNumber) || compareNumbers(s, maxNPMNumber) <= 0
 }
 
 // cutNPMPre reads what follows the numbers as a pre-release, whose hyphen may
@@ -91,7 +102,7 @@ func cutNPMPre(s string, loose bool) (pre string, ok bool) {
 // isNPMPre reports whether s is dotted identifiers; strictly, numeric ones have
 // no leading zeros.
 func isNPMPre(s string, loose bool) bool {
-	if !isDotted(s, isIdent) {
+	if !isDotted(s, identChars) {
 		return false
 	}
 	for !loose && s != "" {
@@ -104,16 +115,13 @@ func isNPMPre(s string, loose bool) bool {
 	return true
 }
 
-func checkNPM(s string) string {
-	_, why := splitNPM(s, true)
-	return why
-}
-
-func orderNPM(a, b string) int {
-	p, _ := splitNPM(a, true)
-	q, _ := splitNPM(b, true)
-	return p.compare(q)
-}
-
 // trimSpace drops ASCII white space around s.
-func trimSpace(s string) string { return strings.Trim(s, " \t\n\v\f\r") }
+func trimSpace(s string) string {
+	for s != "" && isSpace(rune(s[0])) {
+		s = s[1:]
+	}
+	for s != "" && isSpace(rune(s[len(s)-1])) {
+		s = s[:len(s)-1]
+	}
+	return s
+}

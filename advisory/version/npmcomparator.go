@@ -86,7 +86,7 @@ func normalNPMPre(s string) string {
 	ids := strings.Split(s, ".")
 	for i, id := range ids {
 		if allDigits(id) {
-			ids[i] = conanText(id, true)
+			ids[i] = trimZeros(id[:len(id)-1]) + id[len(id)-1:]
 		}
 	}
 	return strings.Join(ids, ".")

@@ -70,13 +70,12 @@ func simplifyNPMSets(sets []set) []set {
 // allowsPreRelease reports whether v is no pre-release, or one of the numbers
 // of a comparator that has a pre-release too.
 func (s set) allowsPreRelease(v Version) bool {
-	p, _ := splitNPM(v.raw, true)
+	p := splitNPM(v.raw)
 	if !p.isPre {
 		return true
 	}
 	for _, c := range s.comparators {
-		q, _ := splitNPM(c.version.raw, true)
-		if q.isPre && compareDotted(p.core, q.core) == 0 {
+		if q := splitNPM(c.version.raw); q.isPre && compareDotted(p.core, q.core) == 0 {
 			return true
 		}
 	}
@@ -90,15 +89,13 @@ type npmRangeParser struct{ NPMOptions }
 // where loose mode dropped them all.
 func (p npmRangeParser) parseSet(s string) (comparators []comparator, ok bool, err error) {
 	s = dropNPMBuilds(s)
-	parts, isHyphen, err := p.parseHyphen(s)
-	if err != nil {
-		return nil, false, err
-	}
+	parts, isHyphen := p.parseHyphen(s)
 	if !isHyphen {
 		if parts, ok, err = p.parseComparators(s); err != nil || !ok {
-			return nil, ok, err
+			return nil, false, err
 		}
 	}
+	seen := make(map[npmComparator]bool, len(parts))
 	for _, c := range parts {
 		v, err := c.version()
 		if err != nil {
@@ -107,10 +104,10 @@ func (p npmRangeParser) parseSet(s string) (comparators []comparator, ok bool, e
 		if c.op == less && v.raw == nothingNPM {
 			return []comparator{{less, v}}, true, nil
 		}
-		isSame := func(d comparator) bool { return d.op == c.op && d.version.raw == v.raw }
-		if !p.isAll(c) && !slices.ContainsFunc(comparators, isSame) {
+		if !p.isAll(c) && !seen[c] {
 			comparators = append(comparators, comparator{c.op, v})
 		}
+		seen[c] = true
 	}
 	return comparators, true, nil
 }
@@ -154,33 +151,31 @@ func joinNPMSigns(fields []string) []string {
 	})
 }
 
-// joinNext joins each field with those after it for as long as join says so.
+// joinNext joins each field with the next one for as long as join says so.
 func joinNext(fields []string, join func(field, next string) bool) []string {
 	var joined []string
-	for i := 0; i < len(fields); i++ {
-		start, field := i, fields[i]
-		for i+1 < len(fields) && join(field, fields[i+1]) {
-			i++
-			field = strings.Join(fields[start:i+1], "")
+	for start, i := 0, 0; i < len(fields); i++ {
+		if i+1 < len(fields) && join(fields[i], fields[i+1]) {
+			continue
 		}
-		joined = append(joined, field)
+		joined = append(joined, strings.Join(fields[start:i+1], ""))
+		start = i + 1
 	}
 	return joined
 }
 
 // parseHyphen reads "from - to".
-func (p npmRangeParser) parseHyphen(s string) (parts []npmComparator, ok bool, err error) {
+func (p npmRangeParser) parseHyphen(s string) (parts []npmComparator, ok bool) {
 	from, to, found := strings.Cut(s, " - ")
 	if !found {
-		return nil, false, nil
+		return nil, false
 	}
 	x, xOK := p.parsePartial(from)
 	y, yOK := p.parsePartial(to)
 	if !xOK || !yOK {
-		return nil, false, nil
+		return nil, false
 	}
-	low, high := p.hyphenLow(x), p.hyphenHigh(y)
-	return []npmComparator{low, high}, true, nil
+	return []npmComparator{p.hyphenLow(x), p.hyphenHigh(y)}, true
 }
 
 // dropNPMBuilds removes build metadata: a plus and dotted identifiers.
@@ -188,14 +183,14 @@ func dropNPMBuilds(s string) string {
 	var b strings.Builder
 	for {
 		i := strings.IndexByte(s, '+')
-		if i < 0 || i+1 == len(s) || !isIdent(s[i+1]) {
+		if i < 0 || i+1 == len(s) || !identChars.has(s[i+1]) {
 			b.WriteString(s)
 			return b.String()
 		}
 		b.WriteString(s[:i])
 		s = s[i+1:]
 		end := 0
-		for end < len(s) && (isIdent(s[end]) || s[end] == '.' && end+1 < len(s) && isIdent(s[end+1])) {
+		for end < len(s) && (identChars.has(s[end]) || s[end] == '.' && end+1 < len(s) && identChars.has(s[end+1])) {
 			end++
 		}
 		s = s[end:]

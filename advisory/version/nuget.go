@@ -8,7 +8,7 @@ import "strings"
 //
 // Source: NuGet documentation, "Package versioning"; NuGet.Versioning,
 // VersionComparer (mode VersionRelease) and NuGetVersion.TryParse.
-var nuget = rawRules("nuget", checkNuGet, orderNuGet)
+var nuget = partRules("nuget", splitNuGet, checkNuGet, orderNuGet)
 
 // maxNuGetLabel is the largest number that a pre-release label can be; a larger
 // one is compared as text.
@@ -26,9 +26,8 @@ func splitNuGet(s string) (p semverParts) {
 	return p
 }
 
-func checkNuGet(s string) string {
-	p := splitNuGet(s)
-	if why := p.check(s); why != "" {
+func checkNuGet(p semverParts) string {
+	if why := checkSemver(p); why != "" {
 		return why
 	}
 	if strings.Count(p.core, ".") > 3 {
@@ -36,7 +35,7 @@ func checkNuGet(s string) string {
 	}
 	for pre := p.pre; pre != ""; {
 		var label string
-		label, pre, _ = strings.Cut(pre, ".")
+		label, pre, _ = cutByte(pre, '.')
 		if len(label) > 1 && label[0] == '0' && allDigits(label) {
 			return "a number in its pre-release has a leading zero"
 		}
@@ -44,8 +43,7 @@ func checkNuGet(s string) string {
 	return ""
 }
 
-func orderNuGet(a, b string) int {
-	p, q := splitNuGet(a), splitNuGet(b)
+func orderNuGet(p, q semverParts) int {
 	if c := compareDotted(p.core, q.core); c != 0 {
 		return c
 	}
@@ -61,8 +59,8 @@ func orderNuGet(a, b string) int {
 func compareLabels(a, b string) int {
 	for a != "" && b != "" {
 		var x, y string
-		x, a, _ = strings.Cut(a, ".")
-		y, b, _ = strings.Cut(b, ".")
+		x, a, _ = cutByte(a, '.')
+		y, b, _ = cutByte(b, '.')
 		if c := compareLabel(x, y); c != 0 {
 			return c
 		}
@@ -96,6 +94,7 @@ func isNuGetNumber(s string) bool {
 	return c <= 0 || len(digits) < len(s) && compareNumbers(digits, "2147483648") == 0
 }
 
+// compareSigned compares numbers that may have a minus.
 func compareSigned(x, y string) int {
 	xd, xNeg := strings.CutPrefix(x, "-")
 	yd, yNeg := strings.CutPrefix(y, "-")

@@ -119,8 +119,8 @@ func TestOSVEnumerated(t *testing.T) {
 						listed++
 					}
 					if answer := got.Contains(v); answer.State != want {
-						t.Errorf("%s: %s %s %q: got %s (%s), want %s; range %v",
-							record.ID, a.Package.Ecosystem, a.Package.Name, v, answer, answer.Reason, want, got)
+						t.Errorf("%s: %s %s %q: got %v, want %s; range %v",
+							record.ID, a.Package.Ecosystem, a.Package.Name, v, answer, want, got)
 					}
 				}
 			}

@@ -10,11 +10,10 @@ func appendLegacyKey(key []byte, s string) []byte {
 	l := legacyKey{key: key}
 	for s = strings.ToLower(s); s != ""; {
 		i := legacyPartEnd(s)
-		l.add(s[:i])
+		l = l.add(s[:i])
 		s = s[i:]
 	}
-	l.addWord("final")
-	return l.key
+	return l.addWord("final").key
 }
 
 // legacyPartEnd returns the end of the part that s starts with: digits,
@@ -49,10 +48,10 @@ const (
 	legacyFinal = "*final-"
 )
 
-func (l *legacyKey) add(part string) {
+func (l legacyKey) add(part string) legacyKey {
 	switch part {
 	case ".":
-		return
+		return l
 	case "pre", "preview", "rc":
 		part = "c"
 	case "-":
@@ -61,13 +60,12 @@ func (l *legacyKey) add(part string) {
 		part = "@"
 	}
 	if isDigit(part[0]) {
-		l.addNumber(part)
-	} else {
-		l.addWord(part)
+		return l.addNumber(part)
 	}
+	return l.addWord(part)
 }
 
-func (l *legacyKey) addNumber(digits string) {
+func (l legacyKey) addNumber(digits string) legacyKey {
 	for n := len(digits); n < len(legacyZero); n++ {
 		l.key = append(l.key, '0')
 	}
@@ -77,16 +75,17 @@ func (l *legacyKey) addNumber(digits string) {
 	} else {
 		l.zeros, l.finals = 0, 0
 	}
+	return l
 }
 
 // addWord appends a word. It drops the zeros before it, and a pre-release word
 // drops hyphens before those.
-func (l *legacyKey) addWord(word string) {
+func (l legacyKey) addWord(word string) legacyKey {
 	if word < "final" && l.zeros == 0 {
-		l.drop(l.finals, len(legacyFinal)+1)
+		l.key = l.key[:len(l.key)-l.finals*(len(legacyFinal)+1)]
 		l.finals = 0
 	}
-	l.drop(l.zeros, len(legacyZero)+1)
+	l.key = l.key[:len(l.key)-l.zeros*(len(legacyZero)+1)]
 	l.zeros = 0
 	l.key = append(append(append(l.key, '*'), word...), 0)
 	if word == "final-" {
@@ -94,6 +93,5 @@ func (l *legacyKey) addWord(word string) {
 	} else {
 		l.finals = 0
 	}
+	return l
 }
-
-func (l *legacyKey) drop(n, size int) { l.key = l.key[:len(l.key)-n*size] }

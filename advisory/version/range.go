@@ -29,10 +29,18 @@ func (s State) String() string {
 
 // Answer says whether a version is in a range. The zero Answer is unknown.
 type Answer struct {
-	State
+	State State
 	// Reason says what could not be read or ordered; empty unless State is
 	// Unknown.
 	Reason string
+}
+
+// String returns the state, and the reason of an unknown one.
+func (a Answer) String() string {
+	if a.Reason == "" {
+		return a.State.String()
+	}
+	return a.State.String() + ": " + a.Reason
 }
 
 // Range is a set of versions of one scheme: intervals and enumerated versions.

@@ -7,56 +7,57 @@ import "strings"
 // Source: rpm-version(7); rpm's rpmio/rpmvercmp.cc and rpmio/rpmver.cc, whose
 // rpmverCmp is `rpm.vercmp` in Lua. A missing epoch is 0; a missing release
 // orders before any release, an empty one included.
-var rpm = rawRules("rpm", checkRPM, orderRPM)
+var rpm = partRules("rpm", splitEVR, checkEVR, orderRPM)
 
-func checkRPM(s string) string {
-	switch {
-	case s == "":
-		return whyEmpty
-	case hasControl(s):
+// evr is the epoch, version and release of an RPM or Arch Linux version.
+type evr struct {
+	epoch, version, release string
+	hasRelease              bool
+}
+
+// splitEVR cuts a version at the colon after leading digits and at its last
+// hyphen. A missing epoch is empty, which orders as 0.
+func splitEVR(s string) (p evr) {
+	if i := digitsEnd(s, 0); i < len(s) && s[i] == ':' {
+		p.epoch, s = s[:i], s[i+1:]
+	}
+	if i := strings.LastIndexByte(s, '-'); i >= 0 {
+		s, p.release, p.hasRelease = s[:i], s[i+1:], true
+	}
+	p.version = s
+	return p
+}
+
+func checkEVR(p evr) string {
+	if hasControl(p.version) || hasControl(p.release) {
 		return whyControl
 	}
 	return ""
 }
 
-// splitEVR cuts a version at the colon after leading digits and at its last
-// hyphen. A missing epoch is "0", as an empty one is.
-func splitEVR(s string) (epoch, version, release string, hasRelease bool) {
-	epoch = "0"
-	if i := digitsEnd(s, 0); i < len(s) && s[i] == ':' {
-		if i > 0 {
-			epoch = s[:i]
-		}
-		s = s[i+1:]
-	}
-	if i := strings.LastIndexByte(s, '-'); i >= 0 {
-		return epoch, s[:i], s[i+1:], true
-	}
-	return epoch, s, "", false
-}
-
-func orderRPM(a, b string) int {
-	ae, av, ar, aHas := splitEVR(a)
-	be, bv, br, bHas := splitEVR(b)
-	if c := compareNumbers(ae, be); c != 0 {
+func orderRPM(p, q evr) int {
+	if c := compareNumbers(p.epoch, q.epoch); c != 0 {
 		return c
 	}
-	if c := compareRPMPart(av, bv); c != 0 {
+	if c := compareRPMPart(p.version, q.version); c != 0 {
 		return c
 	}
 	switch {
-	case aHas && !bHas:
+	case p.hasRelease && !q.hasRelease:
 		return 1
-	case bHas && !aHas:
+	case q.hasRelease && !p.hasRelease:
 		return -1
 	}
-	return compareRPMPart(ar, br)
+	return compareRPMPart(p.release, q.release)
 }
 
 // compareRPMPart is rpmvercmp: segments of digits or of letters one after
 // another, separators skipped; a number is newer than letters, a tilde sorts
 // before the end, a caret after the end but before anything else.
 func compareRPMPart(a, b string) int {
+	if a == b {
+		return 0
+	}
 	i, j := 0, 0
 	for {
 		i, j = rpmSegment(a, i), rpmSegment(b, j)

@@ -2,6 +2,7 @@ package version
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -38,14 +39,15 @@ const (
 	gemNumber   = 0x50
 )
 
-// gemSegment is a run of digits or of letters.
+// gemSegment is a run of digits or of letters, or nothing between two dots.
 type gemSegment struct {
 	text  string
 	glued bool // it follows the segment before it without a dot
 }
 
-func (s gemSegment) isLetters() bool { return isAlpha(s.text[0]) }
+func (s gemSegment) isLetters() bool { return s.text != "" && isAlpha(s.text[0]) }
 func (s gemSegment) isZero() bool    { return trimZeros(s.text) == "" }
+func (s gemSegment) isEmpty() bool   { return s.text == "" }
 
 func gemKey(key []byte, s string) ([]byte, string) {
 	s = trimSpace(s)
@@ -54,7 +56,7 @@ func gemKey(key []byte, s string) ([]byte, string) {
 	}
 	var buf [16]gemSegment // room on the stack for a usual version
 	segments := dropGemZeros(gemSegments(buf[:0], s))
-	return appendGemKey(key, segments), ""
+	return appendGemKey(key, slices.DeleteFunc(segments, gemSegment.isEmpty)), ""
 }
 
 func appendGemKey(key []byte, segments []gemSegment) []byte {
@@ -99,9 +101,9 @@ func checkGem(s string) string {
 	switch {
 	case s == "":
 		return whyEmpty
-	case !isDotted(numbers, isAlnum), !allDigits(numbers[:dotEnd(numbers)]):
+	case !isDotted(numbers, alnumChars), !allDigits(numbers[:dotEnd(numbers)]):
 		return "it is not a number followed by dotted alphanumeric segments"
-	case isPre && !isDotted(pre, isIdent):
+	case isPre && !isDotted(pre, identChars):
 		return "what follows its hyphen is not dotted identifiers"
 	}
 	return ""
@@ -115,25 +117,27 @@ func dotEnd(s string) int {
 }
 
 func gemSegments(segments []gemSegment, s string) []gemSegment {
-	glued := false
+	afterDot := false
 	for i := 0; i < len(s); {
-		switch c := s[i]; {
-		case c == '.':
-			glued = false
-			i++
-		case c == '-':
-			segments = append(segments, gemSegment{text: "pre"})
-			glued = false
-			i++
-		default:
-			end := lettersEnd(s, i)
-			if isDigit(c) {
-				end = digitsEnd(s, i)
+		c := s[i]
+		if c == '.' || c == '-' {
+			if afterDot {
+				segments = append(segments, gemSegment{})
 			}
-			segments = append(segments, gemSegment{s[i:end], glued})
-			glued = true
-			i = end
+			if c == '-' {
+				segments = append(segments, gemSegment{text: "pre"})
+			}
+			afterDot = true
+			i++
+			continue
 		}
+		end := lettersEnd(s, i)
+		if isDigit(c) {
+			end = digitsEnd(s, i)
+		}
+		segments = append(segments, gemSegment{s[i:end], len(segments) > 0 && !afterDot})
+		afterDot = false
+		i = end
 	}
 	return segments
 }

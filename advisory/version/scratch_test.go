@@ -1,20 +1,22 @@
 package version
 
 import (
-	"os"
+	"strings"
 	"testing"
 )
 
-func TestScratchPairs(t *testing.T) {
-	l := pairs(200000, "", "0", "1", "10", "01", "a", "b", "m", "rc", "cr", "ga", "final", "sp", "x", "alpha", "SNAPSHOT", ".", "-", ".", "-", "0", "00", "_")
-	var s []pair
-	for _, p := range l {
-		if p[0] != "" && p[1] != "" {
-			s = append(s, p)
+func BenchmarkScratch(b *testing.B) {
+	for _, size := range []int{1 << 8, 1 << 10, 1 << 12, 1 << 14, 1 << 16} {
+		for _, p := range []string{"0-", "a.1."} {
+			text := "1." + strings.Repeat(p, size/len(p))
+			s := Scheme{&gem}
+			b.Run(p+"/"+string(rune('a'+size>>8%26)), func(b *testing.B) {
+				b.ReportAllocs()
+				b.SetBytes(int64(size))
+				for b.Loop() {
+					_, _ = s.Compare(text+"1", text+"0")
+				}
+			})
 		}
 	}
-	os.WriteFile("/tmp/mv/pairs", []byte(lines(s)), 0o600)
-	agree(t, "Maven", s, run(t, lines(s), "java", "-cp", "/tmp/mv/new", "Cmp"))
-	a := pairs(200000, "1", "0", "1", "10", "01", "a", "b", "_p", "_pre", "_rc", "_alpha", "_git", "~ab", "-r", "-r1", ".", ".", "_", "1", "2")
-	agree(t, "Alpine", a, run(t, lines(a), "python3", "/tmp/vproto/apkcmp.py"))
 }

@@ -9,12 +9,12 @@ import "strings"
 // Source: semver.org 2.0.0, §10 and §11; OSV schema, range type SEMVER; the
 // leniencies are those of osv.dev's semver_index. Used for crates.io, Hex,
 // SwiftURL, Bitnami, GitHub Actions, GHC and VSCode.
-var semver = rawRules("semver", checkSemver, orderSemver)
+var semver = partRules("semver", splitSemver, checkSemver, semverParts.compare)
 
 // pub orders Dart versions: Semantic Versions where build metadata counts.
 //
 // Source: pub_semver, Version.compareTo (SemVer 2.0.0-rc.1 §12).
-var pub = rawRules("pub", checkSemver, orderSemverBuild)
+var pub = partRules("pub", splitSemver, checkSemver, semverParts.compareBuild)
 
 // semverParts are the parts of a semantic version, as slices of its text.
 type semverParts struct {
@@ -43,33 +43,26 @@ func splitSemver(s string) (p semverParts) {
 	return p
 }
 
-func checkSemver(s string) string { return splitSemver(s).check(s) }
-
-// check says why the parts of s are no version.
-func (p semverParts) check(s string) string {
+// checkSemver says why the parts are no version.
+func checkSemver(p semverParts) string {
 	switch {
-	case s == "":
-		return whyEmpty
-	case !isDotted(p.core, isDigit):
+	case !isDotted(p.core, digitChars):
 		return "it does not start with dotted numbers"
-	case p.isPre && !isDotted(p.pre, isIdent):
+	case p.isPre && !isDotted(p.pre, identChars):
 		return "its pre-release is not dotted identifiers"
-	case p.isBuild && !isDotted(p.build, isIdent):
+	case p.isBuild && !isDotted(p.build, identChars):
 		return "its build metadata is not dotted identifiers"
 	}
 	return ""
 }
 
-// isIdent reports whether c may be in an identifier.
-func isIdent(c byte) bool { return isAlnum(c) || c == '-' }
-
-// isDotted reports whether s is one or more non-empty parts of accepted
-// characters with dots between them.
-func isDotted(s string, accept func(byte) bool) bool {
+// isDotted reports whether s is one or more non-empty parts of characters of a
+// set with dots between them.
+func isDotted(s string, set charset) bool {
 	empty := true
 	for i := range len(s) {
 		switch c := s[i]; {
-		case accept(c):
+		case set.has(c):
 			empty = false
 		case c == '.' && !empty:
 			empty = true
@@ -78,14 +71,6 @@ func isDotted(s string, accept func(byte) bool) bool {
 		}
 	}
 	return !empty
-}
-
-func orderSemver(a, b string) int {
-	return splitSemver(a).compare(splitSemver(b))
-}
-
-func orderSemverBuild(a, b string) int {
-	return splitSemver(a).compareBuild(splitSemver(b))
 }
 
 // compareBuild orders by numbers, pre-release and then build metadata.
@@ -120,10 +105,13 @@ func (p semverParts) compare(q semverParts) int {
 
 // compareDotted compares dotted numbers; a missing number is zero.
 func compareDotted(a, b string) int {
+	if a == b {
+		return 0
+	}
 	for a != "" || b != "" {
 		var x, y string
-		x, a, _ = strings.Cut(a, ".")
-		y, b, _ = strings.Cut(b, ".")
+		x, a, _ = cutByte(a, '.')
+		y, b, _ = cutByte(b, '.')
 		if c := compareNumbers(x, y); c != 0 {
 			return c
 		}
@@ -135,10 +123,13 @@ func compareDotted(a, b string) int {
 // text by bytes, and of two lists where one is the other's start, the longer is
 // the greater.
 func compareIdents(a, b string) int {
+	if a == b {
+		return 0
+	}
 	for a != "" && b != "" {
 		var x, y string
-		x, a, _ = strings.Cut(a, ".")
-		y, b, _ = strings.Cut(b, ".")
+		x, a, _ = cutByte(a, '.')
+		y, b, _ = cutByte(b, '.')
 		if c := compareIdent(x, y); c != 0 {
 			return c
 		}

@@ -16,6 +16,43 @@ func isLower(c byte) bool { return c-'a' < 26 }
 func isAlpha(c byte) bool { return c|0x20-'a' < 26 }
 func isAlnum(c byte) bool { return isDigit(c) || isAlpha(c) }
 
+// charset is a set of ASCII characters, a bit for each.
+type charset [2]uint64
+
+const (
+	digitBits = 0x03ff000000000000 // of the first half: 0 to 9
+	alphaBits = 0x07fffffe07fffffe // of the second half: A to Z, a to z
+)
+
+// The sets that schemes share.
+var (
+	digitChars = charset{digitBits, 0}
+	alnumChars = charset{digitBits, alphaBits}
+	identChars = chars("-") // of an identifier of a semantic version
+)
+
+// chars returns letters, digits and the characters of s, which are ASCII.
+func chars(s string) charset {
+	set := charset{digitBits, alphaBits}
+	for i := range len(s) {
+		set[s[i]>>6&1] |= 1 << (s[i] & 63)
+	}
+	return set
+}
+
+// has reports whether c is in the set.
+func (set charset) has(c byte) bool { return c < 0x80 && set[c>>6]>>(c&63)&1 != 0 }
+
+// hasAll reports whether all of s is in the set.
+func (set charset) hasAll(s string) bool {
+	for i := range len(s) {
+		if !set.has(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
 // digitsEnd returns the end of the run of ASCII digits that starts at s[i].
 func digitsEnd(s string, i int) int {
 	for i < len(s) && isDigit(s[i]) {
@@ -30,6 +67,9 @@ func allDigits(s string) bool { return s != "" && digitsEnd(s, 0) == len(s) }
 // compareNumbers orders two runs of digits by value, whatever their length. An
 // empty run is zero.
 func compareNumbers(a, b string) int {
+	if a == b {
+		return 0
+	}
 	a, b = trimZeros(a), trimZeros(b)
 	if len(a) != len(b) {
 		return len(a) - len(b)
@@ -106,8 +146,40 @@ func hasControl(s string) bool {
 	return false
 }
 
-// rawRules builds the rules of a scheme that compares raw texts.
-func rawRules(name string, check func(string) string, order func(a, b string) int) rules {
+// cutByte cuts s around the first c, as [strings.Cut] does around a text.
+func cutByte(s string, c byte) (before, after string, found bool) {
+	for i := range len(s) {
+		if s[i] == c {
+			return s[:i], s[i+1:], true
+		}
+	}
+	return s, "", false
+}
+
+// partRules builds the rules of a scheme that splits a text into parts, which
+// are slices of it, each time it reads or compares it.
+func partRules[P any](name string, split func(string) P, check func(P) string, order func(p, q P) int) rules {
+	return rules{
+		name: name,
+		parse: func(s string) ([]byte, string) {
+			if s == "" {
+				return nil, whyEmpty
+			}
+			return nil, check(split(s))
+		},
+		order: func(v, w Version) int { return order(split(v.raw), split(w.raw)) },
+		compare: func(a, b string) (int, bool) {
+			p, q := split(a), split(b)
+			if a == "" || b == "" || check(p) != "" || check(q) != "" {
+				return 0, false
+			}
+			return order(p, q), true
+		},
+	}
+}
+
+// textRules builds the rules of a scheme that walks raw texts.
+func textRules(name string, check func(string) string, order func(a, b string) int) rules {
 	return rules{
 		name:  name,
 		parse: func(s string) ([]byte, string) { return nil, check(s) },

@@ -199,8 +199,9 @@ func (a *auth) realm() (*url.URL, error) {
 	return nil, fmt.Errorf("%s: refused, credentials go to another host only over https: %w", at, fault.Forbidden)
 }
 
-// tokenWire carries token requests. Credentials and bodies go to the realm's
-// origin and are not taken along by redirects.
+// tokenWire carries token requests. A realm that redirects to another origin is
+// refused: nothing may be taken there, and a token from there would be a
+// stranger's.
 type tokenWire struct {
 	inner  http.RoundTripper
 	origin string
@@ -210,12 +211,13 @@ func (t *tokenWire) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := checkHops(req); err != nil {
 		return nil, err
 	}
-	if netguard.Origin(req.URL) != t.origin || netguard.LeftOrigin(req) {
-		req = without(req) // a body was refused above
-	}
 	resp, err := t.inner.RoundTrip(req)
 	if err != nil {
 		return nil, err
+	}
+	if to, err := resp.Location(); resp.StatusCode/100 == 3 && err == nil && netguard.Origin(to) != t.origin {
+		resp.Body.Close()
+		return nil, &local{fmt.Errorf("it redirects to %s://%s: refused, tokens come from the realm only: %w", clip(to.Scheme), clip(to.Host), fault.Forbidden)}
 	}
 	resp.Body = http.MaxBytesReader(nil, resp.Body, maxSmall)
 	return resp, nil
@@ -225,12 +227,13 @@ func (t *tokenWire) RoundTrip(req *http.Request) (*http.Response, error) {
 func tokenError(realm *url.URL, err error) error {
 	at := "realm " + realm.Scheme + "://" + realm.Host
 	var large *http.MaxBytesError
-	if errors.As(err, &large) {
+	var wire *url.Error
+	var status *transport.Error
+	switch {
+	case errors.As(err, &large):
 		return &fault.LimitError{What: "bytes of a token answer", Where: at, Max: large.Limit}
+	case errors.As(err, &wire), errors.As(err, &status):
+		return fmt.Errorf("%s: %w", at, wireError(err))
 	}
-	wire := wireError(err)
-	if fault.KindOf(wire) == "" && !errors.Is(wire, context.Canceled) && !errors.Is(wire, context.DeadlineExceeded) {
-		return fmt.Errorf("%s: its answer has no usable token: %w", at, fault.Invalid)
-	}
-	return fmt.Errorf("%s: %w", at, wire)
+	return fmt.Errorf("%s: its answer has no usable token: %w", at, fault.Invalid)
 }

@@ -29,7 +29,7 @@ func (r *resolver) flatten(ctx context.Context, doc *document, depth int) ([]can
 			return nil, &fault.LimitError{What: "index entries", Where: r.where, Max: int64(r.set.limits.IndexEntries)}
 		}
 		switch {
-		case d.Attestation || d.Platform != nil && !d.Platform.known() && *d.Platform != platform{}:
+		case d.attests():
 		case isIndexType(d.MediaType):
 			nested, err := r.nested(ctx, d, depth)
 			if err != nil {
@@ -86,11 +86,13 @@ func (r *resolver) choose(ctx context.Context, index *document) (descriptor, str
 	}
 	offers := platforms(all)
 	if best < 0 && !r.set.explicit && len(all) == 1 {
+		r.promised = &all[0].platform
 		return all[0].descriptor, fmt.Sprintf("%s, the only image; %s", offers, asked), nil
 	}
 	if best < 0 {
 		return descriptor{}, "", fmt.Errorf("%s: no image for this platform: %s, the index has %s: %w", r.where, asked, offers, fault.NotFound)
 	}
+	r.promised = &all[best].platform
 	why := all[best].platform.String() + "; " + asked
 	if equals > 1 {
 		why += fmt.Sprintf("; the first of %d equals", equals)

@@ -234,7 +234,7 @@ func (a *archive) crossCheck(ctx context.Context, cfg *config) error {
 // find searches an index for the manifest of cfg and counts the other images.
 func (a *archive) find(ctx context.Context, index *document, digest string, cfg *config, seen map[string]bool, depth int) (others int, err error) {
 	for _, d := range index.Manifests {
-		if seen[d.Digest] || d.Attestation || !isIndexType(d.MediaType) && !isManifestType(d.MediaType) {
+		if seen[d.Digest] || d.attests() || !isIndexType(d.MediaType) && !isManifestType(d.MediaType) {
 			continue
 		}
 		seen[d.Digest] = true

@@ -25,6 +25,12 @@ type descriptor struct {
 	Attestation  bool   // BuildKit's attestation manifests
 }
 
+// attests reports whether the entry of an index is not an image to run but a
+// statement about one.
+func (d descriptor) attests() bool {
+	return d.Attestation || d.Platform != nil && !d.Platform.known() && *d.Platform != platform{}
+}
+
 func (d descriptor) stored() sbom.Descriptor {
 	return sbom.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size}
 }
@@ -153,7 +159,8 @@ func parseDocument(b []byte, what, mediaType string, lim *Limits) (*document, er
 	if err := j.check(what, mediaType); err != nil {
 		return nil, err
 	}
-	doc := &document{MediaType: j.MediaType, Index: present(j.Manifests)}
+	// Docker writes an index of nothing with null for its manifests.
+	doc := &document{MediaType: j.MediaType, Index: present(j.Manifests) || !present(j.Config)}
 	if doc.MediaType == "" {
 		doc.MediaType = mediaType
 	}
@@ -187,7 +194,7 @@ func (j *jsonDocument) check(what, mediaType string) error {
 		return fmt.Errorf("%s: media type %q is neither an image manifest nor an index: %w", what, clip(j.MediaType), fault.Unsupported)
 	case j.MediaType != "" && !isVagueType(mediaType) && j.MediaType != mediaType:
 		return invalid("it says media type %q, but was named or served as %q", clip(j.MediaType), mediaType)
-	case !present(j.Manifests) && !present(j.Config):
+	case !present(j.Manifests) && !present(j.Config) && !isIndexType(j.MediaType):
 		return invalid("it has neither config nor manifests")
 	}
 	return nil

@@ -71,37 +71,35 @@ func cleanName(name string) string {
 
 // dirFiles is a folder. Links in it are not followed.
 type dirFiles struct {
-	root *os.Root
+	tree *tree
 	name string
 }
 
 func openDirFiles(name string) (*dirFiles, error) {
-	root, err := os.OpenRoot(name)
+	t, err := openTree(name, 0)
 	if err != nil {
-		return nil, openError(name, err)
+		return nil, err
 	}
-	return &dirFiles{root, name}, nil
+	return &dirFiles{t, name}, nil
 }
 
 func (d *dirFiles) what() string { return d.name }
-func (d *dirFiles) close() error { return d.root.Close() }
+func (d *dirFiles) close() error { return d.tree.close() }
 
 func (d *dirFiles) open(name string) (*section, error) {
-	name = cleanName(name)
-	if name == "" {
+	f, err := d.tree.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, missing(d, name)
 	}
-	f, info, err := openNoFollow(d.root, name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, missing(d, name)
-	case err != nil:
+	if err != nil {
 		return nil, fmt.Errorf("read %s in %s: %w: %w", name, d.name, reason(err), fault.Invalid)
-	case !info.Mode().IsRegular():
-		f.Close()
-		return nil, fmt.Errorf("read %s in %s: it is not a regular file: %w", name, d.name, fault.Invalid)
 	}
-	return &section{io.NewSectionReader(f, 0, info.Size()), f.Close}, nil
+	info, err := f.Stat()
+	if file, ok := f.(*os.File); ok && err == nil {
+		return &section{io.NewSectionReader(file, 0, info.Size()), f.Close}, nil
+	}
+	f.Close()
+	return nil, fmt.Errorf("read %s in %s: it is not a regular file: %w", name, d.name, fault.Invalid)
 }
 
 // openError gives an error of the file system a kind.

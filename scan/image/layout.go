@@ -138,7 +138,7 @@ func byName(all []descriptor, ref, where string) ([]descriptor, error) {
 	var found []descriptor
 	names := map[string]bool{}
 	for _, d := range all {
-		if d.Attestation {
+		if d.attests() {
 			continue
 		}
 		if ref == "" || named(d, ref) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,37 +21,23 @@ const mountTable = "/proc/self/mountinfo"
 
 const maxMounts = 16 << 20 // bytes of the table
 
-// pseudo are the file systems that have no files on a disk, by the number
-// statfs(2) gives them (linux/magic.h). File systems in memory are among them:
-// what is in /run or /dev/shm was not installed.
-var pseudo = map[int64]bool{
-	0x9fa0:     true, // proc
-	0x62656572: true, // sysfs
-	0x01021994: true, // tmpfs, devtmpfs
-	0x858458f6: true, // ramfs
-	0x1cd1:     true, // devpts
-	0x27e0eb:   true, // cgroup
-	0x63677270: true, // cgroup2
-	0x64626720: true, // debugfs
-	0x74726163: true, // tracefs
-	0x73636673: true, // securityfs
-	0xf97cff8c: true, // selinuxfs
-	0x5a3c69f0: true, // apparmorfs
-	0x6165676c: true, // pstorefs
-	0xde5e81e4: true, // efivarfs
-	0xcafe4a11: true, // bpf
-	0x19800202: true, // mqueue
-	0x958458f6: true, // hugetlbfs
-	0x62656570: true, // configfs
-	0x65735543: true, // fusectl
-	0x42494e4d: true, // binfmt_misc
-	0x0187:     true, // autofs
-	0x67596969: true, // rpc_pipefs
-	0x6e736673: true, // nsfs
+// pseudo are the types of file systems that have no files on a disk. Those in
+// memory are among them: what is in /run or /dev/shm was not installed. The type
+// is the kernel's word in the table; a file system that hangs is never asked.
+var pseudo = map[string]bool{
+	"proc": true, "sysfs": true, "devtmpfs": true, "devpts": true, "tmpfs": true, "ramfs": true,
+	"cgroup": true, "cgroup2": true, "cpuset": true, "debugfs": true, "tracefs": true, "securityfs": true,
+	"selinuxfs": true, "apparmorfs": true, "smackfs": true, "pstore": true, "efivarfs": true, "bpf": true,
+	"mqueue": true, "hugetlbfs": true, "configfs": true, "fusectl": true, "binfmt_misc": true, "autofs": true,
+	"rpc_pipefs": true, "nsfs": true, "nfsd": true, "resctrl": true, "dax": true, "functionfs": true,
 }
 
-// wellKnown are looked at where the table of mounts cannot be read.
-var wellKnown = []string{"proc", "sys", "dev", "run"}
+// mount is a line of the table.
+type mount struct {
+	point string
+	dev   uint64
+	kind  string
+}
 
 // pseudoMounts lists the pseudo file systems mounted below dir, relative to it,
 // outermost only, in order. The file system that dir itself lies on is never
@@ -63,72 +50,111 @@ func pseudoMounts(dir string) ([]string, error) {
 	if err != nil {
 		return nil, reason(err)
 	}
-	var own syscall.Stat_t
-	if err := syscall.Stat(dir, &own); err != nil {
-		return nil, err
+	own, ok := deviceOf(dir)
+	if !ok {
+		return nil, fmt.Errorf("%s went away: %w", dir, fault.NotFound)
 	}
-	below, err := mountsBelow(dir)
+	mounts, err := readMounts()
 	if err != nil {
 		return nil, err
 	}
+	if mounts == nil {
+		return unlisted(dir, own), nil
+	}
+	return outermost(dir, own, mounts), nil
+}
+
+// outermost takes the mounts below dir that are pseudo, not on dir's own device,
+// and not hidden by another mount.
+func outermost(dir string, own uint64, mounts []mount) []string {
+	prefix := strings.TrimSuffix(dir, "/") + "/"
+	top := map[string]mount{} // the last mount on a point covers the others
+	for _, m := range mounts {
+		if rel, ok := strings.CutPrefix(m.point, prefix); ok && rel != "" {
+			top[rel] = m
+		}
+	}
 	var skip []string
-	slices.Sort(below)
-	for _, rel := range slices.Compact(below) {
-		inside := slices.ContainsFunc(skip, func(s string) bool { return strings.HasPrefix(rel, s+"/") })
-		if !inside && isPseudo(filepath.Join(dir, rel), own.Dev) {
+	for _, rel := range slices.Sorted(maps.Keys(top)) {
+		m := top[rel]
+		if !pseudo[m.kind] || m.dev == own || slices.ContainsFunc(skip, func(s string) bool { return strings.HasPrefix(rel, s+"/") }) {
+			continue
+		}
+		if dev, ok := deviceOf(m.point); ok && dev == m.dev {
 			skip = append(skip, rel)
 		}
 	}
-	return skip, nil
+	return skip
 }
 
-// isPseudo reports whether path is a folder on another, pseudo, file system.
-func isPseudo(path string, own uint64) bool {
-	var st syscall.Stat_t
-	var fs syscall.Statfs_t
-	if syscall.Lstat(path, &st) != nil || st.Mode&syscall.S_IFMT != syscall.S_IFDIR || st.Dev == own {
-		return false
+// unlisted is for a machine without a table of mounts: the well-known folders
+// that are file systems of their own.
+func unlisted(dir string, own uint64) []string {
+	var skip []string
+	for _, rel := range []string{"dev", "proc", "run", "sys"} {
+		if dev, ok := deviceOf(filepath.Join(dir, rel)); ok && dev != own {
+			skip = append(skip, rel)
+		}
 	}
-	return syscall.Statfs(path, &fs) == nil && pseudo[int64(uint32(fs.Type))]
+	return skip
 }
 
-// mountsBelow lists the mount points below dir, relative to it.
-func mountsBelow(dir string) ([]string, error) {
+// deviceOf is the device that a folder lies on.
+func deviceOf(path string) (uint64, bool) {
+	var st syscall.Stat_t
+	if syscall.Lstat(path, &st) != nil || st.Mode&syscall.S_IFMT != syscall.S_IFDIR {
+		return 0, false
+	}
+	return uint64(st.Dev), true
+}
+
+// readMounts reads the table; nil where there is none.
+func readMounts() ([]mount, error) {
 	f, err := os.Open(mountTable)
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) {
-		return wellKnown, nil
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	r := &io.LimitedReader{R: f, N: maxMounts}
-	mounts, err := parseMounts(r, dir)
+	mounts, err := parseMounts(r)
 	if err == nil && r.N == 0 {
 		err = &fault.LimitError{What: "bytes", Where: mountTable, Max: maxMounts}
 	}
 	return mounts, err
 }
 
-// parseMounts reads the fifth field of each line, the mount point.
-func parseMounts(r io.Reader, dir string) ([]string, error) {
-	prefix := strings.TrimSuffix(dir, "/") + "/"
-	var out []string
+// parseMounts reads "id parent major:minor root point options [tags] - type …".
+func parseMounts(r io.Reader) ([]mount, error) {
+	out := []mount{}
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		fields := strings.Fields(lines.Text())
-		if len(fields) < 5 {
+		head, tail, _ := strings.Cut(lines.Text(), " - ")
+		fields, kind := strings.Fields(head), strings.Fields(tail)
+		if len(fields) < 5 || len(kind) == 0 {
 			continue
 		}
-		if rel, ok := strings.CutPrefix(unescapeMount(fields[4]), prefix); ok && rel != "" {
-			out = append(out, rel)
+		dev, ok := parseDevice(fields[2])
+		if ok {
+			out = append(out, mount{unescapeMount(fields[4]), dev, kind[0]})
 		}
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("read %s: %w", mountTable, err)
 	}
 	return out, nil
+}
+
+// parseDevice turns "major:minor" into the form of st_dev (makedev(3)).
+func parseDevice(s string) (uint64, bool) {
+	a, b, _ := strings.Cut(s, ":")
+	major, err := strconv.ParseUint(a, 10, 32)
+	minor, err2 := strconv.ParseUint(b, 10, 32)
+	dev := major&0xfff<<8 | major&^0xfff<<32 | minor&0xff | minor&^0xff<<12
+	return dev, err == nil && err2 == nil
 }
 
 // unescapeMount replaces the octal escapes of white space and backslash.

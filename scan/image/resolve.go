@@ -31,6 +31,8 @@ type resolver struct {
 	source  sbom.Source
 	entries int // index entries that may still be read
 	indexes int // indexes read
+
+	promised *platform // what the index says the chosen image is for
 }
 
 func newResolver(set *settings, st store, reference string) *resolver {
@@ -115,13 +117,13 @@ func (r *resolver) checkManifest(d descriptor, doc *document) error {
 // config that says otherwise is noted.
 func (r *resolver) checkPlatform(cfg *config) error {
 	want, have := r.set.platform, cfg.platform.canonical()
-	same := want.OS == have.OS && want.Architecture == have.Architecture
 	if r.source.PlatformChoice != "" {
-		if !same {
+		if p := r.promised; p.OS != have.OS || p.canonical().Architecture != have.Architecture {
 			r.source.PlatformChoice += "; its config says " + orUnknown(have.String())
 		}
 		return nil
 	}
+	same := want.OS == have.OS && want.Architecture == have.Architecture
 	if r.set.explicit && fit(want, have) == 0 && (!same || cfg.platform.Variant != "") {
 		return fmt.Errorf("%s: no image for this platform: %s was asked for, there is only %s: %w", r.where, want, orUnknown(have.String()), fault.NotFound)
 	}

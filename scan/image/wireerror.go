@@ -91,6 +91,13 @@ func wireError(err error) error {
 	if known := ours(err); known != nil {
 		return known
 	}
+	var certificate *tls.CertificateVerificationError
+	var authority x509.UnknownAuthorityError
+	var hostname x509.HostnameError
+	var expired x509.CertificateInvalidError
+	if errors.As(err, &certificate) || errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &expired) {
+		return fmt.Errorf("the server's certificate is not trusted (%s); authorities of your own can be added: %w", certificateReason(err), fault.Forbidden)
+	}
 	var status *transport.Error
 	if errors.As(err, &status) {
 		a := &answer{status: status.StatusCode}
@@ -98,13 +105,6 @@ func wireError(err error) error {
 			a.code = string(status.Errors[0].Code)
 		}
 		return a
-	}
-	var certificate *tls.CertificateVerificationError
-	var authority x509.UnknownAuthorityError
-	var hostname x509.HostnameError
-	var expired x509.CertificateInvalidError
-	if errors.As(err, &certificate) || errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &expired) {
-		return fmt.Errorf("the server's certificate is not trusted (%s); authorities of your own can be added: %w", certificateReason(err), fault.Forbidden)
 	}
 	return networkError(err)
 }

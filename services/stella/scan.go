@@ -57,7 +57,7 @@ func (p *program) scanCommand() *cobra.Command {
 	f.source.register(cmd.Flags())
 	f.output.register(cmd.Flags())
 	f.gate.register(cmd.Flags())
-	f.db.register(cmd.Flags(), p.env)
+	f.db.register(cmd.Flags())
 	cmd.Flags().BoolVar(&f.noCache, "no-cache", false, "read every layer, keep nothing")
 	cmd.Flags().StringVar(&f.cache, "cache-dir", "", "folder of known layers (default: stella in the user's cache folder)")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 0, "give up after this time; 0 means never")

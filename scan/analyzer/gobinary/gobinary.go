@@ -58,6 +58,9 @@ func (Analyzer) Extract(ctx context.Context, f *analyzer.File) ([]analyzer.Fact,
 	s := newStream(f)
 	defer s.release()
 	info, err := read(ctx, s)
+	if s.err != nil { // what follows from the bytes that are missing is not known
+		err = s.err
+	}
 	if errors.Is(err, errNotGo) {
 		return nil, nil
 	}

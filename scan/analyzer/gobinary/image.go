@@ -13,7 +13,9 @@ type image struct {
 	segments []segment // sorted by offset
 	sign     bool      // a Go build ID was seen: the file was made by Go
 	packed   bool      // compressed by an executable packer
+	blind    bool      // the headers come too late: any place may be the data
 	inner    uint64    // offset of the executable inside a universal file; 0 for a plain one
+	tries    int       // places with the magic that could not be read
 }
 
 // role says what is done with the bytes of a segment as they stream by.

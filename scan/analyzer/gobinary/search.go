@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/stella-ops/stella/internal/fault"
 )
@@ -18,6 +19,8 @@ const (
 
 	flagBigEndian = 1 // of the pointers
 	flagInline    = 2 // two texts follow the header (Go 1.18); else two pointers are in it
+
+	maxTries = 64 // places in one file that have the magic and cannot be read
 )
 
 // errDamaged means that the magic was found and what follows makes no sense.
@@ -55,7 +58,7 @@ func (m *image) search(ctx context.Context, s *stream) (buildInfo, error) {
 		}
 		switch {
 		case err == nil || errors.Is(err, errNotGo):
-		case isDamage(err):
+		case isDamage(err) && m.tries <= maxTries:
 			failed = err
 		case errors.Is(err, errShort):
 			return buildInfo{}, failed // no sign of Go in what there is, or a better reason
@@ -106,7 +109,10 @@ func (m *image) find(ctx context.Context, s *stream, size uint64, old *recall) (
 		}
 		p, err := s.window(size - (s.off - start))
 		if err != nil || len(p) < headerSize {
-			return buildInfo{}, firstOf(err, failed)
+			if failed == errNotGo {
+				failed = errShort
+			}
+			return buildInfo{}, failed
 		}
 		at := indexMagic(p)
 		if at < 0 {
@@ -121,19 +127,15 @@ func (m *image) find(ctx context.Context, s *stream, size uint64, old *recall) (
 		if errors.Is(err, errShort) {
 			err = errDamaged
 		}
-		if !isDamage(err) {
+		if m.blind && isDamage(err) {
+			continue // bytes that look like the magic are to be expected
+		}
+		if m.tries++; !isDamage(err) || m.tries > maxTries {
 			return buildInfo{}, err
 		}
 		failed = err
 	}
 	return buildInfo{}, failed
-}
-
-func firstOf(a, b error) error {
-	if a != nil {
-		return a
-	}
-	return b
 }
 
 // indexMagic returns the first multiple of 16 at which p has the magic, or -1.
@@ -160,17 +162,20 @@ func (m *image) decode(s *stream, end uint64, old *recall) (buildInfo, error) {
 	s.advance(headerSize)
 	var info buildInfo
 	var err error
-	if header[15]&flagInline != 0 {
+	switch {
+	case header[15]&flagInline != 0:
 		if info.version, err = inlineText(s, end); err == nil {
 			info.modules, err = inlineText(s, end)
 		}
-	} else {
+	case m.blind: // addresses mean nothing
+		err = errDamaged
+	default:
 		info, err = m.pointed(s, header, old)
 	}
 	if err != nil {
 		return buildInfo{}, err
 	}
-	if info.version == "" {
+	if info.version == "" || m.blind && !strings.HasPrefix(info.version, "go") && !strings.HasPrefix(info.version, "devel") {
 		return buildInfo{}, errDamaged
 	}
 	info.modules = unframe(info.modules)

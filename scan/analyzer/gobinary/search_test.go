@@ -26,12 +26,15 @@ func extract(data []byte) ([]string, error) {
 func TestFormats(t *testing.T) {
 	now := blob("go1.22.1", frame("path\ta.b/c\nmod\ta.b/c\tv1.0.0\t\n"))
 	texts, old := oldBlob("go1.16.4", frame("path\ta.b/c\nmod\ta.b/c\tv1.0.0\t\n"))
+	far := forgeELF("", now, true)
+	put(far, 32, uint64(1<<20))
 	tests := map[string][]byte{
 		"elf":                      forgeELF("", now, true),
 		"elf without note":         forgeELF("", now, false),
 		"elf, old":                 forgeELF(texts, old, true),
 		"elf, behind other data":   forgeELF("", strings.Repeat("x", 1<<20)+now, true),
 		"elf, behind a decoy":      forgeELF("", "12345678"+magic+"\x08\x02"+strings.Repeat("x", 72)+now, true),
+		"elf, headers far away":    far,
 		"elf, behind a broken one": forgeELF("", magic+"\x08\x02"+strings.Repeat("\xff", 48)+now, true),
 		"pe":                       forgePE("", now),
 		"mach-o":                   forgeMachO("", now, true),
@@ -54,8 +57,11 @@ func TestNotGo(t *testing.T) {
 	relocatable[16] = 1
 	core := forgeELF("", now, true)
 	core[16] = 4
+	far := forgeELF("", blob("x", "")+blob("", "")+magic+"\x08\x00", true)
+	put(far, 32, uint64(1<<20))
 	for name, data := range map[string][]byte{
 		"no magic":               forgeELF("", strings.Repeat("x", 4096), false),
+		"headers far away":       far,
 		"magic not aligned":      forgeELF("", "x"+now, false),
 		"magic in text":          forgeELF(now, "", false),
 		"relocatable object":     relocatable,
@@ -83,8 +89,6 @@ func TestBad(t *testing.T) {
 	huge = append(binary.AppendUvarint(huge, maxText+1), make([]byte, maxText+1)...)
 	many := forgeELF("", now, true)
 	put(many, 56, uint16(60000))
-	far := forgeELF("", now, true)
-	put(far, 32, uint64(1<<40))
 	upx := forgeELF("", now, false)
 	put(upx, 0x2f0, []byte("UPX!"))
 	upxPE := forgePE("", "")
@@ -104,11 +108,11 @@ func TestBad(t *testing.T) {
 		"module list is nonsense":     {forgeELF("", blob("go1.22.1", frame("dep\tx\n")), false), fault.Invalid, "module list"},
 		"too many modules":            {forgeELF("", blob("go1.22.1", frame(strings.Repeat("\ndep\ta\tv1\t\n", maxModules+1))), false), fault.Limit, "modules"},
 		"too many headers":            {many, fault.Limit, "program headers"},
-		"headers far away":            {far, fault.Unsupported, "program headers"},
 		"stripped of its information": {forgeELF("", strings.Repeat("x", 4096), true), fault.Unsupported, "no build information"},
 		"packed":                      {upx, fault.Unsupported, "UPX"},
 		"packed PE":                   {upxPE, fault.Unsupported, "UPX"},
 		"old, texts out of reach":     {forgeELF(texts, old, false), fault.Unsupported, "earlier in the file"},
+		"magic again and again":       {forgeELF("", strings.Repeat(magic+"\x07\x00"+strings.Repeat("x", 32), 1<<16)+now, false), fault.Invalid, "damaged"},
 		"old, pointer size":           {forgeELF("", magic+"\x07\x00"+strings.Repeat("x", 64), false), fault.Invalid, "damaged"},
 		"old, pointer to nowhere":     {forgeELF("", magic+"\x08\x00"+strings.Repeat("x", 64), false), fault.Invalid, "damaged"},
 	} {
@@ -130,9 +134,11 @@ func TestModuleListIsDamaged(t *testing.T) {
 func TestReadErrorsAndCancel(t *testing.T) {
 	data := forgeELF("", strings.Repeat("x", 1<<20)+blob("go1.22.1", ""), true)
 	broken := errors.New("the layer is cut off")
-	c := streamOf(io.MultiReader(bytes.NewReader(data[:200<<10]), &failing{broken}))
-	if _, err := (Analyzer{}).Extract(context.Background(), analyzer.NewFile("app", int64(len(data)), 0, c, nil, nil)); !errors.Is(err, broken) {
-		t.Errorf("error %v, want the reader's", err)
+	for _, n := range []int{0, 10, 100, forgeData, forgeData + 100, 200 << 10, len(data) - 5} {
+		c := streamOf(io.MultiReader(bytes.NewReader(data[:n]), &failing{broken}))
+		if facts, err := (Analyzer{}).Extract(context.Background(), analyzer.NewFile("app", int64(len(data)), 0, c, nil, nil)); !errors.Is(err, broken) {
+			t.Errorf("unreadable from %d on: %v, error %v, want the reader's", n, facts, err)
+		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

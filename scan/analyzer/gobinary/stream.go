@@ -20,6 +20,7 @@ var buffers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, headBy
 type stream struct {
 	b   *bufio.Reader
 	off uint64 // of the next byte, from the start of the file
+	err error  // why the content could not be read, if so; its end is no reason
 }
 
 func newStream(r io.Reader) *stream {
@@ -38,16 +39,19 @@ func (s *stream) release() {
 // peek returns the next n bytes, or fewer at the end of the file, without
 // moving. They are valid until the next call.
 func (s *stream) peek(n uint64) []byte {
-	p, _ := s.b.Peek(int(min(n, headBytes)))
+	p, err := s.b.Peek(int(min(n, headBytes)))
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
 	return p
 }
 
 // window returns at least one and at most n bytes, without moving, reading no
 // more than the buffer takes at once. It fails at the end of the file.
 func (s *stream) window(n uint64) ([]byte, error) {
-	p, err := s.b.Peek(int(min(n, headBytes)))
+	p := s.peek(n)
 	if len(p) == 0 {
-		return nil, short(err)
+		return nil, errShort
 	}
 	return p, nil
 }
@@ -67,7 +71,7 @@ func (s *stream) skipTo(off uint64) error {
 		n, err := s.b.Discard(int(min(off-s.off, 1<<30)))
 		s.off += uint64(n)
 		if err != nil {
-			return short(err)
+			return s.short(err)
 		}
 	}
 	return nil
@@ -79,7 +83,7 @@ func (s *stream) read(n uint64) ([]byte, error) {
 	m, err := io.ReadFull(s.b, p)
 	s.off += uint64(m)
 	if err != nil {
-		return nil, short(err)
+		return nil, s.short(err)
 	}
 	return p, nil
 }
@@ -95,9 +99,10 @@ type truncated struct{}
 func (truncated) Error() string        { return "the file is cut off" }
 func (truncated) Is(target error) bool { return target == fault.Invalid }
 
-func short(err error) error {
-	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errShort
+// short remembers an error that is not the end of the file.
+func (s *stream) short(err error) error {
+	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		s.err = err
 	}
-	return err
+	return errShort
 }

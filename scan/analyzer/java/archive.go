@@ -1,21 +1,18 @@
 package java
 
 import (
+	"bytes"
 	"context"
-	"crypto/sha1"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/internal/zipstream"
 	"github.com/stella-ops/stella/scan/analyzer"
-	"github.com/stella-ops/stella/scan/sbom"
 )
 
 // Limits of one archive, beside those of the scan's budget.
@@ -25,6 +22,7 @@ const (
 	maxProject     = 4 << 20  // bytes of a pom.xml
 	maxDescriptors = 10_000   // Maven descriptors in one archive
 	maxInner       = 50_000   // archives in one archive
+	maxName        = 4096     // bytes of the name of a member that is looked at
 	maxProblems    = 16       // problems told of one file; the rest is counted
 )
 
@@ -32,6 +30,7 @@ const (
 type walk struct {
 	ctx      context.Context
 	file     *analyzer.File
+	digests  bool
 	facts    []analyzer.Fact
 	keys     map[string]int // how often a key was asked for
 	held     int64          // bytes of inflated archives in memory
@@ -49,12 +48,12 @@ type place struct {
 	depth  int64
 }
 
-func extractArchive(ctx context.Context, f *analyzer.File) ([]analyzer.Fact, error) {
+func extractArchive(ctx context.Context, f *analyzer.File, digests bool) ([]analyzer.Fact, error) {
 	r, err := f.ReaderAt()
 	if err != nil {
 		return nil, fmt.Errorf("read archive %s: %w", f.Path, err)
 	}
-	w := &walk{ctx: ctx, file: f, keys: map[string]int{}}
+	w := &walk{ctx: ctx, file: f, digests: digests, keys: map[string]int{}}
 	if err := w.archive(place{r: r, size: f.Size, key: "."}); err != nil {
 		return w.facts, err
 	}
@@ -89,14 +88,16 @@ func (w *walk) archive(at place) error {
 		err = w.file.Budget.Member(w.where(at), z.Count())
 	}
 	if err != nil {
-		w.problem(at, err)
+		if !foreign(at, w.where(at)) {
+			w.problem(at, err)
+		}
 		return w.ctx.Err()
 	}
 	c, err := w.collect(at, z)
 	if err != nil {
 		return err
 	}
-	e := evidence{file: parseFileName(w.where(at)), has: func(dir string) bool { return hasFolder(z, dir) }}
+	e := evidence{file: parseFileName(w.where(at)), inside: directory{z}}
 	if c.manifest != nil {
 		e.manifest = w.readManifest(at, z, c.manifest)
 	}
@@ -113,108 +114,17 @@ func (w *walk) archive(at place) error {
 	return nil
 }
 
-// contents are the members of an archive that are looked at.
-type contents struct {
-	manifest    *zipstream.Member // the last one, as for a Java runtime
-	descriptors []descriptor
-	inner       []zipstream.Member
-}
-
-// descriptor is a folder META-INF/maven/group/artifact: its pom.properties,
-// its pom.xml, or both, and what they say.
-type descriptor struct {
-	folder     string
-	properties *zipstream.Member
-	project    *zipstream.Member
-
-	coordinates
-	licenses []sbom.License
-}
-
-// collect streams through the directory of an archive.
-func (w *walk) collect(at place, z *zipstream.Archive) (contents, error) {
-	var c contents
-	folders := map[string]int{}
-	n := 0
-	for m, err := range z.Members() {
-		if err != nil {
-			w.problem(at, err)
-			break
-		}
-		if n++; n%1024 == 0 && w.ctx.Err() != nil {
-			return c, w.ctx.Err()
-		}
-		err = c.take(m, folders)
-		if err != nil {
-			w.problem(at, err)
-			break
-		}
+// foreign reports whether a file that is no zip archive is of another format
+// with the same extension: Nix and Perl archives, and more.
+func foreign(at place, name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".nar", ".par", ".sar", ".kar", ".lpkg":
+	default:
+		return false
 	}
-	if overlap := zipstream.Overlap(slices.Clone(c.inner)); overlap != nil {
-		w.problem(at, overlap)
-		c.inner = nil
-	}
-	return c, w.ctx.Err()
-}
-
-// take keeps m if it is one of those that are looked at.
-func (c *contents) take(m *zipstream.Member, folders map[string]int) error {
-	switch name := m.Name; {
-	case len(name) < 5 || m.IsDir():
-	case string(name) == "META-INF/MANIFEST.MF":
-		own := m.Clone()
-		c.manifest = &own
-	case name[len(name)-1] == 's' && path.Base(string(name)) == "pom.properties":
-		return c.describe(m, folders)
-	case name[len(name)-1] == 'l' && path.Base(string(name)) == "pom.xml" && inDescriptors(string(name)):
-		return c.describe(m, folders)
-	case (name[len(name)-4] == '.' || name[len(name)-5] == '.') && isArchive(string(name)):
-		if len(c.inner) >= maxInner {
-			return &fault.LimitError{What: "archives in one archive", Where: string(name), Max: maxInner}
-		}
-		c.inner = append(c.inner, m.Clone())
-	}
-	return nil
-}
-
-// describe adds one file of a descriptor. Where a name appears twice, each is a
-// descriptor of its own: none is lost.
-func (c *contents) describe(m *zipstream.Member, folders map[string]int) error {
-	own := m.Clone()
-	folder, base := path.Split(string(own.Name))
-	slot := func(d *descriptor) **zipstream.Member {
-		if base == "pom.xml" {
-			return &d.project
-		}
-		return &d.properties
-	}
-	if i, ok := folders[folder]; ok {
-		if s := slot(&c.descriptors[i]); *s == nil {
-			*s = &own
-			return nil
-		}
-	}
-	if len(c.descriptors) >= maxDescriptors {
-		return &fault.LimitError{What: "Maven descriptors in one archive", Where: string(own.Name), Max: maxDescriptors}
-	}
-	folders[folder] = len(c.descriptors)
-	d := descriptor{folder: folder}
-	*slot(&d) = &own
-	c.descriptors = append(c.descriptors, d)
-	return nil
-}
-
-// hasFolder reports whether anything in the archive is below a folder.
-func hasFolder(z *zipstream.Archive, dir string) bool {
-	for m, err := range z.Members() {
-		if err != nil {
-			return false
-		}
-		if len(m.Name) > len(dir) && string(m.Name[:len(dir)]) == dir {
-			return true
-		}
-	}
-	return false
+	var head [4]byte
+	n, _ := at.r.ReadAt(head[:], 0)
+	return n == len(head) && string(head[:2]) != "PK"
 }
 
 // nested reads an archive inside another one: in place where it is stored,
@@ -246,7 +156,7 @@ func (w *walk) nested(outer place, z *zipstream.Archive, m *zipstream.Member) er
 		return w.ctx.Err()
 	}
 	w.held += m.Size
-	at.r = inMemory(data)
+	at.r = bytes.NewReader(data)
 	err = w.archive(at)
 	w.held -= m.Size
 	return err
@@ -276,14 +186,4 @@ func (w *walk) key(k string) string {
 		return k + "/" + strconv.Itoa(n)
 	}
 	return k
-}
-
-// digest returns the SHA-1 of an archive: the name by which indexes of Maven
-// repositories know an archive whose coordinates it does not tell.
-func digest(at place) ([]sbom.Hash, error) {
-	h := sha1.New()
-	if _, err := io.Copy(h, io.NewSectionReader(at.r, 0, at.size)); err != nil {
-		return nil, err
-	}
-	return []sbom.Hash{{Algorithm: "sha1", Value: hex.EncodeToString(h.Sum(nil))}}, nil
 }

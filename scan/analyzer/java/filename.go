@@ -13,24 +13,29 @@ type fileName struct {
 	artifact   string // the stem where it has no version
 	version    string
 	classifier string
+	doubtful   bool // the version ends in a word that belongs to none
 }
 
 // parseFileName splits the last element of a path. The version begins at the
 // first dash before a digit from which on there are only numbers, qualifiers
 // and at last a classifier: "log4j-1.2-api-2.20.0" is log4j-1.2-api.
 func parseFileName(p string) fileName {
-	base := path.Base(p)
+	base := strings.ToValidUTF8(path.Base(p), "\uFFFD")
 	ext := path.Ext(base)
 	f := fileName{stem: strings.TrimSuffix(base, ext), extension: strings.ToLower(strings.TrimPrefix(ext, "."))}
+	if f.stem == "" {
+		f.stem = base
+	}
 	f.artifact = f.stem
 	words := strings.Split(f.stem, "-")
 	if len(words) > 64 { // not a name that a build gives
 		return f
 	}
 	for i, off := 1, len(words[0]); i < len(words); i++ {
-		if versionWords(words[i:]) {
+		if ok, foreign := versionWords(words[i:]); ok && off > 0 && isVersion(f.stem[off+1:]) {
 			f.artifact = f.stem[:off]
 			f.version, f.classifier = splitClassifier(words[i:])
+			f.doubtful = foreign && f.classifier == ""
 			return f
 		}
 		off += 1 + len(words[i])
@@ -39,23 +44,23 @@ func parseFileName(p string) fileName {
 }
 
 // versionWords reports whether the words of a stem, split at dashes, are a
-// version, perhaps with a classifier.
-func versionWords(words []string) bool {
-	if words[0] == "" || !isDigit(words[0][0]) || strings.HasSuffix(words[0], ".x") || !isVersion(words[0]) {
-		return false
+// version, and whether it ends in a word that belongs to none: a classifier, or
+// a sign that this is a name.
+func versionWords(words []string) (ok, foreign bool) {
+	if words[0] == "" || !isDigit(words[0][0]) || strings.HasSuffix(words[0], ".x") {
+		return false, false
 	}
-	foreign := false // a word that belongs to no version was seen
 	for _, w := range words[1:] {
 		switch {
 		case w == "":
-			return false
+			return false, false
 		case isDigit(w[0]) && foreign:
-			return false // a later number: the version begins there
+			return false, false // a later number: the version begins there
 		case !isDigit(w[0]) && !isQualifier(w):
 			foreign = true
 		}
 	}
-	return true
+	return true, foreign
 }
 
 // splitClassifier separates known classifiers from a version. What is not

@@ -2,55 +2,59 @@ package java
 
 import "strings"
 
-// groupOf derives the group of an archive without a Maven descriptor from its
-// manifest, by rules that invert what build tools write:
+// groupOf derives the group of an archive without a Maven descriptor of its
+// own, and says by what. The table of well-known artifacts comes first; then, where the artifact
+// is sure, the traces that build tools leave in a manifest:
 //
-//   - the symbolic name that the Maven bundle plugin makes of group and
-//     artifact, where the artifact is known from the file name;
+//   - Bundle-SymbolicName, which is "group.artifact" from the Maven bundle
+//     plugin. An artifact of one word decides nothing: com.google.gson is
+//     com.google.code.gson:gson, and org.fusesource.jansi is the group itself.
+//   - Implementation-Title "group#artifact;version", from plugins for Gradle.
 //   - Implementation-Vendor-Id, which Maven's archiver fills with the group,
-//     where the archive has a folder of that name and it is no vendor at large.
+//     unless it names an organisation at large.
 //
-// Names of modules, packages, main classes and vendors are no groups.
-func (e *evidence) groupOf(artifact, version string) string {
+// Names of modules, packages, main classes and vendors are no groups, and the
+// name of the archive never is: it gives none.
+func (e *evidence) groupOf(artifact, version string) (group, by string) {
+	if g := knownGroup(artifact, version, e.inside); g != "" {
+		return g, byFileName
+	}
 	m := &e.manifest
-	if known := knownGroup(artifact, version, e.has); known != "" {
-		return known
+	if !e.sure(artifact) {
+		return "", ""
 	}
-	if g := symbolicGroup(m.symbolicName, artifact); isGroup(g) {
-		return g
+	if g, ok := strings.CutSuffix(m.symbolicName, "."+artifact); ok && isGroup(g) && strings.ContainsAny(artifact, "-._") {
+		return g, byManifest
 	}
-	if g := m.vendorID; isGroup(g) && !vendorAtLarge(g) && e.has(folderOf(g)) {
-		return g
+	if g, _, ok := strings.Cut(m.title, "#"); ok && isGroup(g) {
+		return g, byManifest
 	}
-	return ""
+	if g := m.vendorID; g == artifact || isGroup(g) && !vendorAtLarge(g) && (strings.Count(g, ".") > 1 || e.inside.has(folderOf(g))) {
+		return g, byManifest
+	}
+	return "", ""
 }
 
-// symbolicGroup returns the group from which, with the artifact, the Maven
-// bundle plugin makes the symbolic name, or "":
+// sure reports whether an artifact's name is more than the name somebody gave
+// to a file: with a version behind it, or with the manifest's consent.
+func (e *evidence) sure(artifact string) bool {
+	m := &e.manifest
+	return e.file.version != "" && e.file.artifact == artifact || m.title == artifact || m.symbolicName == artifact
+}
+
+// symbolicName reports whether name is the symbolic name that the Maven bundle
+// plugin makes of c, in one of its three ways:
 //
-//	group.artifact                    com.google.code.gson:gson… → as it is
-//	group, where it ends in artifact  org.apache.maven:maven
-//	group.rest, artifact = last-rest  org.apache.maven:maven-core → org.apache.maven.core
-func symbolicGroup(name, artifact string) string {
-	if name == "" || artifact == "" {
-		return ""
+//	group.artifact                     org.fusesource.jansi:jansi-native
+//	group, where it ends in artifact   org.apache.maven:maven
+//	group.rest, artifact is last-rest  org.apache.maven:maven-core → org.apache.maven.core
+func (c coordinates) symbolicName(name string) bool {
+	if c.group == "" || c.artifact == "" {
+		return false
 	}
-	if group, ok := strings.CutSuffix(name, "."+artifact); ok {
-		return group
-	}
-	// The artifact repeats the last part of the group.
-	for i := strings.IndexByte(artifact, '-'); i > 0; {
-		last, rest := artifact[:i], artifact[i+1:]
-		if group, ok := strings.CutSuffix(name, "."+rest); ok && lastPart(group) == last {
-			return group
-		}
-		j := strings.IndexByte(rest, '-')
-		if j < 0 {
-			break
-		}
-		i += 1 + j
-	}
-	return ""
+	last := c.group[strings.LastIndexByte(c.group, '.')+1:]
+	rest, repeats := strings.CutPrefix(c.artifact, last+"-")
+	return name == c.group+"."+c.artifact || name == c.group && last == c.artifact || repeats && name == c.group+"."+rest || name == c.artifact
 }
 
 // isGroup reports whether s can be a group by itself: an id of two parts.
@@ -65,10 +69,8 @@ func vendorAtLarge(id string) bool {
 	case "org.apache", "org.glassfish", "org.eclipse", "org.codehaus", "com.sun", "com.oracle", "com.google", "com.ibm", "org.jboss", "org.netbeans":
 		return true
 	}
-	return strings.Count(id, ".") == 0
+	return false
 }
-
-func lastPart(s string) string { return s[strings.LastIndexByte(s, '.')+1:] }
 
 // folderOf returns the folder that classes of a package name are in.
 func folderOf(name string) string { return strings.ReplaceAll(name, ".", "/") + "/" }

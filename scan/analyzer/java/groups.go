@@ -17,7 +17,7 @@ type known struct {
 }
 
 // knownGroup returns the group of a well-known artifact, or "".
-func knownGroup(artifact, version string, has func(string) bool) string {
+func knownGroup(artifact, version string, inside folders) string {
 	for i := range knownGroups {
 		k := &knownGroups[i]
 		if prefix, ok := strings.CutSuffix(k.artifact, "*"); ok && !strings.HasPrefix(artifact, prefix) || !ok && artifact != k.artifact {
@@ -33,7 +33,7 @@ func knownGroup(artifact, version string, has func(string) bool) string {
 		if folder == "" {
 			folder = folderOf(k.group)
 		}
-		if has(folder) {
+		if inside.has(folder) {
 			return k.group
 		}
 	}
@@ -158,7 +158,16 @@ var knownGroups = [...]known{
 	{"gson", "com.google.code.gson", "com/google/gson/", 0, 0},
 	{"guava", "com.google.guava", "com/google/common/", 0, 0},
 	{"guice", "com.google.inject", "", 0, 0},
-	{"guice-*", "com.google.inject.extensions", "com/google/inject/", 0, 0},
+	{"guice-assistedinject", "com.google.inject.extensions", "com/google/inject/", 0, 0},
+	{"guice-grapher", "com.google.inject.extensions", "com/google/inject/", 0, 0},
+	{"guice-jmx", "com.google.inject.extensions", "com/google/inject/", 0, 0},
+	{"guice-jndi", "com.google.inject.extensions", "com/google/inject/", 0, 0},
+	{"guice-multibindings", "com.google.inject.extensions", "com/google/inject/", 0, 0},
+	{"guice-persist", "com.google.inject.extensions", "com/google/inject/", 0, 0},
+	{"guice-servlet", "com.google.inject.extensions", "com/google/inject/", 0, 0},
+	{"guice-spring", "com.google.inject.extensions", "com/google/inject/", 0, 0},
+	{"guice-struts2", "com.google.inject.extensions", "com/google/inject/", 0, 0},
+	{"guice-throwingproviders", "com.google.inject.extensions", "com/google/inject/", 0, 0},
 	{"protobuf-java*", "com.google.protobuf", "", 0, 0},
 	{"jsr305", "com.google.code.findbugs", "javax/annotation/", 0, 0},
 	{"error_prone_annotations", "com.google.errorprone", "", 0, 0},
@@ -264,7 +273,8 @@ var knownGroups = [...]known{
 	{"jna-platform", "net.java.dev.jna", "com/sun/jna/", 0, 0},
 	{"jsch", "com.jcraft", "com/jcraft/jsch/", 0, 0},
 	{"oro", "oro", "org/apache/oro/", 20000, 29999},
-	{"xpp3*", "xpp3", "org/xmlpull/", 0, 0},
+	{"xpp3", "xpp3", "org/xmlpull/", 0, 0},
+	{"xpp3_min", "xpp3", "org/xmlpull/", 0, 0},
 	{"xstream", "com.thoughtworks.xstream", "", 0, 0},
 	{"quartz", "org.quartz-scheduler", "org/quartz/", 20000, 0},
 	{"joda-time", "joda-time", "org/joda/time/", 0, 0},

@@ -15,8 +15,14 @@ const (
 type evidence struct {
 	file     fileName
 	manifest manifest
-	poms     []coordinates         // Maven descriptors inside, in directory order
-	has      func(dir string) bool // whether a folder is inside, such as "org/slf4j/"
+	poms     []coordinates // Maven descriptors inside, in directory order
+	inside   folders
+}
+
+// folders answers what is in an archive.
+type folders interface {
+	has(dir string) bool // whether anything is below a folder, such as "org/slf4j/"
+	hasClasses() bool    // whether there is any class
 }
 
 // identity is the decision about an archive.
@@ -37,28 +43,41 @@ type identity struct {
 func (e *evidence) identify() identity {
 	if i := e.ownDescriptor(); i >= 0 {
 		c := e.poms[i]
-		if rest, ok := strings.CutPrefix(e.file.stem, c.artifact+"-"+c.version+"-"); ok && isClassifier(rest) {
-			c.classifier = rest
-		}
+		c.classifier = e.classifierOf(c)
 		return identity{c, i, byDescriptor}
 	}
-	if c, ok := e.plugin(); ok {
+	if c, ok := e.declared(); ok {
 		return identity{c, -1, byManifest}
 	}
 	id := identity{own: -1, by: byFileName}
-	id.classifier = e.file.classifier
-	if id.artifact, id.version = e.file.artifact, e.file.version; id.version == "" {
-		if v := e.manifestVersion(); v != "" {
-			id.version, id.by = v, byManifest
+	id.coordinates = coordinates{artifact: e.file.artifact, version: e.file.version, classifier: e.file.classifier}
+	if v := e.manifestVersion(); v != "" && (id.version == "" || e.file.doubtful && !strings.HasPrefix(id.version, v)) {
+		id.coordinates, id.by = coordinates{artifact: e.file.stem, version: v}, byManifest
+		if isPlainID(e.manifest.title) {
+			id.artifact = e.manifest.title
 		}
 	}
 	e.bundleFileName(&id.coordinates)
-	if group := e.groupOf(id.artifact, id.version); group != "" {
-		id.group, id.by = group, byManifest
-	} else if group = knownGroup(id.artifact, id.version, e.has); group != "" {
+	if group, by := e.groupOf(id.artifact, id.version); group != "" {
 		id.group = group
+		if by == byManifest {
+			id.by = by
+		}
 	}
 	return id
+}
+
+// isPlainID reports whether a title is an artifact id, not a title for people.
+func isPlainID(s string) bool { return isID(s) && isLetter(s[0]) && s == strings.ToLower(s) }
+
+// classifierOf returns what the file name has behind the coordinates.
+func (e *evidence) classifierOf(c coordinates) string {
+	for _, stem := range []string{c.artifact + "-" + c.version + "-", c.group + "." + c.artifact + "-" + c.version + "-"} {
+		if rest, ok := strings.CutPrefix(e.file.stem, stem); ok && isID(rest) && !isDigit(rest[0]) {
+			return rest
+		}
+	}
+	return ""
 }
 
 // ownDescriptor returns the index of the descriptor that is about the archive
@@ -67,6 +86,7 @@ func (e *evidence) ownDescriptor() int {
 	best, score, tie := -1, 0, false
 	for i, c := range e.poms {
 		switch s := e.agreement(c); {
+		case c.artifact == "":
 		case s > score:
 			best, score, tie = i, s, false
 		case s == score && best >= 0 && c != e.poms[best]:
@@ -76,36 +96,50 @@ func (e *evidence) ownDescriptor() int {
 	if best >= 0 && !tie {
 		return best
 	}
-	// One descriptor and nothing that speaks against it: a renamed archive.
-	if len(e.poms) == 1 && e.file.version == "" && e.manifestVersion() == "" && e.manifest.symbolicName == "" {
+	// A renamed archive: one descriptor, nothing that speaks against it, and no
+	// classes but where those of its group would be.
+	if m := &e.manifest; len(e.poms) == 1 && e.poms[0].artifact != "" && (e.file.version == "" || e.file.doubtful) && e.manifestVersion() == "" && m.symbolicName == "" &&
+		(e.file.extension != "jar" || e.hasGroup(e.poms[0].group)) {
 		return 0
 	}
 	return -1
 }
 
-// agreement counts what speaks for c being about the archive itself. The same
-// version alone says too little when other things have the name of something
-// else, but is what renamed archives keep.
+// hasGroup reports whether there are classes below the first two parts of a
+// group, also where those of applications are, or no classes at all.
+func (e *evidence) hasGroup(group string) bool {
+	parts := strings.SplitN(group, ".", 3)
+	dir := strings.Join(parts[:min(2, len(parts))], "/") + "/"
+	return group != "" && (e.inside.has(dir) || e.inside.has("BOOT-INF/classes/"+dir) || !e.inside.hasClasses())
+}
+
+// agreement counts what speaks for c being about the archive itself: its names,
+// then its version. The version alone counts for renamed archives, where the
+// manifest names nothing else.
 func (e *evidence) agreement(c coordinates) int {
 	n := 0
-	if f := &e.file; f.stem == c.artifact+"-"+c.version || strings.HasPrefix(f.stem, c.artifact+"-"+c.version+"-") ||
-		f.stem == c.group+"."+c.artifact+"-"+c.version {
+	stem, release := strings.ToLower(e.file.stem), strings.ToLower(c.artifact+"-"+c.version)
+	switch {
+	case stem == release, strings.HasPrefix(stem, release+"-"), strings.HasPrefix(stem, strings.ToLower(c.group)+"."+release):
 		n += 8
-	} else if f.artifact == c.artifact {
+	case strings.EqualFold(e.file.artifact, c.artifact):
 		n += 4
 	}
 	m := &e.manifest
-	if m.symbolicName != "" && (m.symbolicName == c.artifact || m.symbolicName == c.group+"."+c.artifact || symbolicGroup(m.symbolicName, c.artifact) == c.group) {
+	if c.symbolicName(m.symbolicName) {
 		n += 4
 	}
 	if strings.EqualFold(m.title, c.artifact) {
 		n += 4
 	}
-	if m.vendorID != "" && m.vendorID == c.group {
-		n++
+	if n == 0 && (e.file.version != "" && !e.file.doubtful || isPlainID(m.title)) {
+		return 0
 	}
 	if c.version != "" && (sameVersion(m.version, c.version) || sameVersion(m.bundleVersion, c.version)) {
 		n += 2
+	}
+	if n > 0 && m.vendorID != "" && m.vendorID == c.group {
+		n++
 	}
 	return n
 }
@@ -158,12 +192,29 @@ func versionKey(v string) string {
 	return b.String()
 }
 
-// plugin reads the attributes by which Jenkins knows its plugins, which are
-// their coordinates.
-func (e *evidence) plugin() (coordinates, bool) {
-	c := coordinates{group: e.manifest.pluginGroup, artifact: e.manifest.pluginName}
-	c.version, _, _ = strings.Cut(e.manifest.pluginVersion, " ")
-	return c, isID(c.group) && isID(c.artifact) && isVersion(c.version)
+// declared returns the coordinates where a manifest spells them out:
+//
+//   - the attributes by which Jenkins knows its plugins;
+//   - a title "group:artifact";
+//   - the symbolic names of Apache Tomcat, "org.apache.tomcat-catalina", whose
+//     files have shorter names in its distributions.
+func (e *evidence) declared() (coordinates, bool) {
+	m := &e.manifest
+	c := coordinates{group: m.pluginGroup, artifact: m.pluginName}
+	c.version, _, _ = strings.Cut(m.pluginVersion, " ")
+	if isID(c.group) && isID(c.artifact) && isVersion(c.version) {
+		return c, true
+	}
+	c = coordinates{version: e.manifestVersion()}
+	if group, artifact, ok := strings.Cut(m.title, ":"); ok && isGroup(group) && isID(artifact) {
+		c.group, c.artifact = group, artifact
+	} else if rest, ok := strings.CutPrefix(m.symbolicName, "org.apache.tomcat-"); ok && isID(rest) {
+		c.group, c.artifact = "org.apache.tomcat", "tomcat-"+rest
+		if strings.HasPrefix(rest, "embed-") {
+			c.group += ".embed"
+		}
+	}
+	return c, c.complete()
 }
 
 // bundleFileName repairs the name of an OSGi bundle in an Eclipse folder:

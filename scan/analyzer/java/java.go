@@ -26,10 +26,26 @@ var extensions = [...]string{"jar", "war", "ear", "par", "sar", "nar", "kar", "h
 // and the place, '#' and the coordinates for a package whose descriptor is in
 // an archive that is something else. Keys in project files and lockfiles are
 // coordinates.
-type Analyzer struct{}
+type Analyzer struct {
+	// Digests adds the SHA-1 of every archive whose coordinates are not known in
+	// full: the name by which indexes of Maven repositories know it. It is off by
+	// default: reading such archives whole more than doubles the work.
+	Digests bool
+}
+
+// version of the facts. Facts with digests are other facts.
+const (
+	version            = 1
+	versionWithDigests = 1000 + version
+)
 
 // Info names the analyzer "java".
-func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "java", Version: 1} }
+func (a Analyzer) Info() analyzer.Info {
+	if a.Digests {
+		return analyzer.Info{Name: "java", Version: versionWithDigests}
+	}
+	return analyzer.Info{Name: "java", Version: version}
+}
 
 // Paths wants archives by extension; pom.xml and the lockfiles of Gradle by
 // name; and loose pom.properties, which are what is left of a Maven archive
@@ -69,18 +85,27 @@ func isGradleLock(p string) bool {
 }
 
 // isArchive reports whether a name has the extension of a Java archive.
-func isArchive(name string) bool {
-	i := strings.LastIndexByte(name, '.')
-	return i >= 0 && len(name)-i-1 <= 4 && slices.Contains(extensions[:], strings.ToLower(name[i+1:]))
+func isArchive[S string | []byte](name S) bool {
+	for i := len(name) - 1; i >= 0 && i >= len(name)-5; i-- {
+		if name[i] == '.' {
+			var lower [4]byte
+			n := copy(lower[:], name[i+1:])
+			for j := range lower {
+				lower[j] |= 0x20 // letters become lower case, and nothing else a letter
+			}
+			return slices.Contains(extensions[:], string(lower[:n]))
+		}
+	}
+	return false
 }
 
 // Extract reads one file. Errors name what could not be read and what was
 // reached before it is kept: an archive inside that is damaged costs only what
 // is in it.
-func (Analyzer) Extract(ctx context.Context, f *analyzer.File) ([]analyzer.Fact, error) {
+func (a Analyzer) Extract(ctx context.Context, f *analyzer.File) ([]analyzer.Fact, error) {
 	switch base := path.Base(f.Path); {
 	case isArchive(base):
-		return extractArchive(ctx, f)
+		return extractArchive(ctx, f, a.Digests)
 	case base == "pom.xml":
 		return extractProject(f)
 	case base == "pom.properties":

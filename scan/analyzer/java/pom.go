@@ -27,6 +27,7 @@ type dependency struct {
 	scope    string
 	optional string
 	profile  string // the profile that adds it; empty for the project itself
+	active   bool   // whether that profile is active unless another one is
 }
 
 // parseProject reads a pom.xml. Dependencies, properties and the rest that only
@@ -80,13 +81,13 @@ func (p *project) element(x *xmlReader, name string, full bool) (err error) {
 			return err
 		})
 	case "dependencies":
-		p.dependencies, err = readDependencies(x, p.dependencies, "")
+		p.dependencies, err = readDependencies(x, p.dependencies)
 	case "dependencyManagement":
 		err = x.each(func(name string) error {
 			if name != "dependencies" {
 				return x.skip()
 			}
-			p.managed, err = readDependencies(x, p.managed, "")
+			p.managed, err = readDependencies(x, p.managed)
 			return err
 		})
 	case "profiles":
@@ -140,32 +141,38 @@ func oneLine(s string) string {
 }
 
 // readProfile reads the dependencies that a profile adds. Whether it is active
-// depends on the machine that builds.
+// depends on the machine that builds, if not on the default.
 func (p *project) readProfile(x *xmlReader) error {
-	id, from := "", len(p.dependencies)
+	id, active, from := "", false, len(p.dependencies)
 	err := x.each(func(name string) (err error) {
 		switch name {
 		case "id":
 			id, err = x.text()
+		case "activation":
+			err = x.each(func(name string) error {
+				value, err := x.text()
+				active = active || name == "activeByDefault" && value == "true"
+				return err
+			})
 		case "dependencies":
-			p.dependencies, err = readDependencies(x, p.dependencies, "?")
+			p.dependencies, err = readDependencies(x, p.dependencies)
 		default:
 			err = x.skip()
 		}
 		return err
 	})
-	for i := range p.dependencies[from:] {
-		p.dependencies[from+i].profile = firstText(id, "default")
+	for i := from; i < len(p.dependencies); i++ {
+		p.dependencies[i].profile, p.dependencies[i].active = firstText(id, "default"), active
 	}
 	return err
 }
 
-func readDependencies(x *xmlReader, list []dependency, profile string) ([]dependency, error) {
+func readDependencies(x *xmlReader, list []dependency) ([]dependency, error) {
 	err := x.each(func(name string) error {
 		if name != "dependency" {
 			return x.skip()
 		}
-		d := dependency{profile: profile}
+		var d dependency
 		err := x.each(func(name string) (err error) {
 			switch name {
 			case "type":

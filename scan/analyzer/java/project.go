@@ -105,7 +105,7 @@ func (p *project) fact(d dependency, managed map[coordinates]dependency) (analyz
 	switch scope := p.expand(d.scope); {
 	case scope == "test":
 		pkg.Scope = sbom.ScopeDev
-	case p.expand(d.optional) == "true", d.profile != "":
+	case p.expand(d.optional) == "true", d.profile != "" && !d.active:
 		pkg.Scope = sbom.ScopeOptional
 	}
 	if d.profile != "" {

@@ -249,7 +249,12 @@ func (x *xmlReader) name(at int) []byte {
 func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
 // local cuts off the prefix of a name space.
-func local(name []byte) []byte { return name[bytes.LastIndexByte(name, ':')+1:] }
+func local(name []byte) []byte {
+	if i := bytes.IndexByte(name, ':'); i > 0 && i < len(name)-1 && bytes.LastIndexByte(name, ':') == i {
+		return name[i+1:]
+	}
+	return name
+}
 
 // appendText appends s with character references and the predefined entities
 // resolved. Others are left as they are: Maven reads them as names of HTML

@@ -1,6 +1,7 @@
 package npm
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"strings"
@@ -47,7 +48,7 @@ func readBerryLock(l *lockfile, data []byte) error {
 func (b *berryLock) pkg(key string, c int) {
 	resolution := b.text(c, "resolution")
 	if resolution == "" {
-		b.odd = fmt.Errorf("line %d: %.60q has no resolution: %w", b.nodes[c].line, key, fault.Invalid)
+		b.odd = cmp.Or(b.odd, fmt.Errorf("line %d: %.60q has no resolution: %w", b.nodes[c].line, key, fault.Invalid))
 		return
 	}
 	e := entry{place: resolution, version: b.text(c, "version")}
@@ -64,8 +65,7 @@ func (b *berryLock) pkg(key string, c int) {
 			}
 		}
 	}
-	b.put(e)
-	if n, ok := b.at[e.place]; ok {
+	if n, ok := b.put(e); ok {
 		for r := range strings.SplitSeq(key, ", ") {
 			name, specifier := splitRequest(r)
 			b.requests[request(name, specifier)] = n
@@ -103,15 +103,10 @@ func (e *entry) settle(reference string, depth int) {
 		_, inner, _ := strings.Cut(rest, "#")
 		e.settle(inner, depth+1)
 	default: // yarn binds folders and tarballs to the workspace they are named in: "file:./x.tgz#./x.tgz::hash=…&locator=…"
-		e.from = sourceOf(reference)
-		switch e.from.kind {
-		case local:
+		if e.from = sourceOf(reference); e.from.kind == local {
 			e.version = realVersion(e.version)
 			e.project = reference == "workspace:."
 			e.from.text, _, _ = strings.Cut(reference, "::")
-		case archive:
-			e.from.text, _, _ = strings.Cut(reference, "#")
-			e.from.text, _, _ = strings.Cut(e.from.text, "::")
 		}
 	}
 }

@@ -3,6 +3,7 @@ package npm
 import (
 	"cmp"
 	"fmt"
+	"path"
 	"slices"
 
 	"github.com/stella-ops/stella/scan/analyzer"
@@ -14,7 +15,8 @@ var debianFolders = []string{"usr/share/nodejs/", "usr/lib/nodejs/"}
 
 // Join implements analyzer.Joiner. It makes package URLs, turns the names that installed packages
 // depend on into the packages that node would load for them, and adds what npm
-// wrote down when it installed them: digest, origin and scope. A package of
+// wrote down when it installed them: digest, origin and scope. A lockfile's
+// entry for a folder becomes the package in that folder. A package of
 // .package-lock.json that is not there becomes a declared one; one that is
 // there in another version is a gap, and the installed version counts.
 func (Analyzer) Join(in *analyzer.Squashed) ([]analyzer.Located, []sbom.Gap) {
@@ -27,10 +29,12 @@ func (Analyzer) Join(in *analyzer.Squashed) ([]analyzer.Located, []sbom.Gap) {
 	for i := range t.out {
 		if f := &t.out[i]; f.Scope == installed {
 			f.DependsOn = t.resolve(f.Key, f.DependsOn)
+		} else if folder, ok := folderSource(f.Package); ok {
+			t.recognize(f, path.Join(path.Dir(f.Path), folder))
 		}
 	}
 	if err := t.walk.err("node_modules"); err != nil {
-		t.gaps = append(t.gaps, sbom.Gap{Code: sbom.GapLimit, Where: t.out[0].Path, What: err.Error()})
+		t.gaps = append(t.gaps, sbom.Gap{Code: sbom.GapLimit, Where: "npm", What: err.Error()})
 	}
 	return t.out, t.gaps
 }
@@ -70,8 +74,9 @@ func (t *tree) find(folder []byte) (int, bool) {
 	if t.in.Resolve == nil {
 		return 0, false
 	}
-	i, ok := t.at[t.in.Resolve(string(folder))]
-	return i, ok
+	target := t.in.Resolve(string(folder))
+	i, ok := t.at[target]
+	return i, ok && target != ""
 }
 
 // resolve returns the folders of the packages that code in folder from gets by
@@ -92,6 +97,17 @@ func (t *tree) resolve(from string, names []string) []string {
 	}
 	slices.Sort(keys)
 	return slices.Compact(keys)
+}
+
+// recognize makes a lockfile's entry for a folder the package that is in it,
+// where that was read.
+func (t *tree) recognize(f *analyzer.Located, folder string) {
+	if folder == "." {
+		folder = ""
+	}
+	if i, ok := t.at[folder]; ok && t.out[i].Package.Name == f.Package.Name {
+		f.Package.PURL, f.Package.Version, f.Package.Properties = t.out[i].Package.PURL, t.out[i].Package.Version, nil
+	}
 }
 
 // complete adds what .package-lock.json says to the installed package.

@@ -5,19 +5,18 @@ import (
 	"strings"
 
 	"github.com/stella-ops/stella/scan/sbom"
-	"github.com/stella-ops/stella/scan/sbom/license"
 )
 
 // licences reads the value of "license" or "licenses" in every form that
 // package.json has had: an SPDX expression, {"type": …, "url": …}, or an array
-// of these.
+// of these. Statements are kept as found.
 func licences(r *reader) []sbom.License {
 	var out []sbom.License
 	one := func() {
 		switch r.peek() {
 		case '"':
 			text, _ := r.text()
-			out = append(out, statement(text, ""))
+			out = append(out, sbom.License{Name: strings.TrimSpace(text)})
 		case '{':
 			var name, url string
 			r.object(func(key []byte) {
@@ -28,7 +27,7 @@ func licences(r *reader) []sbom.License {
 					url, _ = r.text()
 				}
 			})
-			out = append(out, statement(name, url))
+			out = append(out, sbom.License{Name: strings.TrimSpace(name), URL: url})
 		}
 	}
 	if r.peek() == '[' {
@@ -37,12 +36,4 @@ func licences(r *reader) []sbom.License {
 		one()
 	}
 	return slices.DeleteFunc(out, func(l sbom.License) bool { return l == sbom.License{} })
-}
-
-func statement(text, url string) sbom.License {
-	text = strings.TrimSpace(text)
-	if expression, ok := license.Normalize(text); ok {
-		return sbom.License{Expression: expression, URL: url}
-	}
-	return sbom.License{Name: text, URL: url}
 }

@@ -32,25 +32,28 @@ type entry struct {
 	needs         []int    // the same as entries
 }
 
-// put adds e, or replaces the entry of its place.
-func (l *lockfile) put(e entry) {
+// put adds e, or replaces the entry of its place, and returns its index; ok is
+// false for what was left out.
+func (l *lockfile) put(e entry) (i int, ok bool) {
 	if e.name == "" || e.from.kind != local && !validName(e.name) {
 		l.odd = cmp.Or(l.odd, fmt.Errorf("entry %.80q: %.60q is not a package name: %w", e.place, e.name, fault.Invalid))
-		return
+		return 0, false
 	}
 	if i, taken := l.at[e.place]; taken {
 		l.entries[i] = e
-		return
+		return i, true
 	}
 	if len(l.entries) == maxEntries {
 		l.odd = &fault.LimitError{What: "packages of a lockfile", Where: e.place, Max: maxEntries, Seen: maxEntries + 1}
-		return
+		return 0, false
 	}
 	if l.at == nil {
 		l.at = map[string]int{}
 	}
-	l.at[e.place] = len(l.entries)
+	i = len(l.entries)
+	l.at[e.place] = i
 	l.entries = append(l.entries, e)
+	return i, true
 }
 
 // key names the package: entries with one key are one package in many places.

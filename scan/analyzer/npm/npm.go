@@ -33,7 +33,7 @@ import (
 const (
 	maxManifest = 8 << 20  // bytes of a package.json
 	maxLock     = 32 << 20 // bytes of a lockfile
-	maxEntries  = 200_000  // packages of a lockfile
+	maxEntries  = 100_000  // packages of a lockfile
 )
 
 // Analyzer reads the files of the npm ecosystem. The zero value is ready to
@@ -98,7 +98,7 @@ func extract(f *analyzer.File) ([]analyzer.Fact, error) {
 		if isBerry(data) {
 			err = readBerryLock(&lock, data)
 		} else {
-			err = readYarnLock(&lock, data)
+			readYarnLock(&lock, data)
 		}
 	default:
 		err = readPackageLock(&lock, data)

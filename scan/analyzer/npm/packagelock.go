@@ -9,7 +9,10 @@ import (
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
-const nodeModules = "node_modules/"
+const (
+	nodeModules = "node_modules/"
+	maxPlace    = 4096 // bytes of the folder of a package (PATH_MAX)
+)
 
 // packageLock reads package-lock.json, npm-shrinkwrap.json and
 // node_modules/.package-lock.json
@@ -38,7 +41,7 @@ func readPackageLock(l *lockfile, data []byte) error {
 		p.r.object(p.member)
 	})
 	if !p.byFolder && p.name != "" {
-		p.put(entry{name: p.name, version: p.version, project: true, from: source{local, "."}})
+		p.put(entry{name: p.name, version: p.version, project: true, from: source{local, "file:."}})
 	}
 	p.connect()
 	if err == nil && len(p.lockVersion) > 0 && !strings.Contains("1 2 3", p.lockVersion) {
@@ -106,8 +109,19 @@ func scoped(dev, optional, devOptional bool) sbom.Scope {
 	return sbom.ScopeRuntime
 }
 
+// tooLong notes a folder whose path no system could hold.
+func (p *packageLock) tooLong(place string) bool {
+	if len(place) > maxPlace {
+		p.odd = cmp.Or[error](p.odd, &fault.LimitError{What: "bytes of a folder's path", Where: place[:80] + "…", Max: maxPlace, Seen: int64(len(place))})
+	}
+	return len(place) > maxPlace
+}
+
 // folder reads one member of "packages".
 func (p *packageLock) folder(place string) {
+	if p.tooLong(place) {
+		return
+	}
 	t := item{entry: entry{place: place}}
 	ok := p.r.object(func(key []byte) {
 		switch string(key) {
@@ -140,7 +154,7 @@ func (p *packageLock) folder(place string) {
 	if t.scope = scoped(t.dev, t.optional, t.devOptional); at >= 0 {
 		t.from = sourceOf(t.resolved)
 	} else {
-		t.from, t.project = source{local, "file:" + place}, place == ""
+		t.from, t.project = source{local, "file:" + cmp.Or(place, ".")}, place == ""
 	}
 	if t.name != "" { // a project without a name is no package
 		p.put(t.entry)
@@ -151,7 +165,9 @@ func (p *packageLock) folder(place string) {
 func (p *packageLock) tree(above string) {
 	p.r.object(func(name []byte) {
 		t := item{entry: entry{name: clean(name)}}
-		t.place = above + nodeModules + t.name
+		if t.place = above + nodeModules + t.name; p.tooLong(t.place) {
+			return
+		}
 		ok := p.r.object(func(key []byte) {
 			switch string(key) {
 			case "requires":

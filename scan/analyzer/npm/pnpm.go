@@ -1,6 +1,7 @@
 package npm
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"strconv"
@@ -62,11 +63,16 @@ func (p *pnpmLock) read() error {
 		return nil
 	}
 	version := p.text(p.root, "lockfileVersion")
-	major, _, _ := strings.Cut(version, ".")
-	p.major, _ = strconv.Atoi(major)
-	if p.major < 3 || p.major > 9 {
-		return fmt.Errorf("line %d: lockfileVersion %.20q: %w", p.nodes[p.root].line, version, fault.Unsupported)
+	if version == "" {
+		return fmt.Errorf("line %d: no lockfileVersion: %w", p.nodes[p.root].line, fault.Invalid)
 	}
+	major, _, _ := strings.Cut(version, ".")
+	n, err := strconv.Atoi(major)
+	if err != nil || n < 3 || n > 9 {
+		p.odd = cmp.Or(p.odd, fmt.Errorf("line %d: lockfileVersion %.20q: %w", p.nodes[p.root].line, version, fault.Unsupported))
+		n = 9 // read what is still as it was
+	}
+	p.major = n
 	first := len(p.entries)
 	p.importers()
 	packages := p.child(p.root, "packages")

@@ -38,6 +38,8 @@ func sourceOf(text string) source {
 		}
 		return source{remote, text}
 	case scheme == "file" && isArchive(rest):
+		text, _, _ = strings.Cut(text, "#")
+		text, _, _ = strings.Cut(text, "::")
 		return source{archive, text}
 	}
 	return source{local, text}
@@ -79,6 +81,21 @@ func identify(p *sbom.Package) {
 	if p.PURL.IsZero() && len(p.Properties) == 0 {
 		p.PURL = packageURL(p.Name, p.Version)
 	}
+}
+
+// folderSource returns the folder that a lockfile's entry stands for, as seen
+// from the lockfile.
+func folderSource(p *sbom.Package) (string, bool) {
+	if !p.PURL.IsZero() || len(p.Properties) == 0 {
+		return "", false
+	}
+	scheme, folder, ok := strings.Cut(p.Properties[0].Value, ":")
+	folder, _, _ = strings.Cut(folder, "#")
+	switch scheme {
+	case "file", "link", "portal", "workspace":
+		return folder, ok && !strings.HasPrefix(folder, "/")
+	}
+	return "", false
 }
 
 // vcsURL writes a git source as SPDX and purl do: "git+<transport>://…@<revision>".

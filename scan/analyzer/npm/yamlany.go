@@ -13,7 +13,7 @@ import (
 
 // maxAnyYAML bounds the bytes that the general parser gets: it reads some
 // 8 MB/s and needs thirty times the memory.
-const maxAnyYAML = 4 << 20
+const maxAnyYAML = 2 << 20
 
 // readAnyYAML reads a lockfile with a general YAML parser. Aliases, which no
 // package manager writes, are refused, so that nothing expands.
@@ -46,7 +46,7 @@ func (t *yamlTree) copy(key []byte, n *yaml.Node, depth int) error {
 		return &fault.LimitError{What: "nested values", Where: fmt.Sprintf("line %d", n.Line), Max: maxDepth, Seen: int64(depth)}
 	}
 	at := len(t.nodes)
-	t.nodes = append(t.nodes, yamlNode{key: key, line: n.Line})
+	t.nodes = append(t.nodes, yamlNode{key: key, line: int32(n.Line)})
 	switch n.Kind {
 	case yaml.ScalarNode:
 		t.nodes[at].text = []byte(n.Value)
@@ -71,6 +71,6 @@ func (t *yamlTree) copy(key []byte, n *yaml.Node, depth int) error {
 	default:
 		return fmt.Errorf("line %d: YAML aliases: %w", n.Line, fault.Unsupported)
 	}
-	t.nodes[at].end = len(t.nodes)
+	t.nodes[at].end = int32(len(t.nodes))
 	return nil
 }

@@ -137,7 +137,7 @@ func (p *plainYAML) flow(node int, text []byte, depth int) ([]byte, error) {
 		}
 		rest = bytes.TrimLeft(rest[1:], " ")
 	}
-	p.nodes[node].end = len(p.nodes)
+	p.nodes[node].end = int32(len(p.nodes))
 	return rest[1:], nil
 }
 

@@ -2,7 +2,9 @@ package npm
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/stella-ops/stella/internal/fault"
@@ -15,6 +17,7 @@ import (
 type yarnLock struct {
 	*lockfile
 	line     int
+	start    int            // line of the current entry
 	requests map[string]int // request → entry
 	open     bool           // an entry is being read
 	current  entry
@@ -23,7 +26,8 @@ type yarnLock struct {
 	section  string
 }
 
-func readYarnLock(l *lockfile, data []byte) error {
+// readYarnLock reads all entries that it can; l.odd says what was wrong.
+func readYarnLock(l *lockfile, data []byte) {
 	y := yarnLock{lockfile: l, requests: map[string]int{}}
 	for rest := data; len(rest) > 0; {
 		line := rest
@@ -34,14 +38,11 @@ func readYarnLock(l *lockfile, data []byte) error {
 		}
 		y.line++
 		if err := y.take(bytes.TrimRight(line, " \t\r")); err != nil {
-			y.flush()
-			y.connect()
-			return fmt.Errorf("line %d: %w", y.line, err)
+			y.odd = cmp.Or(y.odd, fmt.Errorf("line %d: %w", y.line, err)) // the next entry may be fine
 		}
 	}
 	y.flush()
 	y.connect()
-	return nil
 }
 
 func (y *yarnLock) take(line []byte) error {
@@ -50,6 +51,9 @@ func (y *yarnLock) take(line []byte) error {
 		return nil
 	}
 	switch indent := len(line) - len(text); {
+	case isConflict(line):
+		y.flush()
+		return fmt.Errorf("mark of a merge conflict; both sides were read: %w", fault.Invalid)
 	case indent == 0:
 		y.flush()
 		return y.head(text)
@@ -61,6 +65,16 @@ func (y *yarnLock) take(line []byte) error {
 		return y.dependency(text)
 	}
 	return fmt.Errorf("unexpected indentation: %w", fault.Invalid)
+}
+
+// isConflict reports whether git left the line to mark a conflict.
+func isConflict(line []byte) bool {
+	for _, mark := range []string{"<<<<<<<", "|||||||", "=======", ">>>>>>>"} {
+		if bytes.HasPrefix(line, []byte(mark)) {
+			return true
+		}
+	}
+	return false
 }
 
 // head reads `a@^1.0.0, "b@npm:c@>= 2":`.
@@ -79,7 +93,7 @@ func (y *yarnLock) head(text []byte) error {
 		}
 		text = bytes.TrimLeft(rest[1:], " ")
 	}
-	y.open = true
+	y.open, y.start = true, y.line
 	return nil
 }
 
@@ -136,6 +150,9 @@ func yarnPair(text []byte) (name, value string, err error) {
 // one of stops where a blank or nothing follows, and the blanks behind it.
 func yarnWord(text []byte, stops string) (word string, rest []byte, err error) {
 	if len(text) > 0 && text[0] == '"' {
+		if n := plain(text[1:]) + 1; n < len(text) && text[n] == '"' {
+			return clean(text[1:n]), bytes.TrimLeft(text[n+1:], " "), nil
+		}
 		r := newReader(text)
 		raw := r.quoted()
 		if r.err != nil {
@@ -150,7 +167,7 @@ func yarnWord(text []byte, stops string) (word string, rest []byte, err error) {
 		}
 		n++
 	}
-	if n == 0 || strings.IndexByte("<>=|", text[0]) >= 0 && len(text) > 6 && bytes.Count(text[:7], text[:1]) == 7 {
+	if n == 0 {
 		return "", nil, fmt.Errorf("unexpected %.60q: %w", text, fault.Invalid)
 	}
 	return clean(text[:n]), bytes.TrimLeft(text[n:], " "), nil
@@ -164,7 +181,7 @@ func (y *yarnLock) flush() {
 	}
 	e := y.current
 	name, specifier := splitRequest(y.asked[0])
-	e.place, e.name = y.asked[0], name
+	e.place, e.name = "line "+strconv.Itoa(y.start), name // two entries may answer one request after a merge conflict
 	if alias, ok := strings.CutPrefix(specifier, "npm:"); ok {
 		if at := strings.LastIndexByte(alias, '@'); at > 0 {
 			e.name = alias[:at]
@@ -175,11 +192,10 @@ func (y *yarnLock) flush() {
 	if e.from = sourceOf(y.resolved); y.resolved == "" && isFolder(specifier) {
 		e.from, e.version = source{local, specifier}, realVersion(e.version)
 	}
-	if _, digest, ok := strings.Cut(y.resolved, "#"); ok {
+	if _, digest, ok := strings.Cut(y.resolved, "#"); ok && e.from.kind != git {
 		e.hashes = append(e.hashes, shasum(digest)...)
 	}
-	y.put(e)
-	if n, ok := y.at[e.place]; ok {
+	if n, ok := y.put(e); ok {
 		for _, r := range y.asked {
 			y.requests[r] = n
 		}

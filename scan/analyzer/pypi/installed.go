@@ -1,6 +1,8 @@
 package pypi
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -9,7 +11,6 @@ import (
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/scan/analyzer"
 	"github.com/stella-ops/stella/scan/sbom"
-	"github.com/stella-ops/stella/scan/sbom/license"
 )
 
 // installed is the name space of installed packages; their keys are the folder
@@ -31,17 +32,8 @@ type metadata struct {
 func readInstalled(file string, data []byte) ([]analyzer.Fact, error) {
 	var m metadata
 	headers(data, m.field)
-	if name, version := namedBy(file); m.Name == "" || m.Version == "" {
-		if m.Name == "" {
-			m.Name = name
-		}
-		if m.Version == "" {
-			m.Version = version
-		}
-	}
-	if m.Name == "" {
-		return nil, nil // an empty file, as Debian's python3 leaves
-	}
+	name, version := namedBy(file)
+	m.Name, m.Version = cmp.Or(m.Name, name), cmp.Or(m.Version, version)
 	if !validName(m.Name) {
 		return nil, fmt.Errorf("%.60q is not a package name: %w", m.Name, fault.Invalid)
 	}
@@ -55,16 +47,16 @@ func readInstalled(file string, data []byte) ([]analyzer.Fact, error) {
 }
 
 // field takes one field. Of fields that may stand once the first counts.
-func (m *metadata) field(name, value string) {
-	if value == "UNKNOWN" || value == "" {
+func (m *metadata) field(name, value []byte) {
+	if len(value) == 0 || string(value) == "UNKNOWN" {
 		return // setuptools wrote this for fields without a value
 	}
 	first := func(p *string) {
 		if *p == "" {
-			*p = value
+			*p = oneLine(value)
 		}
 	}
-	switch name {
+	switch string(name) {
 	case "name":
 		first(&m.Name)
 	case "version":
@@ -82,18 +74,20 @@ func (m *metadata) field(name, value string) {
 	case "license-expression":
 		first(&m.expression)
 	case "license":
-		first(&m.licence)
+		if m.licence == "" {
+			m.licence = text(value)
+		}
 	case "classifier":
-		if l, ok := strings.CutPrefix(value, "License :: "); ok && l != "OSI Approved" {
-			m.classifiers = append(m.classifiers, statement(l[strings.LastIndex(l, ":: ")+1:]))
+		if path, ok := bytes.CutPrefix(value, []byte("License :: ")); ok && string(path) != "OSI Approved" {
+			m.classifiers = append(m.classifiers, sbom.License{Name: oneLine(bytes.TrimPrefix(path, []byte("OSI Approved :: ")))})
 		}
 	case "project-url":
-		if label, url, ok := strings.Cut(value, ","); ok && strings.EqualFold(strings.ReplaceAll(label, " ", ""), "homepage") {
-			value = strings.TrimSpace(url)
+		if label, url, ok := bytes.Cut(value, []byte{','}); ok && bytes.EqualFold(bytes.ReplaceAll(label, []byte{' '}, nil), []byte("homepage")) {
+			value = bytes.TrimSpace(url)
 			first(&m.Homepage)
 		}
 	case "requires-dist":
-		if r, ok := parseRequirement(value); ok && !r.onlyForExtra() {
+		if r, ok := parseRequirement(text(value)); ok && !r.onlyForExtra() {
 			m.needs = append(m.needs, normalize(r.name))
 		}
 	}
@@ -104,20 +98,12 @@ func (m *metadata) field(name, value string) {
 func (m *metadata) licences() []sbom.License {
 	switch {
 	case m.expression != "":
-		return []sbom.License{statement(m.expression)}
+		return []sbom.License{{Name: m.expression}}
 	case m.licence != "" && (!strings.Contains(m.licence, "\n") || len(m.classifiers) == 0):
 		line, _, _ := strings.Cut(m.licence, "\n")
-		return []sbom.License{statement(line)}
+		return []sbom.License{{Name: strings.TrimSpace(line)}}
 	}
 	return m.classifiers
-}
-
-func statement(text string) sbom.License {
-	text = strings.TrimSpace(strings.TrimPrefix(text, ": "))
-	if expression, ok := license.Normalize(text); ok {
-		return sbom.License{Expression: expression}
-	}
-	return sbom.License{Name: text}
 }
 
 // person joins the fields Author and Author-email, of which the second may be
@@ -162,9 +148,14 @@ func folderOf(file string) string {
 // "a.egg-info" (PEP 376, PEP 427).
 func namedBy(file string) (name, version string) {
 	base := path.Base(about(file))
-	parts := strings.Split(strings.TrimSuffix(base, path.Ext(base)), "-")
-	if len(parts) > 1 {
-		version = parts[1]
+	ext := path.Ext(base)
+	if ext != ".dist-info" && ext != ".egg-info" && ext != ".egg" {
+		return "", ""
 	}
-	return parts[0], version
+	name, version, _ = strings.Cut(strings.TrimSuffix(base, ext), "-")
+	version, _, _ = strings.Cut(version, "-")
+	if version == "" || version[0] < '0' || version[0] > '9' {
+		version = "" // such as "py3.9"
+	}
+	return name, version
 }

@@ -10,15 +10,16 @@ import (
 func (r *reader) assemble(v version) *sbom.Document {
 	d := &r.doc
 	r.operatingSystem()
+	r.repeatedSubject()
 	r.nameless()
 	if d.Subject.ID == "" && r.needsSubjectID() {
 		subject := sbom.Document{Subject: d.Subject}
 		subject.Normalize()
 		d.Subject.ID = subject.Subject.ID
 	}
-	known := map[string]bool{}
-	for i := range r.packages {
-		known[r.packages[i].ID] = !slices.Contains(r.systems, i)
+	known := make(map[string]bool, len(r.components)+1)
+	for _, c := range r.components {
+		known[c.ID] = !c.system
 	}
 	if d.Subject.ID != "" {
 		known[d.Subject.ID] = true
@@ -27,11 +28,12 @@ func (r *reader) assemble(v version) *sbom.Document {
 	r.containers()
 	r.readTools(v)
 	r.ownComposition()
-	for i := range r.packages {
-		if !slices.Contains(r.systems, i) {
-			r.dropRewritten(i, v)
-			r.packages[i].Foreign = foreignOf(&r.kept[i])
-			d.Packages = append(d.Packages, r.packages[i])
+	d.Packages = slices.Grow(d.Packages, len(r.components))
+	for _, c := range r.components {
+		if !c.system {
+			c.dropRewritten(v)
+			c.Foreign = foreignOf(&c.foreign)
+			d.Packages = append(d.Packages, c.Package)
 		}
 	}
 	if r.meta.kind != 0 {
@@ -43,27 +45,50 @@ func (r *reader) assemble(v version) *sbom.Document {
 	return d
 }
 
+// repeatedSubject gives way where metadata.component is listed among the
+// components again, as Red Hat's documents have it: the graph then is about the
+// listed one, and the subject keeps the bom-ref as a foreign member.
+func (r *reader) repeatedSubject() {
+	s := &r.doc.Subject
+	if !r.refs[s.ID] {
+		return
+	}
+	r.note("/metadata/component/bom-ref", "is also the bom-ref of a component, taken for the same thing")
+	if s.Package == nil {
+		s.Package = &sbom.Package{Name: s.Name, Version: s.Version}
+	}
+	f := node{kind: '{'}
+	if text, ok := s.Package.Foreign[family]; ok {
+		f, _ = parseNode([]byte(text)) // of our own making
+	}
+	f.set("bom-ref", stringNode(s.ID))
+	s.Package.Foreign = foreignOf(&f)
+	s.ID = ""
+}
+
 // needsSubjectID reports whether a relationship names the subject.
-func (r *reader) needsSubjectID() bool { return r.all || slices.Contains(r.parents, inSubject) }
+func (r *reader) needsSubjectID() bool {
+	return r.all || slices.ContainsFunc(r.components, func(c *component) bool { return c.parent != nil && c.parent.subject })
+}
 
 // operatingSystem finds the distribution among the components: one that Encode
 // made of it becomes the subject's alone, a single other one stays a package
 // as well.
 func (r *reader) operatingSystem() {
-	var found []int
-	for i := range r.packages {
-		if r.packages[i].Type != "operating-system" || r.parents[i] != top {
+	var others []*component
+	for _, c := range r.components {
+		if c.Type != "operating-system" || c.parent != nil {
 			continue
 		}
-		if os := readOS(&r.packages[i], &r.kept[i]); os != nil && len(r.systems) == 0 {
+		if os := readOS(&c.Package, c.foreign); os != nil && r.doc.Subject.OS == nil {
 			r.doc.Subject.OS = os
-			r.systems = append(r.systems, i)
+			c.system = true
 			continue
 		}
-		found = append(found, i)
+		others = append(others, c)
 	}
-	if r.doc.Subject.OS == nil && len(found) == 1 {
-		r.doc.Subject.OS = osFacts(&r.packages[found[0]])
+	if r.doc.Subject.OS == nil && len(others) == 1 {
+		r.doc.Subject.OS = osFacts(&others[0].Package)
 	}
 }
 
@@ -120,17 +145,17 @@ func vendorOf(c *node) string {
 
 // dropRewritten forgets licences kept as they are that Encode would write the
 // same: what that is depends on the version.
-func (r *reader) dropRewritten(i int, v version) {
-	kept := r.kept[i].get("licenses")
+func (c *component) dropRewritten(v version) {
+	kept := c.foreign.get("licenses")
 	if kept.kind == 0 || v < oldestOut {
 		return
 	}
 	e := encoder{version: v}
 	e.b = append(e.b, '{')
-	e.licenses(r.packages[i].Licenses)
+	e.licenses(c.Licenses)
 	e.b = append(e.b, '}')
 	if len(e.losses) == 0 && sameMember(e.b, "licenses", &kept) {
-		r.kept[i].remove("licenses")
+		c.foreign.remove("licenses")
 	}
 }
 

@@ -237,9 +237,35 @@ func sortSets(n *node, name string) {
 		sortSets(&n.items[i], "")
 	}
 	n.sort()
+	if name == "dependencies" {
+		mergeDependencies(n)
+	}
 	if sets[name] {
 		slices.SortFunc(n.items, func(a, b node) int { return bytes.Compare(a.append(nil), b.append(nil)) })
+		n.items = slices.CompactFunc(n.items, func(a, b node) bool { return bytes.Equal(a.append(nil), b.append(nil)) })
 	}
+}
+
+// mergeDependencies joins entries for the same ref, which say what one entry
+// would say.
+func mergeDependencies(n *node) {
+	at := map[string]int{}
+	var items []node
+	for _, d := range n.items {
+		ref := d.str("ref")
+		i, ok := at[ref]
+		if !ok || ref == "" {
+			at[ref] = len(items)
+			items = append(items, d)
+			continue
+		}
+		on, more := items[i].get("dependsOn"), d.get("dependsOn")
+		on.kind = '['
+		on.items = append(on.items, more.items...)
+		sortSets(&on, "dependsOn")
+		items[i].set("dependsOn", on)
+	}
+	n.items = items
 }
 
 // flatXML counts the elements, attributes and texts of a document by their

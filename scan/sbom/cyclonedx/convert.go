@@ -194,6 +194,9 @@ func locationOf(n *node) (path string, ok bool) {
 
 // fitURI reports whether s can stand where the schemas want a URI reference.
 func fitURI(s string) bool {
+	if s == "" {
+		return false
+	}
 	for i := 0; i < len(s); i++ {
 		if s[i] <= ' ' || s[i] >= 0x7F || strings.IndexByte("<>[]\"{}|\\^`", s[i]) >= 0 {
 			return false
@@ -203,7 +206,7 @@ func fitURI(s string) bool {
 		}
 	}
 	u, err := url.Parse(s)
-	return err == nil && u.String() != "" && !strings.Contains(u.Fragment, "#")
+	return err == nil && !strings.Contains(u.Fragment, "#")
 }
 
 // maxVersionLength is that of versions in the JSON schemas, in characters.

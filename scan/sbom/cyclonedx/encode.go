@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -58,18 +59,23 @@ func encode(w io.Writer, d *sbom.Document, opt *EncodeOptions) ([]sbom.Loss, err
 		opt = &EncodeOptions{}
 	}
 	e := &encoder{doc: d, version: v, xml: opt.XML}
-	out := e.document()
-	switch {
-	case opt.XML:
-		out, err = e.toXML(out, opt.Indent)
-	case opt.Indent:
-		out, err = jsontext.AppendFormat(nil, out, jsontext.Multiline(true), jsontext.WithIndent("  "), jsontext.SpaceAfterColon(true))
+	head, body := e.document()
+	if opt.XML || opt.Indent {
+		whole := slices.Concat(head, body)
+		if opt.XML {
+			whole, err = e.toXML(whole, opt.Indent)
+		} else {
+			whole, err = jsontext.AppendFormat(nil, whole, jsontext.Multiline(true), jsontext.WithIndent("  "), jsontext.SpaceAfterColon(true))
+		}
+		if err != nil {
+			return nil, err
+		}
+		head, body = nil, whole
 	}
-	if err != nil {
-		return nil, err
-	}
-	if _, err := w.Write(append(out, '\n')); err != nil {
-		return nil, fmt.Errorf("write: %w", err)
+	for _, part := range [][]byte{head, append(body, '\n')} {
+		if _, err := w.Write(part); err != nil {
+			return nil, fmt.Errorf("write: %w", err)
+		}
 	}
 	return e.losses, nil
 }
@@ -98,12 +104,13 @@ type encoder struct {
 	version version
 	xml     bool // the JSON becomes XML: foreign XML stays in
 
-	b      []byte
-	where  string // what losses are about: "package <id>", "document"
-	losses []sbom.Loss
-	listed bool // the list of properties of the current object is open
-	graph  graph
-	known  facts // of the component being written
+	b          []byte
+	where      string // what losses are about: "package <id>", "document"
+	losses     []sbom.Loss
+	listed     bool // the list of properties of the current object is open
+	graph      graph
+	serialFits bool  // the Namespace is a foreign serial number
+	known      facts // of the component being written
 }
 
 // lose reports that part of the current element is left out.

@@ -23,7 +23,7 @@ func (e *encoder) foreignNode(f sbom.Foreign, shape string) node {
 		p.format = inXML
 	}
 	marks := n.marks()
-	p.object(&n, shapes().shapes[shape], "")
+	p.object(&n, shapes().shapes[shape], nil)
 	n.fields = append(n.fields, marks...)
 	return n
 }
@@ -59,8 +59,11 @@ func (e *encoder) members(n *node) {
 // then it is written in place of what the model says.
 func (n *node) take(name string, agrees func(v *node) bool) (node, bool) {
 	v := n.get(name)
-	if v.kind == 0 || v.kind == 'n' {
-		return node{}, false
+	if v.kind == 'n' {
+		v = node{}
+	}
+	if v.kind == 0 {
+		return v, false
 	}
 	n.remove(name)
 	return v, agrees(&v)
@@ -70,14 +73,21 @@ func (n *node) take(name string, agrees func(v *node) bool) (node, bool) {
 // and the model's otherwise.
 func (e *encoder) memberOr(f *node, name string, agrees func(v *node) bool, model func()) {
 	if len(f.fields) > 0 {
-		if v, ok := f.take(name, agrees); ok {
+		v, ok := f.take(name, agrees)
+		if ok {
 			e.key(name)
 			e.b = v.append(e.b)
 			return
 		}
+		if v.kind != 0 {
+			e.lose(name, superseded)
+		}
 	}
 	model()
 }
+
+// superseded is why a foreign member is left out that Encode could have kept.
+const superseded = "what the decoded document said is superseded by the model"
 
 // textOr is memberOr for strings.
 func (e *encoder) textOr(f *node, name, value string, agrees func(s string) bool) {

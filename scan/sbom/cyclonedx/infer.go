@@ -16,6 +16,7 @@ type facts struct {
 	arch      string
 	upstream  *sbom.Upstream
 	foundBy   string
+	cpes      []string
 	locations []sbom.Location
 }
 
@@ -38,6 +39,7 @@ func infer(p *sbom.Package) facts {
 	}
 	f.locations = slices.DeleteFunc(f.locations, func(l sbom.Location) bool { return l.Path == "" })
 	slices.SortFunc(f.locations, compareLocations)
+	slices.Sort(f.cpes)
 	return f
 }
 
@@ -46,6 +48,12 @@ func compareLocations(a, b sbom.Location) int {
 		return c
 	}
 	return strings.Compare(a.Layer, b.Layer)
+}
+
+// contains reports whether a sorted list has s.
+func contains(sorted []string, s string) bool {
+	_, ok := slices.BinarySearch(sorted, s)
+	return ok
 }
 
 // upstreamOf reads the qualifier: "name", "name@version" or the file name of a
@@ -92,6 +100,8 @@ func (f *facts) syft(from *producerSource, name, value string) {
 	switch name {
 	case "package:foundBy":
 		f.foundBy = value
+	case "cpe23":
+		f.cpes = append(f.cpes, value)
 	case "metadata:source", "metadata:originPackage":
 		from.name = value
 	case "metadata:sourceVersion":

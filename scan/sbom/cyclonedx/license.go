@@ -26,7 +26,7 @@ var licenseIDs = sync.OnceValue(func() map[string]bool {
 // licensesOf reads a list of licences. It is exact where writing the result
 // again gives the same list, whatever the version.
 func licensesOf(list *node) (licenses []sbom.License, exact bool) {
-	exact = list.kind == '['
+	exact = len(list.items) > 0
 	compound := 0
 	for i := range list.items {
 		l, ok, isExpression := licenseOf(&list.items[i])
@@ -87,13 +87,36 @@ func acknowledged(n *node, l *sbom.License) int {
 
 // sameLicenses compares without regard to order and repetition.
 func sameLicenses(a, b []sbom.License) bool {
-	in := func(list []sbom.License) func(sbom.License) bool {
-		return func(l sbom.License) bool { return slices.Contains(list, l) }
+	set := make(map[sbom.License]bool, len(a))
+	for _, l := range a {
+		set[l] = true
 	}
-	return !slices.ContainsFunc(a, not(in(b))) && !slices.ContainsFunc(b, not(in(a)))
+	found := make(map[sbom.License]bool, len(b))
+	for _, l := range b {
+		if !set[l] {
+			return false
+		}
+		found[l] = true
+	}
+	return len(found) == len(set)
 }
 
-func not[T any](f func(T) bool) func(T) bool { return func(v T) bool { return !f(v) } }
+// checkLicenses notes entries that name no licence, or one that is not listed.
+func (r *reader) checkLicenses(list *node) {
+	for i := range list.items {
+		entry := &list.items[i]
+		inner := entry.get("license")
+		id, name := inner.str("id"), inner.str("name")
+		switch {
+		case entry.has("expression") && entry.has("license"), id != "" && name != "":
+			r.noteHere("a licence is stated in two ways")
+		case !entry.has("expression") && id == "" && name == "":
+			r.noteHere("a licence has neither id nor name")
+		case id != "" && !licenseIDs()[id]:
+			r.noteHere("licence id " + quote(id) + " is not in the SPDX list")
+		}
+	}
+}
 
 // licenses writes the list of licences that version allows: until 1.6 either
 // one expression or entries of id and name, from 1.7 both.

@@ -1,7 +1,6 @@
 package cyclonedx
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/stella-ops/stella/internal/fault"
@@ -13,6 +12,7 @@ import (
 // for, what must be put together from several members, and the rest.
 type component struct {
 	sbom.Package
+	parent                          *component // that it is nested in, or nil
 	group, name, version, purl, cpe string
 	author                          string
 	authors                         node
@@ -20,28 +20,23 @@ type component struct {
 	own                             []sbom.Property
 	foreign                         node
 	hasName, hasType                bool
+	subject                         bool // it is metadata.component
+	system                          bool // it is the subject's OS and nothing else
 }
 
-// component reads one component, and those nested in it, as packages.
-func (r *reader) component(parent int) error {
-	if len(r.packages) >= r.limits.MaxComponents {
+// component reads one component of a list, and those nested in it.
+func (r *reader) component(parent *component) error {
+	if len(r.components) >= r.limits.MaxComponents {
 		return &fault.LimitError{What: "components", Where: "CycloneDX document", Max: int64(r.limits.MaxComponents)}
 	}
-	index := len(r.packages)
-	r.packages = append(r.packages, sbom.Package{})
-	r.parents = append(r.parents, parent)
-	r.kept = append(r.kept, node{})
-	c, err := r.readComponent(index)
-	if err != nil {
+	c := &component{parent: parent}
+	r.components = append(r.components, c)
+	if err := r.readComponent(c); err != nil {
 		return err
 	}
-	if parent != top {
+	if parent != nil {
 		c.keep(markNested, node{kind: 't'})
 	}
-	if err := r.finish(&c, c.ID); err != nil {
-		return err
-	}
-	r.packages[index], r.kept[index] = c.Package, c.foreign
 	return nil
 }
 
@@ -54,26 +49,24 @@ func (c *component) keep(name string, v node) {
 	c.foreign.fields = append(c.foreign.fields, field{name, v})
 }
 
-// readComponent reads the members of a component; index is what components
-// nested in it get as their parent.
-func (r *reader) readComponent(index int) (component, error) {
-	var c component
-	at := r.pointer()
-	err := r.object(func(name string) error { return r.componentMember(&c, name, index) })
+// readComponent reads the members of a component.
+func (r *reader) readComponent(c *component) error {
+	err := r.object(func(name string) error { return r.componentMember(c, name) })
 	if err != nil {
-		return c, err
+		return err
 	}
 	if !c.hasName {
-		return c, fmt.Errorf("%s: the component has no name: %w", at, fault.Invalid)
+		return r.fail("the component has no name")
 	}
 	if !c.hasType {
-		r.note(at, "the component has no type, taken for a library")
+		r.noteHere("the component has no type, taken for a library")
 		c.keep("type", node{kind: 'n'})
 	}
-	return c, nil
+	r.finish(c)
+	return nil
 }
 
-func (r *reader) componentMember(c *component, name string, index int) error {
+func (r *reader) componentMember(c *component, name string) error {
 	switch name {
 	case "type":
 		return r.componentType(c)
@@ -83,29 +76,38 @@ func (r *reader) componentMember(c *component, name string, index int) error {
 		c.hasName = true
 		return r.textTo(&c.name)
 	case "group":
-		return r.textTo(&c.group)
+		return r.textMember(c, name, &c.group)
 	case "version":
-		return r.textTo(&c.version)
+		return r.textMember(c, name, &c.version)
 	case "purl":
-		return r.textTo(&c.purl)
+		return r.textMember(c, name, &c.purl)
 	case "cpe":
-		return r.textTo(&c.cpe)
+		return r.textMember(c, name, &c.cpe)
 	case "description":
-		return r.textTo(&c.Description)
+		return r.textMember(c, name, &c.Description)
 	case "copyright":
-		return r.textTo(&c.Copyright)
+		return r.textMember(c, name, &c.Copyright)
 	case "author":
-		return r.textTo(&c.author)
+		return r.textMember(c, name, &c.author)
 	case "scope":
 		return r.scope(c)
 	case "properties":
 		return r.componentProperties(c)
 	case "components":
-		return r.nested(c, index)
+		return r.nested(c)
 	case "supplier", "authors", "hashes", "licenses", "externalReferences", "evidence":
 		return r.structured(c, name)
 	}
 	return r.keep(&c.foreign, name)
+}
+
+// textMember reads a string into s. An empty one is not what an absent one is.
+func (r *reader) textMember(c *component, name string, s *string) error {
+	err := r.textTo(s)
+	if err == nil && *s == "" {
+		c.keep(name, stringNode(""))
+	}
+	return err
 }
 
 func (r *reader) componentType(c *component) error {
@@ -134,13 +136,17 @@ func (r *reader) bomRef(c *component) error {
 		c.keep("bom-ref", stringNode(""))
 		return nil
 	}
-	if first, ok := r.refs[ref]; ok {
-		return r.fail("bom-ref %s is already that of %s", quote(ref), first)
+	if c.subject {
+		r.subjectRef, c.ID = ref, ref
+		return nil
+	}
+	if r.refs[ref] {
+		return r.fail("bom-ref %s is already that of another component", quote(ref))
 	}
 	if r.refs == nil {
-		r.refs = map[string]string{}
+		r.refs = map[string]bool{}
 	}
-	r.refs[ref] = r.pointer()
+	r.refs[ref] = true
 	c.ID = ref
 	return nil
 }
@@ -161,47 +167,44 @@ func (r *reader) scope(c *component) error {
 }
 
 func (r *reader) componentProperties(c *component) error {
-	return r.properties(func(p sbom.Property, n *node) {
+	odd := node{kind: '['}
+	empty, err := r.properties(func(p sbom.Property, n *node) {
 		switch {
 		case n != nil:
-			c.keepItem("properties", *n)
+			odd.items = append(odd.items, *n)
 		case strings.HasPrefix(p.Name, ownPrefix):
 			c.own = append(c.own, p)
 		default:
 			c.Properties = append(c.Properties, p)
 		}
-	}, func() { c.keep("properties", node{kind: '['}) })
-}
-
-// keepItem adds an item to a list in the foreign members.
-func (c *component) keepItem(list string, item node) {
-	held := c.foreign.get(list)
-	held.kind = '['
-	held.items = append(held.items, item)
-	c.foreign.set(list, held)
+	})
+	if empty || len(odd.items) > 0 {
+		c.keep("properties", odd)
+	}
+	return err
 }
 
 // nested reads the components inside a component.
-func (r *reader) nested(c *component, index int) error {
-	before := len(r.packages)
-	if err := r.array(func() error { return r.component(index) }); err != nil {
+func (r *reader) nested(c *component) error {
+	before := len(r.components)
+	if err := r.array(func() error { return r.component(c) }); err != nil {
 		return err
 	}
-	if len(r.packages) == before {
+	if len(r.components) == before {
 		c.keep("components", node{kind: '['})
 	}
 	return nil
 }
 
 // finish puts the package together when all members were read.
-func (r *reader) finish(c *component, id string) error {
-	if id == "" && !c.foreign.has("bom-ref") {
+func (r *reader) finish(c *component) {
+	if c.ID == "" && !c.foreign.has("bom-ref") {
 		c.keep("bom-ref", node{kind: 'n'})
 	}
 	if c.purl != "" {
 		p, err := purl.Parse(c.purl)
 		if err != nil {
-			r.noteHere("package URL " + quote(c.purl) + " cannot be parsed")
+			r.note(r.pointer()+"/purl", "package URL "+quote(c.purl)+" cannot be parsed")
 		}
 		if c.PURL = p; p.String() != c.purl {
 			c.keep("purl", stringNode(c.purl))
@@ -214,16 +217,9 @@ func (r *reader) finish(c *component, id string) error {
 			c.keep("group", stringNode(c.group))
 		}
 	}
-	if c.Version = packageVersion(c.version, c.PURL); c.Version != c.version {
-		c.keep("version", stringNode(c.version))
-	}
-	if fitCPE(c.cpe) {
-		c.CPEs = append(c.CPEs, c.cpe)
-	} else if c.cpe != "" {
-		c.keep("cpe", stringNode(c.cpe))
-	}
+	c.finishVersion()
 	if c.Originator = c.author; c.author == "" && len(c.authors.items) > 0 {
 		c.Originator = originatorOf(&c.authors)
 	}
-	return r.finishOwn(c, id)
+	r.finishOwn(c)
 }

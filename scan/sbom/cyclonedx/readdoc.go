@@ -55,8 +55,14 @@ type header struct {
 }
 
 func (h *header) check(xml bool) error {
+	if h.format == "" {
+		return fmt.Errorf("not a CycloneDX document: there is no /bomFormat: %w", fault.Unsupported)
+	}
 	if h.format != "CycloneDX" {
-		return fmt.Errorf("/bomFormat is %s, not \"CycloneDX\": %w", quote(h.format), fault.Invalid)
+		return fmt.Errorf("/bomFormat is %s, not \"CycloneDX\": %w", quote(h.format), fault.Unsupported)
+	}
+	if h.spec == "" {
+		return fmt.Errorf("there is no /specVersion: %w", fault.Invalid)
 	}
 	v, err := parseVersion(h.spec)
 	if err != nil {
@@ -88,7 +94,7 @@ func (r *reader) documentMember(h *header, name string) error {
 		return r.metadata()
 	case "components":
 		h.hasComponents = true
-		return r.array(func() error { return r.component(top) })
+		return r.array(func() error { return r.component(nil) })
 	case "dependencies":
 		return r.dependencies()
 	case "compositions":
@@ -108,6 +114,7 @@ func (r *reader) serialNumber() error {
 		r.foreign.set("serialNumber", stringNode(""))
 	} else if !fitSerial(s) {
 		r.noteHere("serial number " + quote(s) + " is not urn:uuid:…")
+		r.foreign.set("serialNumber", stringNode(s))
 	}
 	if r.doc.Namespace == "" { // a stella:namespace may have come first
 		r.doc.Namespace = s
@@ -154,7 +161,7 @@ func (r *reader) metadataMember(name string) error {
 		r.tools = n
 		return err
 	case "properties":
-		return r.properties(r.metadataProperty, func() { r.meta.set("properties", node{kind: '['}) })
+		return r.metadataProperties()
 	}
 	return r.keep(&r.meta, name)
 }
@@ -174,18 +181,22 @@ func (r *reader) timestamp() error {
 	return nil
 }
 
-// metadataProperty puts a property where the model has a place for it.
-func (r *reader) metadataProperty(p sbom.Property, n *node) {
-	if n == nil && r.ownMetadata(p) {
-		return
+// metadataProperties puts properties where the model has a place for them, and
+// keeps the others.
+func (r *reader) metadataProperties() error {
+	rest := node{kind: '['}
+	empty, err := r.properties(func(p sbom.Property, n *node) {
+		switch {
+		case n != nil:
+			rest.items = append(rest.items, *n)
+		case !r.ownMetadata(p):
+			rest.items = append(rest.items, node{kind: '{', fields: []field{{"name", stringNode(p.Name)}, {"value", stringNode(p.Value)}}})
+		}
+	})
+	if empty || len(rest.items) > 0 {
+		r.meta.set("properties", rest)
 	}
-	if n == nil {
-		n = &node{kind: '{', fields: []field{{"name", stringNode(p.Name)}, {"value", stringNode(p.Value)}}}
-	}
-	list := r.meta.get("properties")
-	list.kind = '['
-	list.items = append(list.items, *n)
-	r.meta.set("properties", list)
+	return err
 }
 
 func (r *reader) ownMetadata(p sbom.Property) bool {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -20,27 +19,20 @@ type reader struct {
 	limits DecodeOptions
 	xml    bool // the JSON was made from XML
 
-	doc      sbom.Document
-	foreign  node              // members of the document for Foreign
-	meta     node              // the same of its metadata
-	tools    node              // metadata.tools, read when the version is known
-	packages []sbom.Package    // in document order
-	parents  []int             // of packages: an index, top or inSubject
-	kept     []node            // of packages: members for Foreign
-	refs     map[string]string // bom-ref of components, and where
-	others   map[string]bool   // bom-ref of anything else, see elsewhere
-	deps     []dependency
-	edges    []edge
-	all      bool  // stella:contains
-	systems  []int // the package that is the subject's OS and no other
-	notes    []sbom.Gap
-	names    map[string]string
+	doc        sbom.Document
+	foreign    node            // members of the document for Foreign
+	meta       node            // the same of its metadata
+	tools      node            // metadata.tools, read when the version is known
+	components []*component    // in document order, nested ones included
+	refs       map[string]bool // bom-ref of components
+	subjectRef string          // bom-ref of metadata.component
+	others     map[string]bool // bom-ref of anything else, see elsewhere
+	deps       []dependency
+	edges      []edge
+	all        bool // stella:contains
+	notes      []sbom.Gap
+	names      map[string]string
 }
-
-const (
-	top       = -1 // a component of the document
-	inSubject = -2 // a component nested in metadata.component
-)
 
 // maxNotes bounds the oddities that are told one by one.
 const maxNotes = 100
@@ -59,9 +51,23 @@ func (r *reader) note(where, what string) {
 }
 
 // noteHere notes an oddity of the value that was read last.
-func (r *reader) noteHere(what string) { r.note(r.pointer(), what) }
+func (r *reader) noteHere(what string) {
+	if len(r.notes) <= maxNotes {
+		r.note(r.pointer(), what)
+	}
+}
 
-func (r *reader) pointer() string { return string(r.d.StackPointer()) }
+// maxPointer bounds pointers that are as long as hostile input makes them.
+const maxPointer = 300
+
+func (r *reader) pointer() string { return shorten(string(r.d.StackPointer())) }
+
+func shorten(pointer string) string {
+	if len(pointer) <= maxPointer {
+		return pointer
+	}
+	return strings.ToValidUTF8(pointer[:maxPointer], "") + "…"
+}
 
 // fail reports input that breaks the structure of CycloneDX, at the value that
 // was read last.
@@ -77,7 +83,7 @@ func (r *reader) syntax(err error) error {
 	var s *jsontext.SyntacticError
 	switch {
 	case errors.As(err, &s):
-		return fmt.Errorf("%s: byte %d: %w: %w", s.JSONPointer, s.ByteOffset, s.Err, fault.Invalid)
+		return fmt.Errorf("%s: byte %d: %w: %w", shorten(string(s.JSONPointer)), s.ByteOffset, s.Err, fault.Invalid)
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return fmt.Errorf("%s: the input ends too early: %w", r.pointer(), fault.Invalid)
 	}
@@ -136,7 +142,7 @@ func (r *reader) open(kind jsontext.Kind, what string) error {
 
 func (r *reader) deep(depth int) error {
 	if depth > r.limits.MaxDepth {
-		return &fault.LimitError{What: "nesting depth", Where: "CycloneDX document at " + shorten(r.pointer()), Max: int64(r.limits.MaxDepth)}
+		return &fault.LimitError{What: "nesting depth", Where: "CycloneDX document at " + r.pointer(), Max: int64(r.limits.MaxDepth)}
 	}
 	return nil
 }
@@ -186,14 +192,38 @@ func (r *reader) textTo(s *string) error {
 	return err
 }
 
-// value reads any value as a node. Its depth is checked before.
+// value reads any value as a node. The recursion is bounded by MaxDepth.
 func (r *reader) value() (node, error) {
-	raw, err := r.rawValue()
-	if err != nil {
-		return node{}, err
+	switch r.d.PeekKind() {
+	case '{':
+		n := node{kind: '{'}
+		err := r.object(func(name string) error {
+			v, err := r.value()
+			n.fields = append(n.fields, field{name, v})
+			return err
+		})
+		return n, err
+	case '[':
+		n := node{kind: '['}
+		err := r.array(func() error {
+			v, err := r.value()
+			n.items = append(n.items, v)
+			return err
+		})
+		return n, err
 	}
-	n, err := parseNode(raw)
-	return n, r.wrap(err)
+	raw, err := r.d.ReadValue()
+	if err != nil {
+		return node{}, r.syntax(err)
+	}
+	n := node{kind: raw.Kind()}
+	switch n.kind {
+	case '"':
+		n.text = unquote(raw)
+	case '0':
+		n.text = string(raw)
+	}
+	return n, nil
 }
 
 func (r *reader) rawValue() (jsontext.Value, error) {
@@ -211,7 +241,7 @@ func (r *reader) keep(foreign *node, name string) error {
 		return err
 	}
 	raw = raw.Clone()
-	if err := raw.Canonicalize(jsontext.CanonicalizeRawInts(true), jsontext.CanonicalizeRawFloats(true)); err != nil {
+	if err := raw.Canonicalize(jsontext.CanonicalizeRawInts(false), jsontext.CanonicalizeRawFloats(false)); err != nil {
 		return r.syntax(err)
 	}
 	foreign.kind = '{'
@@ -272,12 +302,4 @@ func kindName(k jsontext.Kind) string {
 		return "null"
 	}
 	return "a boolean"
-}
-
-// shorten bounds a pointer that is as deep as hostile input makes it.
-func shorten(pointer string) string {
-	if len(pointer) <= 200 {
-		return strconv.Quote(pointer)
-	}
-	return strconv.Quote(strings.ToValidUTF8(pointer[:200], "")) + "…"
 }

@@ -2,7 +2,6 @@ package cyclonedx
 
 import (
 	"bytes"
-	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -19,16 +18,16 @@ type edge struct {
 
 // A dependency is one entry of the dependency graph.
 type dependency struct {
-	where string
-	ref   string
-	on    []string
-	entry node // all of it
+	ref  string
+	on   []string
+	has  bool // there is a dependsOn
+	rest node // the other members
 }
 
 // edgeProperty reads the properties that stand for relationships. They need a
 // bom-ref at the component that carries them.
 func (r *reader) edgeProperty(p sbom.Property, id string) bool {
-	e := edge{where: r.pointer()}
+	var e edge
 	switch {
 	case id == "" || p.Value == "":
 		return false
@@ -39,6 +38,7 @@ func (r *reader) edgeProperty(p sbom.Property, id string) bool {
 	default:
 		return false
 	}
+	e.where = r.pointer()
 	r.edges = append(r.edges, e)
 	return true
 }
@@ -49,31 +49,44 @@ func (r *reader) dependencies() error {
 	empty := true
 	err := r.array(func() error {
 		empty = false
-		n, err := r.value()
-		if err != nil {
-			return err
-		}
-		if n.kind != '{' {
-			return r.fail("%s instead of a dependency", kindName(n.kind))
-		}
-		d := dependency{where: r.pointer(), ref: n.str("ref"), entry: n}
-		if d.ref == "" {
+		var d dependency
+		err := r.object(func(name string) error { return r.dependencyMember(&d, name) })
+		if d.ref == "" && err == nil {
 			r.noteHere("a dependency without ref is kept but means nothing")
 		}
-		on := n.get("dependsOn")
-		for i := range on.items {
-			if on.items[i].kind != '"' {
-				return r.fail("%s in dependsOn instead of a string", kindName(on.items[i].kind))
-			}
-			d.on = append(d.on, on.items[i].text)
-		}
 		r.deps = append(r.deps, d)
-		return nil
+		return err
 	})
 	if err == nil && empty {
 		r.foreign.set("dependencies", node{kind: '['})
 	}
 	return err
+}
+
+func (r *reader) dependencyMember(d *dependency, name string) error {
+	switch name {
+	case "ref":
+		err := r.textTo(&d.ref)
+		if d.ref == "" {
+			d.keep("ref", stringNode(""))
+		}
+		return err
+	case "dependsOn":
+		d.has = true
+		return r.array(func() error {
+			s, err := r.text()
+			d.on = append(d.on, s)
+			return err
+		})
+	}
+	n, err := r.value()
+	d.keep(name, n)
+	return err
+}
+
+func (d *dependency) keep(name string, v node) {
+	d.rest.kind = '{'
+	d.rest.fields = append(d.rest.fields, field{name, v})
 }
 
 // graph turns edges between known elements into relationships; what is left of
@@ -82,7 +95,7 @@ func (r *reader) graph(known map[string]bool) {
 	left := r.foreign.get("dependencies")
 	for i := range r.deps {
 		d := &r.deps[i]
-		rest := r.dependency(d, known)
+		rest := r.dependency(d, i, known)
 		if rest.kind == 0 {
 			continue
 		}
@@ -107,37 +120,39 @@ func (r *reader) relate(from string, kind sbom.RelationshipKind, to string) {
 
 // dependency relates the known ends of d and returns what the model does not
 // hold of it, nothing where it holds all.
-func (r *reader) dependency(d *dependency, known map[string]bool) node {
-	rest := node{kind: '[', items: nil}
+func (r *reader) dependency(d *dependency, index int, known map[string]bool) node {
+	rest := node{kind: '['}
 	from := known[d.ref]
 	for _, to := range d.on {
 		if from && known[to] {
 			r.relate(d.ref, sbom.DependsOn, to)
 			continue
 		}
-		for _, ref := range []string{d.ref, to} {
-			if ref != "" && !known[ref] && !r.elsewhere()[ref] && !bomLink(ref) {
-				r.note(d.where, "no element has the bom-ref "+quote(ref))
-			}
-		}
+		r.checkRef(d.ref, index, known)
+		r.checkRef(to, index, known)
 		rest.items = append(rest.items, stringNode(to))
 	}
-	if len(d.on) == 0 && d.ref != "" && !from && !r.elsewhere()[d.ref] && !bomLink(d.ref) {
-		r.note(d.where, "no element has the bom-ref "+quote(d.ref))
+	if len(d.on) == 0 {
+		r.checkRef(d.ref, index, known)
 	}
-	members := 1
-	if d.entry.has("dependsOn") {
-		members++
-	}
-	if len(d.on) > 0 && len(rest.items) == 0 && len(d.entry.fields) == members {
+	if len(d.on) > 0 && len(rest.items) == 0 && d.rest.kind == 0 {
 		return node{}
 	}
-	if len(rest.items) > 0 {
-		d.entry.set("dependsOn", rest)
-	} else if len(d.on) > 0 {
-		d.entry.remove("dependsOn")
+	if d.ref != "" {
+		d.keep("ref", stringNode(d.ref))
 	}
-	return d.entry
+	if d.has && (len(rest.items) > 0 || len(d.on) == 0) {
+		d.keep("dependsOn", rest)
+	}
+	d.rest.kind = '{'
+	return d.rest
+}
+
+// checkRef notes a reference to nothing.
+func (r *reader) checkRef(ref string, index int, known map[string]bool) {
+	if ref != "" && !known[ref] && !bomLink(ref) && !r.elsewhere()[ref] {
+		r.note("/dependencies/"+strconv.Itoa(index), "no element has the bom-ref "+quote(ref))
+	}
 }
 
 // bomLink reports whether ref names an element of another document.
@@ -154,8 +169,8 @@ func (r *reader) elsewhere() map[string]bool {
 	for _, n := range []*node{&r.foreign, &r.meta, &r.tools} {
 		collectRefs(n, r.others)
 	}
-	for i := range r.kept {
-		collectRefs(&r.kept[i], r.others)
+	for _, c := range r.components {
+		collectRefs(&c.foreign, r.others)
 	}
 	return r.others
 }
@@ -197,12 +212,11 @@ func collectRawRefs(text string, refs map[string]bool) {
 // for, told apart by their order in the document.
 func (r *reader) nameless() {
 	taken := map[string]int{}
-	for i := range r.packages {
-		p := &r.packages[i]
+	for _, p := range r.components {
 		if p.ID != "" {
 			continue
 		}
-		one := sbom.Document{Packages: []sbom.Package{*p}}
+		one := sbom.Document{Packages: []sbom.Package{p.Package}}
 		one.Normalize()
 		base := one.Packages[0].ID
 		for {
@@ -222,12 +236,13 @@ func (r *reader) nameless() {
 
 // containers relates nested components to what they are nested in.
 func (r *reader) containers() {
-	for i, parent := range r.parents {
+	for _, c := range r.components {
 		switch {
-		case parent == inSubject:
-			r.relate(r.doc.Subject.ID, sbom.Contains, r.packages[i].ID)
-		case parent != top:
-			r.relate(r.packages[parent].ID, sbom.Contains, r.packages[i].ID)
+		case c.parent == nil:
+		case c.parent.subject:
+			r.relate(r.doc.Subject.ID, sbom.Contains, c.ID)
+		default:
+			r.relate(c.parent.ID, sbom.Contains, c.ID)
 		}
 	}
 	if !r.all {
@@ -237,9 +252,9 @@ func (r *reader) containers() {
 	for _, rel := range r.doc.Relationships {
 		contained[rel.To] = contained[rel.To] || rel.Kind == sbom.Contains
 	}
-	for i := range r.packages {
-		if id := r.packages[i].ID; !contained[id] && !slices.Contains(r.systems, i) {
-			r.relate(r.doc.Subject.ID, sbom.Contains, id)
+	for _, c := range r.components {
+		if !contained[c.ID] && !c.system {
+			r.relate(r.doc.Subject.ID, sbom.Contains, c.ID)
 		}
 	}
 }

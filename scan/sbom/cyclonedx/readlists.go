@@ -30,6 +30,7 @@ func (r *reader) structured(c *component, name string) error {
 		exact = r.hashes(c, &n)
 	case "licenses":
 		c.Licenses, exact = licensesOf(&n)
+		r.checkLicenses(&n)
 	case "externalReferences":
 		exact = c.references(&n)
 	case "evidence":
@@ -116,11 +117,10 @@ func (c *component) evidence(n *node) (exact bool) {
 }
 
 // properties calls take for each property of the list that comes next, with a
-// node where it is more or less than a name and a value; none is called for an
-// empty list.
-func (r *reader) properties(take func(p sbom.Property, n *node), none func()) error {
-	empty := true
-	err := r.array(func() error {
+// node where it is more or less than a name and a value.
+func (r *reader) properties(take func(p sbom.Property, n *node)) (empty bool, err error) {
+	empty = true
+	err = r.array(func() error {
 		empty = false
 		var p sbom.Property
 		var rest node
@@ -149,12 +149,12 @@ func (r *reader) properties(take func(p sbom.Property, n *node), none func()) er
 		if has&2 != 0 {
 			rest.set("value", stringNode(p.Value))
 		}
+		if has&1 == 0 {
+			r.noteHere("a property without a name says nothing")
+		}
 		rest.kind = '{'
 		take(p, &rest)
 		return nil
 	})
-	if err == nil && empty {
-		none()
-	}
-	return err
+	return empty, err
 }

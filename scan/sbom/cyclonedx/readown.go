@@ -9,15 +9,16 @@ import (
 
 // finishOwn fills what the package's other members and then its stella
 // properties tell. Properties that are not understood stay properties.
-func (r *reader) finishOwn(c *component, id string) error {
+func (r *reader) finishOwn(c *component) {
 	f := infer(&c.Package)
 	c.Arch, c.Upstream, c.FoundBy = f.arch, f.upstream, f.foundBy
 	var o ownProperties
 	for _, p := range c.own {
-		if !o.take(c, p) && !r.edgeProperty(p, id) {
+		if !o.take(c, p) && !r.edgeProperty(p, c.ID) {
 			c.Properties = append(c.Properties, p)
 		}
 	}
+	c.finishCPEs(f.cpes)
 	switch {
 	case o.upstream && o.name == "":
 		c.Upstream = nil
@@ -28,7 +29,32 @@ func (r *reader) finishOwn(c *component, id string) error {
 	if len(c.Locations) == 0 {
 		c.Locations = f.locations
 	}
-	return nil
+}
+
+// finishVersion takes the version that a stella property says, or else makes it
+// of the member and the package URL.
+func (c *component) finishVersion() {
+	for _, p := range c.own {
+		if p.Name == ownVersion {
+			c.Version = p.Value
+			return
+		}
+	}
+	if c.Version = packageVersion(c.version, c.PURL); c.Version != c.version {
+		c.keep("version", stringNode(c.version))
+	}
+}
+
+// finishCPEs adds the member cpe and what other properties tell.
+func (c *component) finishCPEs(told []string) {
+	c.CPEs = append(c.CPEs, told...)
+	if fitCPE(c.cpe) {
+		c.CPEs = append(c.CPEs, c.cpe)
+	}
+	slices.Sort(c.CPEs)
+	if c.CPEs = slices.Compact(c.CPEs); c.cpe != "" && firstCPE(c.CPEs, told) != c.cpe {
+		c.keep("cpe", stringNode(c.cpe))
+	}
 }
 
 // ownProperties collects what several stella properties say together.
@@ -55,8 +81,7 @@ func (o *ownProperties) take(c *component, p sbom.Property) bool {
 		o.layers = append(o.layers, p.Value)
 	case ownLocation:
 		o.paths = append(o.paths, p.Value)
-	case ownVersion:
-		c.Version = p.Value
+	case ownVersion: // taken before, see finishVersion
 	case ownCPE:
 		c.CPEs = append(c.CPEs, p.Value)
 	case ownHomepage:

@@ -13,11 +13,8 @@ import (
 
 // subject reads metadata.component.
 func (r *reader) subject() error {
-	c, err := r.readComponent(inSubject)
-	if err != nil {
-		return err
-	}
-	if err := r.finish(&c, c.ID); err != nil {
+	c := &component{subject: true}
+	if err := r.readComponent(c); err != nil {
 		return err
 	}
 	s := &r.doc.Subject
@@ -164,7 +161,7 @@ func osPackage(os *sbom.OS) sbom.Package {
 
 // readOS is the way back from osPackage. It returns nil for a component that
 // says anything else.
-func readOS(p *sbom.Package, foreign *node) *sbom.OS {
+func readOS(p *sbom.Package, foreign node) *sbom.OS {
 	os := &sbom.OS{ID: p.Name, VersionID: p.Version, PrettyName: p.Description}
 	for _, prop := range p.Properties {
 		switch prop.Name {

@@ -61,7 +61,7 @@ func relative(want, got map[string]int) {
 	for _, marks := range []map[string]int{want, got} {
 		for key, v := range marks {
 			object, member, _ := strings.Cut(key, ".")
-			if v == first[object] {
+			if v <= first[object] {
 				marks[key] = 0
 			}
 			if member == "" {

@@ -2,7 +2,6 @@ package cyclonedx
 
 import (
 	"bytes"
-	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -15,6 +14,9 @@ func (e *encoder) toXML(form []byte, indent bool) ([]byte, error) {
 	w := &xmlWriter{b: make([]byte, 0, 2*len(form)), indent: indent}
 	w.b = append(w.b, `<?xml version="1.0" encoding="UTF-8"?>`...)
 	w.lose = func(where, what string) {
+		if where == "" {
+			where = "document"
+		}
 		e.losses = append(e.losses, sbom.Loss{Where: where, What: what})
 	}
 	if !indent {
@@ -59,7 +61,7 @@ func (w *xmlWriter) bom(d *jsontext.Decoder, v version) error {
 		mark = w.bomHead(&head, v)
 	}
 	extra := head.get(xmlMember)
-	w.foreignElements(&extra, "document")
+	w.foreignElements(&extra, nil)
 	w.end("bom", mark)
 	return nil
 }
@@ -75,20 +77,22 @@ func (w *xmlWriter) bomHead(head *node, v version) int {
 	w.attr("xmlns", v.namespace())
 	for _, name := range []string{"serialNumber", "version"} {
 		if n := head.get(name); n.kind != 0 {
-			w.attr(name, w.scalar(&n, name))
+			w.attr(name, w.scalar(&n, nil))
 		}
 	}
 	extra := head.get(xmlMember)
-	w.foreignAttrs(&extra, "document")
+	w.foreignAttrs(&extra, nil)
 	return w.open()
 }
 
 // bomMember writes one member, lists item by item.
 func (w *xmlWriter) bomMember(d *jsontext.Decoder, m *member, head *node) error {
+	var document *place
+	at := document.member(m.json)
 	if m.form != formList || d.PeekKind() != '[' {
 		v, err := readNode(d)
 		if err == nil {
-			w.item(m.xml, &v, m, "/"+m.json)
+			w.item(m.xml, &v, m, &at)
 		}
 		return err
 	}
@@ -96,7 +100,7 @@ func (w *xmlWriter) bomMember(d *jsontext.Decoder, m *member, head *node) error 
 	in := extra.get(xmlIn)
 	own := in.get(m.xml)
 	w.begin(m.xml)
-	w.foreignAttrs(&own, "/"+m.json)
+	w.foreignAttrs(&own, &at)
 	mark := w.open()
 	if _, err := d.ReadToken(); err != nil {
 		return err
@@ -106,9 +110,10 @@ func (w *xmlWriter) bomMember(d *jsontext.Decoder, m *member, head *node) error 
 		if err != nil {
 			return err
 		}
-		w.alternative(&v, m, "/"+m.json+"/"+strconv.Itoa(i))
+		in := at.item(i)
+		w.alternative(&v, m, &in)
 	}
-	w.foreignElements(&own, "/"+m.json)
+	w.foreignElements(&own, &at)
 	w.end(m.xml, mark)
 	_, err := d.ReadToken()
 	return err

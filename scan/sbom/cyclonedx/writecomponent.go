@@ -2,7 +2,6 @@ package cyclonedx
 
 import (
 	"cmp"
-	"slices"
 	"strings"
 
 	"github.com/stella-ops/stella/scan/purl"
@@ -16,19 +15,25 @@ func (e *encoder) pkg(p *sbom.Package) {
 	e.begin('{')
 	e.componentMembers(p, &f, p.Type)
 	e.packageProperties(p, &f)
+	e.nestedIn(p.ID, &f)
 	e.members(&f)
-	if children := e.graph.nested[p.ID]; len(children) > 0 {
-		e.key("components")
-		e.nestedIn(children)
-	}
 	e.end('}')
 }
 
-func (e *encoder) nestedIn(children []*sbom.Package) {
+// nestedIn writes the packages that were nested in an element.
+func (e *encoder) nestedIn(id string, f *node) {
+	children := e.graph.nested[id]
+	if len(children) == 0 {
+		return
+	}
+	f.remove("components")
+	e.key("components")
 	e.begin('[')
+	where := e.where
 	for _, c := range children {
 		e.pkg(c)
 	}
+	e.where = where
 	e.end(']')
 }
 
@@ -41,15 +46,16 @@ func (e *encoder) componentMembers(p *sbom.Package, f *node, typ string) {
 	e.originator(p, f)
 	e.name(p, f)
 	e.textOr(f, "version", fitOr(p.Version, fitVersion), func(s string) bool { return packageVersion(s, p.PURL) == p.Version })
-	e.text("description", p.Description)
+	e.textOr(f, "description", p.Description, func(s string) bool { return s == p.Description })
 	e.textOr(f, "scope", scopeText(p.Scope), func(s string) bool { scope, _ := scopeOf(s); return scope == p.Scope })
 	e.hashes(p, f)
 	e.memberOr(f, "licenses", func(v *node) bool {
 		l, _ := licensesOf(v)
 		return sameLicenses(l, p.Licenses)
 	}, func() { e.licenses(p.Licenses) })
-	e.text("copyright", p.Copyright)
-	e.textOr(f, "cpe", firstCPE(p.CPEs), func(s string) bool { return !slices.ContainsFunc(p.CPEs, fitCPE) || s == firstCPE(p.CPEs) })
+	e.textOr(f, "copyright", p.Copyright, func(s string) bool { return s == p.Copyright })
+	first := firstCPE(p.CPEs, e.known.cpes)
+	e.textOr(f, "cpe", first, func(s string) bool { return first == "" || contains(p.CPEs, s) })
 	e.textOr(f, "purl", p.PURL.String(), func(s string) bool { return samePURL(s, p.PURL) })
 	e.references(p, f)
 	e.evidence(p, f)
@@ -66,12 +72,17 @@ func (e *encoder) componentHead(p *sbom.Package, f *node, typ string) {
 	} else {
 		e.text("type", typ)
 	}
-	if f.has("bom-ref") && !e.graph.referenced[p.ID] {
-		f.remove("bom-ref")
-		return
-	}
+	shared := f.str("bom-ref")
+	nameless := f.has("bom-ref") && !e.names(p.ID)
 	f.remove("bom-ref")
-	e.text("bom-ref", p.ID)
+	switch {
+	case shared != "" && e.doc.PackageByID(shared) != nil && e.xml:
+		e.lose("bom-ref", "also that of a component, which XML does not allow")
+	case shared != "" && e.doc.PackageByID(shared) != nil: // the subject is listed again
+		e.text("bom-ref", shared)
+	case !nameless:
+		e.text("bom-ref", p.ID)
+	}
 }
 
 func (e *encoder) supplier(p *sbom.Package, f *node) {
@@ -99,19 +110,29 @@ func (e *encoder) supplier(p *sbom.Package, f *node) {
 // deprecated since 1.6 for a list of names and addresses that the model does
 // not tell apart.
 func (e *encoder) originator(p *sbom.Package, f *node) {
-	if authors := f.get("authors"); authors.kind == '[' && originatorOf(&authors) == p.Originator {
+	authors, author := f.get("authors"), f.get("author")
+	switch {
+	case authors.kind == '[' && author.kind == 0 && originatorOf(&authors) == p.Originator:
 		return // written with the foreign members
+	case authors.kind == '[' && author.kind == 0 && p.Originator != "":
+		f.remove("authors")
+		e.lose("authors", superseded)
 	}
-	e.text("author", p.Originator)
+	e.textOr(f, "author", p.Originator, func(s string) bool { return s == p.Originator })
 }
 
 func (e *encoder) name(p *sbom.Package, f *node) {
 	group, name := f.str("group"), f.str("name")
 	raw := f.has("name") && packageName(group, name, p.PURL) == p.Name
+	empty := f.has("group") && group == ""
 	f.remove("group")
 	f.remove("name")
 	if !raw {
 		group, name = groupName(p.Name, p.PURL)
+	}
+	if empty && group == "" {
+		e.key("group")
+		e.quote("")
 	}
 	e.text("group", group)
 	e.key("name")
@@ -127,14 +148,20 @@ func fitOr(s string, fit func(string) bool) string {
 }
 
 func samePURL(s string, p purl.PackageURL) bool {
+	if s == "" {
+		return p.IsZero()
+	}
 	q, err := purl.Parse(s)
 	return err != nil && p.IsZero() || err == nil && q.String() == p.String()
 }
 
-// firstCPE is the one that goes into the member cpe.
-func firstCPE(cpes []string) string {
-	if i := slices.IndexFunc(cpes, fitCPE); i >= 0 {
-		return cpes[i]
+// firstCPE is the one that goes into the member cpe: the first that properties
+// do not tell. Both lists are sorted.
+func firstCPE(cpes, told []string) string {
+	for _, cpe := range cpes {
+		if fitCPE(cpe) && !contains(told, cpe) {
+			return cpe
+		}
 	}
 	return ""
 }
@@ -152,7 +179,7 @@ func (e *encoder) hashes(p *sbom.Package, f *node) {
 	for _, h := range p.Hashes {
 		name, ok := hashName(h)
 		if !ok || strings.HasPrefix(name, "Streebog") && e.version < 7 {
-			e.lose("hashes", "hash "+quote(h.Algorithm)+" has no place in this version")
+			e.lose("hashes", "hash "+quote(h.Algorithm)+" is malformed or not known to this version")
 			continue
 		}
 		e.begin('{')

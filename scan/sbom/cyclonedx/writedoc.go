@@ -9,29 +9,38 @@ import (
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
-// document returns the compact JSON form.
-func (e *encoder) document() []byte {
+// Sizes by which the buffer is made large enough at once, in bytes.
+const (
+	sizeOfPackage      = 700
+	sizeOfRelationship = 100
+)
+
+// document returns the compact JSON form in two parts.
+func (e *encoder) document() (head, body []byte) {
 	e.where = "document"
 	f := e.foreignNode(e.doc.Foreign, "bom")
 	meta := f.get("metadata")
 	f.remove("metadata")
 	e.link(e.hasSubject())
+	e.serialFits = e.foreignSerial(&f)
 
 	e.where = "document"
-	e.b = []byte{'{'}
+	e.b = make([]byte, 0, 4096+len(e.doc.Packages)*sizeOfPackage+len(e.doc.Relationships)*sizeOfRelationship)
+	e.b = append(e.b, '{')
 	e.metadata(meta, e.doc.Source)
 	e.components(&f)
 	e.rest(&f)
 	e.b = append(e.b, '}')
-	body := e.b
+	body = e.b
 	hashed := e.withoutSource(body, meta)
 
-	e.b = make([]byte, 0, len(body)+256)
+	e.b = nil
 	e.head(&f, hashed)
+	head = e.b
 	if len(body) > 2 {
-		e.b = append(e.b, ',')
+		head = append(head, ',')
 	}
-	return append(e.b, body[1:]...)
+	return head, body[1:]
 }
 
 // withoutSource returns the body as it would be without a Source: that part
@@ -67,7 +76,7 @@ func (e *encoder) head(f *node, body [][]byte) {
 	e.text("bomFormat", "CycloneDX")
 	e.text("specVersion", e.version.String())
 	switch {
-	case fitSerial(e.doc.Namespace):
+	case fitSerial(e.doc.Namespace), e.serialFits:
 		e.text("serialNumber", e.doc.Namespace)
 	case e.doc.Namespace != "", !f.absent("serialNumber"):
 		e.text("serialNumber", e.serial(body))
@@ -79,6 +88,12 @@ func (e *encoder) head(f *node, body [][]byte) {
 	case v.kind != 'n' || e.version < 5:
 		e.b = append(e.b, `,"version":1`...)
 	}
+}
+
+// foreignSerial reports whether the Namespace is a serial number of a decoded
+// document that does not have the form for it.
+func (e *encoder) foreignSerial(f *node) bool {
+	return e.doc.Namespace != "" && f.str("serialNumber") == e.doc.Namespace
 }
 
 // serial makes a UUID of version 8 (RFC 9562 §5.8) of the content.

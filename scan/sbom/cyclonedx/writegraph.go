@@ -15,7 +15,7 @@ type graph struct {
 	containers map[string][]string
 	owners     map[string][]string
 	containAll bool            // the subject contains what nothing else contains
-	referenced map[string]bool // IDs that something names
+	referenced map[string]bool // IDs that something names; see names
 }
 
 // link sorts the relationships of the document into the graph. Relationships
@@ -23,10 +23,7 @@ type graph struct {
 func (e *encoder) link(hasSubject bool) {
 	g := &e.graph
 	g.containers, g.owners, g.nested = map[string][]string{}, map[string][]string{}, map[string][]*sbom.Package{}
-	g.inside, g.referenced = map[string]bool{}, map[string]bool{}
-	if e.doc.Blocked() {
-		g.referenced[e.doc.Subject.ID] = true
-	}
+	g.inside = map[string]bool{}
 	if len(e.doc.Relationships) == 0 {
 		return
 	}
@@ -46,12 +43,10 @@ func (e *encoder) link(hasSubject bool) {
 			e.loseEdge(r, "an end is not in the document")
 		case r.Kind == sbom.DependsOn:
 			g.depends = append(g.depends, r)
-			g.referenced[r.From], g.referenced[r.To] = true, true
 		case r.Kind == sbom.Contains:
 			contains[r.To] = append(contains[r.To], r.From)
 		case r.Kind == sbom.OwnedBy:
 			g.owners[r.From] = append(g.owners[r.From], r.To)
-			g.referenced[r.From], g.referenced[r.To] = true, true
 		default:
 			e.loseEdge(r, "CycloneDX has no relationship of this kind")
 		}
@@ -118,18 +113,35 @@ func (g *graph) contain(contains map[string][]string, d *sbom.Document, hasSubje
 	}
 	g.containAll = all && any
 	for id, from := range contains {
-		if g.containAll {
+		if g.containAll && id != d.Subject.ID {
 			from = slices.DeleteFunc(from, func(f string) bool { return f == d.Subject.ID })
 		}
 		if len(from) == 0 {
 			continue
 		}
 		g.containers[id] = from
-		g.referenced[id] = true
-		for _, f := range from {
-			g.referenced[f] = true
+	}
+}
+
+// names reports whether anything that is written names the element: then it
+// needs its bom-ref even if a decoded document had none.
+func (e *encoder) names(id string) bool {
+	g := &e.graph
+	if g.referenced == nil {
+		g.referenced = map[string]bool{e.doc.Subject.ID: e.doc.Blocked()}
+		for _, r := range g.depends {
+			g.referenced[r.From], g.referenced[r.To] = true, true
+		}
+		for _, edges := range []map[string][]string{g.containers, g.owners} {
+			for from, list := range edges {
+				g.referenced[from] = true
+				for _, to := range list {
+					g.referenced[to] = true
+				}
+			}
 		}
 	}
+	return g.referenced[id]
 }
 
 // dependencies writes the dependency graph: the model's edges and what a
@@ -188,12 +200,17 @@ type dependencyEntry struct {
 
 // entries groups the edges by where they start, and joins what is foreign.
 func (g *graph) entries(foreign *node) (entries []dependencyEntry) {
+	to := make([]string, len(g.depends))
 	for i, r := range g.depends {
 		if i == 0 || g.depends[i-1].From != r.From {
-			entries = append(entries, dependencyEntry{ref: r.From})
+			entries = append(entries, dependencyEntry{ref: r.From, to: to[i:i:i]})
 		}
+		to[i] = r.To
 		last := &entries[len(entries)-1]
-		last.to = append(last.to, r.To)
+		last.to = to[i-len(last.to) : i+1 : i+1]
+	}
+	if len(foreign.items) == 0 {
+		return entries
 	}
 	at := make(map[string]int, len(entries))
 	for i := range entries {

@@ -118,11 +118,8 @@ func (e *encoder) subject() {
 	e.begin('{')
 	e.componentMembers(&p, &f, typ)
 	e.packageProperties(&p, &f)
+	e.nestedIn(s.ID, &f)
 	e.members(&f)
-	if children := e.graph.nested[s.ID]; len(children) > 0 {
-		e.key("components")
-		e.nestedIn(children)
-	}
 	e.end('}')
 }
 
@@ -171,7 +168,7 @@ func (e *encoder) documentProperties(f *node, source *sbom.Source) {
 		e.node(&rest.items[i])
 	}
 	e.propertyIf(ownName, d.Name)
-	if d.Namespace != "" && !fitSerial(d.Namespace) {
+	if d.Namespace != "" && !fitSerial(d.Namespace) && !e.serialFits {
 		e.property(ownNamespace, d.Namespace)
 	}
 	if e.graph.containAll {

@@ -94,12 +94,12 @@ func (e *encoder) packageProperties(p *sbom.Package, f *node) {
 	if !slices.Equal(p.Locations, known.locations) {
 		e.locationProperties(p)
 	}
-	if !fitVersion(p.Version) {
+	if !fitVersion(p.Version) || packageVersion(p.Version, p.PURL) != p.Version {
 		e.property(ownVersion, p.Version)
 	}
-	first := firstCPE(p.CPEs)
+	first := firstCPE(p.CPEs, known.cpes)
 	for _, cpe := range p.CPEs {
-		if cpe != first {
+		if cpe != first && !contains(known.cpes, cpe) {
 			e.property(ownCPE, cpe)
 		}
 	}

@@ -165,17 +165,18 @@ func (r *xmlReader) list(n, extra *node, e *xml.StartElement, m *member) error {
 	}
 	v := node{kind: '['}
 	_, err = r.children(func(e *xml.StartElement, offset int64) error {
-		if e.Name.Space == r.namespace {
-			for i := range m.kinds {
-				if m.kinds[i].element == e.Name.Local {
-					item, err := r.alternative(e, m, &m.kinds[i])
-					v.items = append(v.items, item)
-					return err
-				}
+		if e.Name.Space != r.namespace {
+			return r.keepElement(&own, e, offset)
+		}
+		for i := range m.kinds {
+			if k := &m.kinds[i]; k.element == e.Name.Local && v.kind == '[' {
+				item, err := r.alternative(e, m, k)
+				v.items = append(v.items, item)
+				return err
 			}
-			if m.other != nil {
-				return r.instead(&v, e, m.other)
-			}
+		}
+		if m.other != nil {
+			return r.instead(&v, e, m.other)
 		}
 		return r.keepElement(&own, e, offset)
 	})

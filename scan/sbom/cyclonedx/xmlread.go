@@ -22,6 +22,9 @@ const (
 	xmlAs     = "as"   // the name of the object's element, where its content does not tell it
 )
 
+// maxAttributes bounds the attributes of one element.
+const maxAttributes = 1000
+
 // An xmlReader turns the XML form of a document into the JSON form, by the
 // table of members.
 type xmlReader struct {
@@ -30,14 +33,14 @@ type xmlReader struct {
 	namespace string
 	depth     int
 	maxDepth  int
-	scope     []xml.Attr // declarations of namespace prefixes, outermost first
+	scope     map[string][]string // of namespace prefixes, innermost last
 	note      func(where, what string)
 }
 
 // readXML returns the JSON form of an XML document. Comments and processing
 // instructions are not kept; document type declarations are refused.
 func readXML(input []byte, maxDepth int, note func(where, what string)) (node, error) {
-	r := &xmlReader{input: input, d: xml.NewDecoder(bytes.NewReader(input)), maxDepth: maxDepth, note: note}
+	r := &xmlReader{input: input, d: xml.NewDecoder(bytes.NewReader(input)), maxDepth: maxDepth, note: note, scope: map[string][]string{}}
 	n, err := r.document()
 	if err == nil {
 		return n, nil
@@ -60,8 +63,8 @@ func (r *xmlReader) document() (node, error) {
 	}
 	v, ok := strings.CutPrefix(start.Name.Space, namespacePrefix)
 	if !ok || start.Name.Local != "bom" {
-		return node{}, fmt.Errorf("root element is %q in namespace %q, not a CycloneDX bom: %w",
-			start.Name.Local, start.Name.Space, fault.Invalid)
+		return node{}, fmt.Errorf("root element is %s in namespace %s, not a CycloneDX bom: %w",
+			quote(start.Name.Local), quote(start.Name.Space), fault.Unsupported)
 	}
 	version, err := parseVersion(v)
 	if err != nil {
@@ -139,18 +142,29 @@ func (r *xmlReader) enter(e *xml.StartElement) (func(), error) {
 	if r.depth++; r.depth > r.maxDepth {
 		return nil, &fault.LimitError{What: "nesting depth", Where: "CycloneDX XML", Max: int64(r.maxDepth)}
 	}
+	if len(e.Attr) > maxAttributes {
+		return nil, &fault.LimitError{What: "attributes of one element", Where: "CycloneDX XML", Max: maxAttributes, Seen: int64(len(e.Attr))}
+	}
 	for i, a := range e.Attr {
 		if slices.ContainsFunc(e.Attr[:i], func(b xml.Attr) bool { return a.Name == b.Name }) {
 			return nil, fmt.Errorf("attribute %q appears twice: %w", a.Name.Local, fault.Invalid)
 		}
 	}
-	outer := len(r.scope)
+	var declared []string
 	for _, a := range e.Attr {
 		if a.Name.Space == "xmlns" {
-			r.scope = append(r.scope, a)
+			declared = append(declared, a.Name.Local)
+			r.scope[a.Name.Local] = append(r.scope[a.Name.Local], a.Value)
 		}
 	}
-	return func() { r.depth--; r.scope = r.scope[:outer] }, nil
+	return func() { r.leave(declared) }, nil
+}
+
+func (r *xmlReader) leave(declared []string) {
+	r.depth--
+	for _, prefix := range declared {
+		r.scope[prefix] = r.scope[prefix][:len(r.scope[prefix])-1]
+	}
 }
 
 // children calls child for each element inside the one just started and
@@ -196,13 +210,30 @@ func (r *xmlReader) foreign(offset int64) (string, error) {
 	}
 	raw := string(r.input[offset:r.d.InputOffset()])
 	name := 1 + strings.IndexAny(raw[1:], " \t\r\n/>")
+	tag, _, _ := strings.Cut(raw, ">")
 	declared := ""
-	for i, a := range r.scope {
-		shadowed := slices.ContainsFunc(r.scope[i+1:], func(b xml.Attr) bool { return b.Name == a.Name })
-		tag, _, _ := strings.Cut(raw, ">")
-		if !shadowed && strings.Contains(raw, a.Name.Local+":") && !strings.Contains(tag, "xmlns:"+a.Name.Local) {
-			declared += " xmlns:" + a.Name.Local + `="` + string(appendXML(nil, a.Value, true)) + `"`
+	for _, prefix := range prefixes(raw) {
+		uris := r.scope[prefix]
+		if len(uris) > 0 && !strings.Contains(tag, "xmlns:"+prefix) {
+			declared += " xmlns:" + prefix + `="` + string(appendXML(nil, uris[len(uris)-1], true)) + `"`
 		}
 	}
 	return raw[:name] + declared + raw[name:], nil
+}
+
+// prefixes returns the words before colons, sorted: among them are all
+// prefixes that the XML text uses.
+func prefixes(raw string) []string {
+	var list []string
+	for rest := raw; ; {
+		head, tail, ok := strings.Cut(rest, ":")
+		if !ok {
+			slices.Sort(list)
+			return slices.Compact(list)
+		}
+		if word := head[1+strings.LastIndexAny(head, " \t\r\n</>\"'="):]; word != "" && word != "xmlns" {
+			list = append(list, word)
+		}
+		rest = tail
+	}
 }

@@ -3,6 +3,7 @@ package cyclonedx
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -58,34 +59,34 @@ func (w *xmlWriter) open() int {
 }
 
 // text writes an element that holds only text.
-func (w *xmlWriter) text(name string, n *node, where string) {
+func (w *xmlWriter) text(name string, n *node, at *place) {
 	w.begin(name)
 	w.b = append(w.b, '>')
-	w.b = appendXML(w.b, w.scalar(n, where), false)
+	w.b = appendXML(w.b, w.scalar(n, at), false)
 	w.b = append(append(append(w.b, "</"...), name...), '>')
 	w.depth--
 }
 
 // scalar returns the text of a value.
-func (w *xmlWriter) scalar(n *node, where string) string {
+func (w *xmlWriter) scalar(n *node, at *place) string {
 	switch n.kind {
 	case 't':
 		return "true"
 	case 'f':
 		return "false"
 	case '{', '[':
-		w.lose(where, "an object or a list where the XML form has text")
+		w.lose(at.String(), "an object or a list where the XML form has text")
 		return ""
 	}
 	if !xmlSafe(n.text) {
-		w.lose(where, "characters that XML cannot hold were replaced")
+		w.lose(at.String(), "characters that XML cannot hold were replaced")
 	}
 	return n.text
 }
 
 // object writes n as an element of that name. The attributes of head come
 // first.
-func (w *xmlWriter) object(name string, n *node, s *shape, where string, head ...xml.Attr) {
+func (w *xmlWriter) object(name string, n *node, s *shape, at *place, head ...xml.Attr) {
 	w.begin(name)
 	for _, a := range head {
 		w.attr(a.Name.Local, a.Value)
@@ -93,46 +94,48 @@ func (w *xmlWriter) object(name string, n *node, s *shape, where string, head ..
 	for i := range s.members {
 		if m := &s.members[i]; m.form == formAttribute && n.has(m.json) {
 			v := n.get(m.json)
-			w.attr(m.xml, w.scalar(&v, where+"/"+m.json))
+			in := at.member(m.json)
+			w.attr(m.xml, w.scalar(&v, &in))
 		}
 	}
 	extra := n.get(xmlMember)
-	w.foreignAttrs(&extra, where)
+	w.foreignAttrs(&extra, at)
 	mark, inline := w.open(), w.inline
 	if s.text >= 0 {
 		w.inline = true
 		v := n.get(s.members[s.text].json)
-		w.b = appendXML(w.b, w.scalar(&v, where), false)
+		w.b = appendXML(w.b, w.scalar(&v, at), false)
 	}
 	for i := range s.members {
 		if m := &s.members[i]; m.form != formAttribute && m.form != formText {
-			w.member(n, m, s, &extra, where)
+			w.member(n, m, s, &extra, at)
 		}
 	}
-	w.foreignElements(&extra, where)
+	w.foreignElements(&extra, at)
 	w.end(name, mark)
 	w.inline = inline
 }
 
 // member writes one member of n, if it is there.
-func (w *xmlWriter) member(n *node, m *member, s *shape, extra *node, where string) {
+func (w *xmlWriter) member(n *node, m *member, s *shape, extra *node, at *place) {
 	v := n.get(m.json)
 	if v.kind == 0 || v.kind == 'n' {
 		return
 	}
-	where += "/" + m.json
+	in := at.member(m.json)
 	switch {
 	case m.form == formChildAttr:
 	case m.form == formList:
-		in := extra.get(xmlIn)
-		own := in.get(m.xml)
-		w.list(&v, m, &own, where)
+		lists := extra.get(xmlIn)
+		own := lists.get(m.xml)
+		w.list(&v, m, &own, &in)
 	case m.form == formRepeat && v.kind == '[':
 		for i := range v.items {
-			w.item(m.xml, &v.items[i], m, where+"/"+strconv.Itoa(i))
+			item := in.item(i)
+			w.item(m.xml, &v.items[i], m, &item)
 		}
 	default:
-		w.item(m.xml, &v, m, where, childAttrs(n, m, s)...)
+		w.item(m.xml, &v, m, &in, childAttrs(n, m, s)...)
 	}
 }
 
@@ -148,30 +151,31 @@ func childAttrs(n *node, m *member, s *shape) (head []xml.Attr) {
 
 // list writes the element that holds the items of v, or the object in place of
 // a list.
-func (w *xmlWriter) list(v *node, m *member, own *node, where string) {
+func (w *xmlWriter) list(v *node, m *member, own *node, at *place) {
 	if v.kind == '{' && m.other != nil {
-		w.object(m.xml, v, shapes().shapes[m.other.shape], where)
+		w.object(m.xml, v, shapes().shapes[m.other.shape], at)
 		return
 	}
 	w.begin(m.xml)
-	w.foreignAttrs(own, where)
+	w.foreignAttrs(own, at)
 	mark := w.open()
 	for i := range v.items {
-		w.alternative(&v.items[i], m, where+"/"+strconv.Itoa(i))
+		in := at.item(i)
+		w.alternative(&v.items[i], m, &in)
 	}
 	if v.kind != '[' {
-		w.lose(where, "not a list")
+		w.lose(at.String(), "not a list")
 	}
-	w.foreignElements(own, where)
+	w.foreignElements(own, at)
 	w.end(m.xml, mark)
 }
 
 // item writes one value of m as an element of that name.
-func (w *xmlWriter) item(name string, v *node, m *member, where string, head ...xml.Attr) {
+func (w *xmlWriter) item(name string, v *node, m *member, at *place, head ...xml.Attr) {
 	if m.choice {
 		w.begin(name)
 		mark := w.open()
-		w.alternative(v, m, where)
+		w.alternative(v, m, at)
 		w.end(name, mark)
 		return
 	}
@@ -179,13 +183,13 @@ func (w *xmlWriter) item(name string, v *node, m *member, where string, head ...
 	switch {
 	case k.shape != "":
 		if v.kind != '{' {
-			w.lose(where, "not an object")
+			w.lose(at.String(), "not an object")
 			return
 		}
-		w.object(name, v, shapes().shapes[k.shape], where, head...)
+		w.object(name, v, shapes().shapes[k.shape], at, head...)
 	case k.scalar == 'r':
 		w.begin(name)
-		w.attr("ref", w.scalar(v, where))
+		w.attr("ref", w.scalar(v, at))
 		w.end(name, w.open())
 	case len(head) > 0:
 		w.begin(name)
@@ -195,16 +199,16 @@ func (w *xmlWriter) item(name string, v *node, m *member, where string, head ...
 		inline := w.inline
 		mark := w.open()
 		w.inline = true
-		w.b = appendXML(w.b, w.scalar(v, where), false)
+		w.b = appendXML(w.b, w.scalar(v, at), false)
 		w.end(name, mark)
 		w.inline = inline
 	default:
-		w.text(name, v, where)
+		w.text(name, v, at)
 	}
 }
 
 // alternative writes v as the element that its content calls for.
-func (w *xmlWriter) alternative(v *node, m *member, where string) {
+func (w *xmlWriter) alternative(v *node, m *member, at *place) {
 	k := m.pick(v)
 	marked := v.get(xmlMember)
 	if as := marked.str(xmlAs); as != "" {
@@ -218,11 +222,11 @@ func (w *xmlWriter) alternative(v *node, m *member, where string) {
 		inner := v.get(k.wrap)
 		v = &inner
 	}
-	w.item(k.element, v, &member{kinds: []kind{*k}}, where)
+	w.item(k.element, v, &member{kinds: []kind{*k}}, at)
 }
 
 // foreignAttrs writes the attributes that an extra part holds.
-func (w *xmlWriter) foreignAttrs(extra *node, where string) {
+func (w *xmlWriter) foreignAttrs(extra *node, at *place) {
 	attrs := extra.get(xmlAttr)
 	for i, f := range attrs.fields {
 		space, local := "", f.name
@@ -230,7 +234,7 @@ func (w *xmlWriter) foreignAttrs(extra *node, where string) {
 			space, local, _ = strings.Cut(local[1:], "}")
 		}
 		if !xmlName(local) || f.value.kind != '"' {
-			w.lose(where, "attribute "+quote(f.name)+" cannot be written")
+			w.lose(at.String(), "attribute "+quote(f.name)+" cannot be written")
 			continue
 		}
 		switch space {
@@ -242,18 +246,18 @@ func (w *xmlWriter) foreignAttrs(extra *node, where string) {
 			w.attr("xmlns:"+prefix, space)
 			local = prefix + ":" + local
 		}
-		w.attr(local, w.scalar(&f.value, where))
+		w.attr(local, w.scalar(&f.value, at))
 	}
 }
 
 // foreignElements writes the elements that an extra part holds, each checked
 // to be one element and nothing else.
-func (w *xmlWriter) foreignElements(extra *node, where string) {
+func (w *xmlWriter) foreignElements(extra *node, at *place) {
 	any := extra.get(xmlAny)
 	for i := range any.items {
 		text := any.items[i].text
 		if err := oneElement(text); err != nil {
-			w.lose(where, fmt.Sprintf("a foreign element cannot be written: %v", err))
+			w.lose(at.String(), fmt.Sprintf("a foreign element cannot be written: %v", err))
 			continue
 		}
 		w.newline()
@@ -267,7 +271,10 @@ func oneElement(text string) error {
 	depth, elements := 0, 0
 	for {
 		tok, err := d.Token()
-		if err == io.EOF && elements == 1 && depth == 0 {
+		if err == io.EOF && depth == 0 {
+			if elements != 1 {
+				return fmt.Errorf("%d elements", elements)
+			}
 			return nil
 		}
 		if err != nil {
@@ -283,10 +290,10 @@ func oneElement(text string) error {
 			depth--
 		case xml.CharData:
 			if depth == 0 && !blank(t) {
-				return fmt.Errorf("text outside")
+				return errors.New("text outside")
 			}
 		case xml.Directive:
-			return fmt.Errorf("a directive")
+			return errors.New("a directive")
 		}
 	}
 }

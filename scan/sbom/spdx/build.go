@@ -35,8 +35,9 @@ type keptPackage struct {
 	element packageElement
 }
 
-// build returns d as an SPDX 2.3 document without our annotations, and what was
-// kept but no longer fits. Packages are in the order of d, followed by that of the
+// build returns d as a document of the version it was read from, else of 2.3,
+// without our annotations, and what was kept but no longer fits. All features of
+// 2.3 are used in any case, see conform. Packages are in the order of d, followed by that of the
 // subject and that of the distribution.
 func build(d *sbom.Document) (*document, []sbom.Loss, error) {
 	b := &builder{d: d, self: d.Subject.ID == selfID, ids: map[string]string{}, used: map[string]bool{}, wanted: map[string]string{}}
@@ -155,7 +156,7 @@ func idString(s string) string {
 
 func shortHash(s string) string {
 	sum := sha256.Sum256([]byte(s))
-	return hex.EncodeToString(sum[:6])
+	return hex.EncodeToString(sum[:8])
 }
 
 // head returns the document without elements, starting from what was kept.
@@ -167,7 +168,9 @@ func (b *builder) head() *document {
 		w.DataLicense = new("CC0-1.0")
 		w.SPDXID = new(documentID)
 	}
-	w.SPDXVersion = new("SPDX-" + Version23)
+	if w.version() != Version22 {
+		w.SPDXVersion = new("SPDX-" + Version23)
+	}
 	w.Name = keep(b.had, w.Name, b.readName, b.d.Name, func(s string) *string {
 		return new(cmp.Or(s, b.d.Subject.Name, noAssertion))
 	})

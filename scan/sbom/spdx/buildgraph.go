@@ -85,13 +85,13 @@ func (b *builder) declare(expr string) {
 // extracted returns the extracted licences: those that were kept and those that
 // the packages' expressions need.
 func (b *builder) extracted() []extractedLicense {
-	out := b.kept.Document.Licenses
+	out := slices.Clip(b.kept.Document.Licenses)
 	for _, ref := range slices.Sorted(maps.Keys(b.wanted)) {
 		if b.declared[ref] {
 			continue // by chance the same name for the same licence
 		}
 		name := required(b.wanted[ref])
-		out = append(slices.Clip(out), extractedLicense{ID: ref, Text: name, Name: name})
+		out = append(out, extractedLicense{ID: ref, Text: name, Name: name})
 	}
 	return out
 }
@@ -110,8 +110,8 @@ func (b *builder) relationships(w *document, os string) ([]relationship, []strin
 	for _, r := range b.kept.Document.Relationships {
 		if g.holds(r) {
 			out = append(out, r)
-		} else {
-			b.losses = append(b.losses, sbom.Loss{Where: relationName(r), What: "the relationship: it no longer holds"})
+		} else if _, ok := g.in.edge(r); !ok { // else the model says so
+			b.losses = append(b.losses, sbom.Loss{Where: relationName(r), What: "the relationship: an end of it is no longer there"})
 		}
 	}
 	root := b.ids[b.d.Subject.ID]
@@ -126,7 +126,21 @@ func (b *builder) relationships(w *document, os string) ([]relationship, []strin
 			out = append(out, r)
 		}
 	}
+	if b.self {
+		out, describes = undescribe(w, out, describes)
+	}
 	return out, describes
+}
+
+// undescribe makes sure that a document that is its own subject does not describe
+// exactly one package, which would then be its subject: it contains that one.
+func undescribe(w *document, list []relationship, describes []string) ([]relationship, []string) {
+	root := (&interpreter{w: &document{SPDXID: w.SPDXID, Packages: w.Packages, Relationships: list, Describes: describes}}).findRoot()
+	if root < 0 {
+		return list, describes
+	}
+	list = slices.DeleteFunc(list, func(r relationship) bool { return r.Type == "DESCRIBES" || r.Type == "DESCRIBED_BY" })
+	return append(list, relationship{From: text(w.SPDXID), Type: "CONTAINS", To: w.Packages[root].SPDXID}), nil
 }
 
 // graph decides which kept relationships still hold.

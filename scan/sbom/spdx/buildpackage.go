@@ -2,6 +2,7 @@ package spdx
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -184,5 +185,9 @@ func isOurOS(e *packageElement) bool {
 	}
 	ours := osElement(e.ext.OS)
 	ours.SPDXID, ours.Purpose = e.SPDXID, e.Purpose // not in SPDX 2.2
+	if sameElement(e, &ours) {
+		return true
+	}
+	visitStrings(reflect.ValueOf(&ours), func(s reflect.Value) { s.SetString(tagText(s.String())) })
 	return sameElement(e, &ours)
 }

@@ -68,6 +68,23 @@ func check(w *document, form form) error {
 	return nil
 }
 
+// forgetLines removes the line numbers that check needed, so that elements compare
+// equal wherever they were read.
+func forgetLines(w *document) {
+	for i := range w.Packages {
+		w.Packages[i].line = 0
+	}
+	for i := range w.Files {
+		w.Files[i].line = 0
+	}
+	for i := range w.Snippets {
+		w.Snippets[i].line = 0
+	}
+	for i := range w.Licenses {
+		w.Licenses[i].line = 0
+	}
+}
+
 func checkVersion(w *document) error {
 	switch v := text(w.SPDXVersion); {
 	case w.SPDXVersion == nil:

@@ -97,13 +97,15 @@ func oldChecksums(list []checksum, lost func(checksum)) []checksum {
 	if !slices.ContainsFunc(list, isNew) {
 		return list
 	}
-	return slices.DeleteFunc(slices.Clone(list), func(c checksum) bool {
+	var old []checksum
+	for _, c := range list {
 		if isNew(c) {
 			lost(c)
-			return true
+		} else {
+			old = append(old, c)
 		}
-		return false
-	})
+	}
+	return old
 }
 
 // complete fills in what 2.2 demands and 2.3 does not.

@@ -152,25 +152,31 @@ func (b byKey) Swap(i, j int) {
 // validate checks a document against the published schema of its version.
 func validate(t testing.TB, version string, doc []byte) error {
 	t.Helper()
-	schema := schemas[version]
-	if schema == nil {
-		pack := "conformance/spdx-schema" + strings.ReplaceAll(version, ".", "") + ".tar.gz"
-		text, err := jsonschema.UnmarshalJSON(bytes.NewReader(testdata.Open(t, pack)["schemas/spdx-schema.json"]))
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := jsonschema.NewCompiler()
-		if err := c.AddResource("spdx-"+version+".json", text); err != nil {
-			t.Fatal(err)
-		}
-		schema = c.MustCompile("spdx-" + version + ".json")
-		schemas[version] = schema
-	}
 	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(doc))
 	if err != nil {
 		return err
 	}
-	return schema.Validate(v)
+	return schema(t, version).Validate(v)
 }
 
+// schema returns the published schema of a version.
+func schema(t testing.TB, version string) *jsonschema.Schema {
+	t.Helper()
+	if s := schemas[version]; s != nil {
+		return s
+	}
+	pack := "conformance/spdx-schema" + strings.ReplaceAll(version, ".", "") + ".tar.gz"
+	text, err := jsonschema.UnmarshalJSON(bytes.NewReader(testdata.Open(t, pack)["schemas/spdx-schema.json"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("spdx-"+version+".json", text); err != nil {
+		t.Fatal(err)
+	}
+	schemas[version] = c.MustCompile("spdx-" + version + ".json")
+	return schemas[version]
+}
+
+// schemas are the compiled schemas by version.
 var schemas = map[string]*jsonschema.Schema{}

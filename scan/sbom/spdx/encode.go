@@ -38,11 +38,18 @@ func Encode(w io.Writer, d *sbom.Document, opt *EncodeOptions) ([]sbom.Loss, err
 	losses := otherFamilies(d)
 	d, repaired := valid(d)
 	losses = append(losses, repaired...)
-	var more []sbom.Loss
-	if version == Version301 {
-		more, err = encode3(w, d, opt)
-	} else {
-		more, err = encode2(w, d, version, opt)
+	doc, more, err := finish(d, version, opt)
+	if err != nil {
+		return nil, err
+	}
+	losses = append(losses, more...)
+	switch {
+	case version == Version301:
+		more, err = writeJSONLD(w, doc, opt.Indent)
+	case opt.TagValue:
+		more, err = writeTagValue(w, doc)
+	default:
+		more, err = nil, writeJSON(w, doc, opt.Indent)
 	}
 	if err != nil {
 		return nil, err
@@ -74,49 +81,36 @@ func otherFamilies(d *sbom.Document) []sbom.Loss {
 	return losses
 }
 
-// encode2 writes version 2.2 or 2.3.
-func encode2(out io.Writer, d *sbom.Document, version string, opt *EncodeOptions) ([]sbom.Loss, error) {
+// finish turns d into a whole document of version 2.2 or 2.3 with our
+// annotations, sorted, with a namespace. For version 3.0.1 it is that of 2.3.
+func finish(d *sbom.Document, version string, opt *EncodeOptions) (*document, []sbom.Loss, error) {
 	w, losses, err := build(d)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	from := cmp.Or(keptVersion(d), Version23)
-	w.SPDXVersion = new("SPDX-" + from)
-	losses = append(losses, conform(w, version)...)
-	if version == Version22 && from != Version22 {
-		complete(w)
+	from := w.version()
+	if version == Version22 {
+		losses = append(losses, conform(w, Version22)...)
+		if from != Version22 {
+			complete(w)
+		}
+	} else {
+		losses = append(losses, conform(w, Version23)...)
 	}
 	if opt.TagValue {
 		losses = append(losses, tagSafe(w)...)
 	}
-	date := created(w, opt)
-	more, err := extend(w, d, date)
+	more, err := extend(w, d, created(w, opt))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	losses = append(losses, more...)
 	sortElements(w)
+	w.SPDXVersion = new("SPDX-" + version)
 	if text(w.Namespace) == "" {
-		if err := deriveNamespace(w); err != nil {
-			return nil, err
-		}
+		err = deriveNamespace(w)
 	}
-	if opt.TagValue {
-		more, err = writeTagValue(out, w)
-		return append(losses, more...), err
-	}
-	return losses, writeJSON(out, w, opt.Indent)
-}
-
-// keptVersion returns the version of the document that d was read from, or "".
-func keptVersion(d *sbom.Document) string {
-	var kept struct {
-		Document struct {
-			SPDXVersion string `json:"spdxVersion"`
-		} `json:"document"`
-	}
-	_, _ = parseKept(d.Foreign, &kept, "the document") // was read before
-	return strings.TrimPrefix(kept.Document.SPDXVersion, "SPDX-")
+	return w, losses, err
 }
 
 // created fills in the time of creation where there is none, and returns it.
@@ -199,13 +193,14 @@ func extendDocument(w *document, d *sbom.Document, r *reading, date string) ([]s
 		}
 	}
 	list = append(list, extension{Source: d.Source})
+	w.Annotations = slices.Clip(w.Annotations)
 	for _, x := range list {
 		if !reflect.ValueOf(x).IsZero() {
 			a, err := annotate(x, date)
 			if err != nil {
 				return nil, err
 			}
-			w.Annotations = append(slices.Clip(w.Annotations), a)
+			w.Annotations = append(w.Annotations, a)
 		}
 	}
 	return losses, nil
@@ -245,11 +240,16 @@ func checkPURL(want, got *sbom.Package, where string) []sbom.Loss {
 	return []sbom.Loss{{Where: where, What: fmt.Sprintf("the package URL %q: it is not a valid one", s)}}
 }
 
-// lostRelationships lists the relationships of d that got lacks.
+// lostRelationships lists the relationships of d that got lacks. The packages of
+// both are in the same order; identifiers may differ, annotations restore them.
 func lostRelationships(d, got *sbom.Document) []sbom.Loss {
+	ids := map[string]string{got.Subject.ID: d.Subject.ID}
+	for i := range d.Packages {
+		ids[got.Packages[i].ID] = d.Packages[i].ID
+	}
 	has := make(map[sbom.Relationship]bool, len(got.Relationships))
 	for _, r := range got.Relationships {
-		has[r] = true
+		has[sbom.Relationship{From: ids[r.From], Kind: r.Kind, To: ids[r.To]}] = true
 	}
 	var losses []sbom.Loss
 	for _, r := range d.Relationships {
@@ -264,6 +264,7 @@ func lostRelationships(d, got *sbom.Document) []sbom.Loss {
 // deriveNamespace makes a namespace of the content.
 func deriveNamespace(w *document) error {
 	content := *w
+	content.Namespace = nil
 	if n := len(content.Annotations); n > 0 && strings.HasPrefix(content.Annotations[n-1].Comment, `{"source":`) &&
 		content.Annotations[n-1].Annotator == annotator {
 		content.Annotations = content.Annotations[:n-1]

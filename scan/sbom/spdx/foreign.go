@@ -28,6 +28,12 @@ func keepForeign(r *reading, w *document) error {
 		return err
 	}
 	conform(bare, w.version())
+	if w.tagValue {
+		tagSafe(bare)
+	}
+	if w.ext != nil && w.CreationInfo != nil && bare.CreationInfo != nil && bare.CreationInfo.Created == nil {
+		bare.CreationInfo.Created = w.CreationInfo.Created // filled in when we wrote it
+	}
 	next := 0 // packages of the model are in the order of those of w
 	for i := range w.Packages {
 		e := &w.Packages[i]
@@ -73,7 +79,7 @@ func keepForeign(r *reading, w *document) error {
 // sameElement compares packages as written, in any order of lists without one.
 func sameElement(e, given *packageElement) bool {
 	a, b := *e, *given
-	a.ext, a.line, b.ext = nil, 0, nil
+	a.ext, b.ext = nil, nil
 	sortPackage(&b)
 	return reflect.DeepEqual(&a, &b)
 }
@@ -83,7 +89,7 @@ func sameElement(e, given *packageElement) bool {
 // again.
 func head(w *document) *document {
 	h := *w
-	h.ext, h.notes, h.Relationships, h.SPDXVersion = nil, nil, nil, nil
+	h.ext, h.notes, h.tagValue, h.Relationships, h.SPDXVersion = nil, nil, false, nil, nil
 	if len(h.Packages) > 0 {
 		h.Packages = nil
 	}

@@ -81,6 +81,9 @@ func (in *interpreter) packages(d *sbom.Document) {
 			continue
 		}
 		p := in.pkg(e)
+		if e.ext != nil && i != in.root {
+			_ = amend(&p, e.ext.Package, outsidePackage) // was tried when it was read: it fits
+		}
 		for taken[p.ID] {
 			in.note(e.SPDXID, "another element has the same identifier %q", p.ID)
 			p.ID = "SPDXID:" + p.ID
@@ -108,6 +111,9 @@ func (in *interpreter) subject(p sbom.Package) sbom.Subject {
 	}
 	imageFacts(&s, &in.w.Packages[in.root])
 	p.ID, p.Name, p.Version = "", "", ""
+	if x := in.w.Packages[in.root].ext; x != nil {
+		_ = amend(&p, x.Package, outsidePackage) // as above
+	}
 	if !reflect.ValueOf(p).IsZero() {
 		s.Package = &p
 	}

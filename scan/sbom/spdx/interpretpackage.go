@@ -8,7 +8,7 @@ import (
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
-// pkg reads one package.
+// pkg reads one package, without our annotations.
 func (in *interpreter) pkg(e *packageElement) sbom.Package {
 	p := sbom.Package{ID: modelID(e.SPDXID), Name: text(e.Name), Type: typeOf(e.Purpose)}
 	if p.Name == "" && e.ext == nil {
@@ -34,9 +34,6 @@ func (in *interpreter) pkg(e *packageElement) sbom.Package {
 	p.Description = description(e)
 	p.Supplier, p.Originator = actor(e.Supplier), actor(e.Originator)
 	p.Homepage, p.Download, p.Copyright = asserted(e.Homepage), asserted(e.Download), asserted(e.Copyright)
-	if e.ext != nil {
-		_ = amend(&p, e.ext.Package, outsidePackage) // was tried when it was read: it fits
-	}
 	return p
 }
 

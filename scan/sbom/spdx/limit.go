@@ -49,11 +49,12 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 }
 
 // watch starts counting depth at the bytes in head, which were read before.
-func (b *boundedReader) watch(head []byte) {
+func (b *boundedReader) watch(head []byte) error {
 	b.json = true
 	if !b.nested(head) {
-		b.err = &fault.LimitError{What: "nesting", Where: "SPDX document", Max: int64(b.maxDepth)}
+		return &fault.LimitError{What: "nesting", Where: "SPDX document", Max: int64(b.maxDepth)}
 	}
+	return nil
 }
 
 // nested follows the depth of nesting through p and reports whether it stays

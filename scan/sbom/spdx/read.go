@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/stella-ops/stella/internal/fault"
 )
@@ -42,13 +43,13 @@ var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // formOf tells the syntax of a document by its first bytes.
 func formOf(prefix []byte) form {
-	prefix = bytes.TrimLeft(bytes.TrimPrefix(prefix, byteOrderMark), " \t\r\n")
-	switch {
-	case len(prefix) == 0:
+	prefix = bytes.TrimPrefix(prefix, byteOrderMark)
+	switch first := bytes.TrimLeft(prefix, " \t\r\n"); {
+	case len(first) == 0:
 		return formUnknown
-	case prefix[0] == '{':
+	case first[0] == '{':
 		return formJSON
-	case prefix[0] == '<':
+	case first[0] == '<':
 		return formXML
 	}
 	for line := range bytes.Lines(prefix) {
@@ -84,8 +85,9 @@ func read(r io.Reader, opt *DecodeOptions) (*document, error) {
 	limit := &budget{opt.MaxElements, opt.MaxElements}
 	switch form {
 	case formJSON:
-		bounded.watch(prefix)
-		w, err = readJSON(br, limit)
+		if err = bounded.watch(prefix); err == nil {
+			w, err = readJSON(br, limit)
+		}
 	case formTagValue:
 		w, err = readTagValue(br, limit)
 	case formYAML:
@@ -101,15 +103,22 @@ func read(r io.Reader, opt *DecodeOptions) (*document, error) {
 	if err != nil {
 		return nil, fmt.Errorf("decode SPDX: %w", err)
 	}
+	forgetLines(w)
 	takeExtensions(w)
 	sortElements(w)
 	return w, nil
 }
 
+// maxPlace bounds the place in an error, in bytes.
+const maxPlace = 200
+
 // located adds the place of a problem to it.
 func located(where string, err error) error {
 	if where == "" {
 		where = "/"
+	}
+	if len(where) > maxPlace {
+		where = strings.ToValidUTF8(where[:maxPlace], "") + "…"
 	}
 	return fmt.Errorf("at %s: %w", where, err)
 }

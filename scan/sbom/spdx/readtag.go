@@ -11,7 +11,7 @@ import (
 
 // readTagValue reads the tag-value form.
 func readTagValue(r *bufio.Reader, limit *budget) (*document, error) {
-	t := &tagReader{w: &document{}, limit: limit}
+	t := &tagReader{w: &document{tagValue: true}, limit: limit}
 	lines := &tagLines{r: r}
 	for {
 		pair, err := lines.next()

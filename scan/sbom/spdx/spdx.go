@@ -125,8 +125,15 @@ func Decode(r io.Reader, opt *DecodeOptions) (*sbom.Document, error) {
 	if err := keepForeign(understood, w); err != nil {
 		return nil, err
 	}
-	understood.doc.Normalize()
-	return understood.doc, nil
+	d := understood.doc
+	d.Normalize()
+	if p := d.Subject.Package; p != nil { // whose lists Normalize leaves alone
+		alone := sbom.Document{Packages: []sbom.Package{*p}}
+		alone.Normalize()
+		alone.Packages[0].ID = p.ID
+		d.Subject.Package = &alone.Packages[0]
+	}
+	return d, nil
 }
 
 // The versions that Encode writes.

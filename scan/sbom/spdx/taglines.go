@@ -23,6 +23,7 @@ type tagPair struct {
 }
 
 const (
+	tagBlanks = " \t\v\f\r"
 	textOpen  = "<text>"
 	textClose = "</text>"
 )
@@ -34,7 +35,7 @@ func (t *tagLines) next() (tagPair, error) {
 		if err != nil {
 			return tagPair{}, err
 		}
-		s = strings.TrimSpace(s)
+		s = strings.TrimLeft(s, tagBlanks)
 		if s == "" || s[0] == '#' {
 			continue
 		}
@@ -44,9 +45,10 @@ func (t *tagLines) next() (tagPair, error) {
 		if !ok {
 			return pair, invalid(where, "%.40q is neither a tag with a value nor a comment", s)
 		}
-		pair.tag, pair.value = strings.TrimSpace(tag), strings.TrimSpace(value)
-		body, multi := strings.CutPrefix(pair.value, textOpen)
+		pair.tag = strings.TrimSpace(tag)
+		body, multi := strings.CutPrefix(strings.TrimLeft(value, tagBlanks), textOpen)
 		if !multi {
+			pair.value = strings.TrimSpace(value)
 			return pair, nil
 		}
 		pair.value, err = t.body(body)

@@ -75,11 +75,9 @@ func tagSafe(w *document) []sbom.Loss {
 	where := "document"
 	fix := func(s reflect.Value) {
 		old := s.String()
-		if !strings.Contains(old, textClose) && !strings.Contains(old, "\r") {
+		if s.SetString(tagText(old)); s.String() == old {
 			return
 		}
-		fixed := strings.ReplaceAll(old, textClose, "< /text>")
-		s.SetString(strings.ReplaceAll(strings.ReplaceAll(fixed, "\r\n", "\n"), "\r", "\n"))
 		losses = append(losses, sbom.Loss{Where: where, What: fmt.Sprintf("%s or a carriage return in %.40q", textClose, old)})
 	}
 	rest := *w
@@ -111,7 +109,16 @@ func tagSafe(w *document) []sbom.Loss {
 	return losses
 }
 
-// unknownMembers lists the members that only the JSON form can carry.
+// tagText replaces what cannot stand in a text of the tag-value form.
+func tagText(s string) string {
+	if !strings.Contains(s, textClose) && !strings.Contains(s, "\r") {
+		return s
+	}
+	s = strings.ReplaceAll(s, textClose, "< /text>")
+	return strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
+}
+
+// unknownMembers lists the members that only the JSON form of SPDX 2 can carry.
 func unknownMembers(v reflect.Value, where string, losses *[]sbom.Loss) {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -134,7 +141,7 @@ func unknownMembers(v reflect.Value, where string, losses *[]sbom.Loss) {
 				continue
 			}
 			if raw, ok := v.Field(i).Interface().(jsontext.Value); ok && raw != nil {
-				*losses = append(*losses, sbom.Loss{Where: where, What: fmt.Sprintf("members that tag-value has no tags for: %.80s", raw)})
+				*losses = append(*losses, sbom.Loss{Where: where, What: fmt.Sprintf("members that this form has no place for: %.80s", raw)})
 			}
 			unknownMembers(v.Field(i), where, losses)
 		}

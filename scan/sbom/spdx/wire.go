@@ -28,8 +28,9 @@ type document struct {
 	Reviews           []review              `json:"revieweds,omitzero"`
 	Rest              jsontext.Value        `json:",embed"`
 
-	ext   *extension // of our own annotations, see extension.go
-	notes []note     // of irregularities met while reading
+	ext      *extension // of our own annotations, see extension.go
+	notes    []note     // of irregularities met while reading
+	tagValue bool       // read from the tag-value form
 }
 
 // note is a tolerated irregularity.

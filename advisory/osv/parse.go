@@ -1,0 +1,319 @@
+package osv
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/stella-ops/stella/advisory"
+	"github.com/stella-ops/stella/advisory/finding"
+	"github.com/stella-ops/stella/advisory/version"
+	"github.com/stella-ops/stella/internal/fault"
+)
+
+// Parse reads one record in JSON. An error is an [*advisory.RecordError]
+// without a file, and wraps [ErrInvalid] or [ErrLimit].
+func Parse(text []byte, opts *Options) (*advisory.Record, error) {
+	return parse(newParser(opts), text, "")
+}
+
+// parser reads records one after another. It is not safe for concurrent use.
+type parser struct {
+	opts    Options
+	in      *reader
+	text    []byte // the record's JSON
+	record  *advisory.Record
+	details [2]int     // where the details are in text, needed if there is no summary
+	page    string     // the database's own address of the record
+	links   references // what else it refers to
+	packed  []byte     // versions of one package
+}
+
+func newParser(opts *Options) *parser {
+	return &parser{opts: opts.withDefaults(), in: newReader()}
+}
+
+// parse reads a record and names the file in errors. The parser keeps nothing
+// of text.
+func parse(p *parser, text []byte, file string) (*advisory.Record, error) {
+	if int64(len(text)) > p.opts.MaxRecord {
+		return nil, &advisory.RecordError{File: file, Err: &fault.LimitError{What: "bytes of one record", Where: "the record", Max: p.opts.MaxRecord, Seen: int64(len(text))}}
+	}
+	return p.read(text, text, file)
+}
+
+// read reads a record from JSON, whose original text is raw.
+func (p *parser) read(text, raw []byte, file string) (*advisory.Record, error) {
+	p.record = &advisory.Record{Digest: digest(raw)}
+	p.text, p.details, p.page = text, [2]int{}, ""
+	p.links.reset()
+	p.in.reset(text)
+	if k := p.in.kind(); k != '{' && k != 0 {
+		p.in.skip()
+		p.in.fail("it is not an object")
+	}
+	p.in.object(p.member)
+	p.end()
+	r := p.record
+	if p.in.err == nil {
+		p.check(r)
+	}
+	if p.in.err != nil {
+		return nil, &advisory.RecordError{File: file, ID: r.ID, Pointer: p.in.at, Digest: r.Digest, Err: p.in.err}
+	}
+	p.finish(r)
+	return r, nil
+}
+
+func digest(text []byte) string {
+	sum := sha256.Sum256(text)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// end makes sure that nothing follows the record.
+func (p *parser) end() {
+	if p.in.err != nil {
+		return
+	}
+	if _, err := p.in.dec.ReadToken(); err != io.EOF {
+		p.in.fail("something follows the record")
+	}
+}
+
+// member reads one member of the record.
+func (p *parser) member(name string) {
+	r, in := p.record, p.in
+	switch name {
+	case "id":
+		r.ID = in.string("the id", maxID)
+	case "modified":
+		r.Modified = in.string("a time", maxID)
+	case "published":
+		r.Published = in.string("a time", maxID)
+	case "withdrawn":
+		r.Withdrawn = in.string("a time", maxID)
+	case "aliases":
+		r.Aliases = in.strings("aliases", maxIDs)
+	case "upstream":
+		r.Upstream = in.strings("upstream ids", maxIDs)
+	case "related":
+		r.Related = in.strings("related ids", maxIDs)
+	case "summary":
+		r.Summary = line(in.raw("the summary", int(p.opts.MaxRecord)))
+	case "details":
+		n := len(in.value())
+		end := int(in.dec.InputOffset())
+		p.details = [2]int{end - n, end}
+	case "severity":
+		r.Scores = p.scores()
+	case "affected":
+		in.array("affected packages", maxAffected, p.affected)
+	case "references":
+		in.array("references", maxAffected, p.reference)
+	case "database_specific":
+		p.specific(func(name string) {
+			switch name {
+			case "severity":
+				r.Rating = in.word()
+			case "url":
+				p.page = in.word()
+			default:
+				in.skip()
+			}
+		})
+	default:
+		in.skip()
+	}
+}
+
+// specific reads an object whose members a database is free to choose; a value
+// that is none is skipped.
+func (p *parser) specific(member func(name string)) {
+	if p.in.kind() != '{' {
+		p.in.skip()
+		return
+	}
+	p.in.object(member)
+}
+
+func (p *parser) scores() (out []finding.Score) {
+	in := p.in
+	in.array("severities", maxScores, func() {
+		var s finding.Score
+		in.object(func(name string) {
+			switch name {
+			case "type":
+				s.Type = in.string("a severity's type", maxID)
+			case "score":
+				s.Value = in.string("a severity", maxText)
+			case "source":
+				s.Source = in.word()
+			default:
+				in.skip()
+			}
+		})
+		if s.Value != "" {
+			out = append(out, s)
+		}
+	})
+	return out
+}
+
+// affected reads one affected package.
+func (p *parser) affected() {
+	var a advisory.Affected
+	in := p.in
+	var priority string
+	in.object(func(name string) {
+		switch name {
+		case "package":
+			in.object(func(name string) {
+				switch name {
+				case "ecosystem":
+					a.Ecosystem = in.string("an ecosystem's name", maxID)
+				case "name":
+					a.Name = in.string("a package's name", maxName)
+				default:
+					in.skip()
+				}
+			})
+		case "ranges":
+			in.array("ranges", maxRanges, func() { a.Ranges = append(a.Ranges, p.versionRange()) })
+		case "versions":
+			a.Versions = p.versions()
+		case "severity":
+			a.Scores = p.scores()
+		case "ecosystem_specific":
+			p.specific(func(name string) {
+				switch name {
+				case "urgency", "ubuntu_priority", "severity":
+					if word := in.word(); word != "" {
+						priority = word
+					}
+				default:
+					in.skip()
+				}
+			})
+		case "database_specific":
+			p.specific(func(name string) {
+				if name == "severity" {
+					a.Rating = in.word()
+				} else {
+					in.skip()
+				}
+			})
+		default:
+			in.skip()
+		}
+	})
+	if priority != "" {
+		a.Rating = priority
+	}
+	if (a.Ecosystem == "") != (a.Name == "") {
+		in.fail("a package has an ecosystem %q but the name %q", a.Ecosystem, a.Name)
+	}
+	p.record.Affected = append(p.record.Affected, a)
+}
+
+func (p *parser) versions() advisory.VersionList {
+	p.packed = p.packed[:0]
+	p.in.array("versions", maxVersions, func() {
+		if v := p.in.raw("a version", maxText); len(v) > 0 {
+			p.packed = advisory.AppendVersion(p.packed, v)
+		}
+	})
+	return advisory.VersionList(p.packed)
+}
+
+func (p *parser) versionRange() (out advisory.Range) {
+	in := p.in
+	starts := false
+	in.object(func(name string) {
+		switch name {
+		case "type":
+			out.Type = advisory.RangeType(in.string("a range's type", maxID))
+		case "repo":
+			out.Repo = in.string("an address", maxText)
+		case "events":
+			in.array("events", maxEvents, func() {
+				e := p.event()
+				starts = starts || e.Introduced != ""
+				out.Events = append(out.Events, e)
+			})
+		default:
+			in.skip()
+		}
+	})
+	if in.err == nil && !starts {
+		in.fail("a range has no introduced event")
+	}
+	return out
+}
+
+func (p *parser) event() (e version.Event) {
+	in := p.in
+	n := 0
+	in.object(func(name string) {
+		var to *string
+		switch name {
+		case "introduced":
+			to = &e.Introduced
+		case "fixed":
+			to = &e.Fixed
+		case "last_affected":
+			to = &e.LastAffected
+		case "limit":
+			to = &e.Limit
+		default:
+			in.skip()
+			return
+		}
+		if *to = in.string("a version", maxText); *to != "" {
+			n++
+		}
+	})
+	if in.err == nil && n != 1 {
+		in.fail("an event sets %d of introduced, fixed, last_affected and limit", n)
+	}
+	return e
+}
+
+// check says what a record lacks.
+func (p *parser) check(r *advisory.Record) {
+	fail := func(pointer, format string, args ...any) {
+		if p.in.err == nil {
+			p.in.err, p.in.at = fmt.Errorf(format+": %w", append(args, fault.Invalid)...), pointer
+		}
+	}
+	if r.ID == "" {
+		fail("", "it has no id")
+	}
+	for i := range len(r.ID) {
+		if c := r.ID[i]; c <= ' ' || c == 0x7f {
+			fail("/id", "the id %q has a space or control character", r.ID)
+		}
+	}
+	if r.Modified == "" {
+		fail("", "it has no time of modification")
+	}
+	for _, t := range []struct{ pointer, time string }{{"/modified", r.Modified}, {"/published", r.Published}, {"/withdrawn", r.Withdrawn}} {
+		if t.time == "" {
+			continue
+		}
+		if _, err := time.Parse(time.RFC3339, t.time); err != nil {
+			fail(t.pointer, "the time %q is not of RFC 3339", t.time)
+		}
+	}
+}
+
+// finish fills in what several members decide.
+func (p *parser) finish(r *advisory.Record) {
+	if details := p.text[p.details[0]:p.details[1]]; r.Summary == "" && len(details) > 0 && details[0] == '"' {
+		r.Summary = line(p.in.bytes(details))
+	}
+	if r.URL = p.page; !isLink([]byte(r.URL)) {
+		r.URL = p.links.best(r.ID)
+	}
+}

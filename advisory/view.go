@@ -1,0 +1,41 @@
+package advisory
+
+import "context"
+
+// View is advisory data as matching reads it: an immutable set of records,
+// indexed by the packages that they affect. snapshot.Snapshot is one. Its
+// methods are safe for concurrent use and keep to what they have verified: a
+// view that finds its data damaged returns an error that wraps [ErrMismatch]
+// or [ErrInvalid].
+type View interface {
+	// Digest identifies the data, "sha256:" and 64 hex digits. Views with equal
+	// digests give equal answers.
+	Digest() string
+	// Ecosystems lists what the data is about, sorted by name. The caller must
+	// not change the list.
+	Ecosystems() []Ecosystem
+	// Affected returns the entries about a package, in the order of their
+	// records' databases and ids; none is no error. Both names are exact:
+	// ecosystem as Ecosystems has it, name in the form of [CanonicalName].
+	Affected(ctx context.Context, ecosystem, name string) ([]Entry, error)
+	// Record returns the record of an entry of this view, without Affected.
+	Record(ctx context.Context, ref Ref) (*Record, error)
+}
+
+// Ecosystem is what a view has about one ecosystem.
+type Ecosystem struct {
+	Name     string `json:"name"`     // as records write it, "Debian:12"
+	Records  int    `json:"records"`  // records that affect a package of it
+	Packages int    `json:"packages"` // packages that they affect
+	Modified string `json:"modified"` // newest time of modification of a record
+}
+
+// Ref names a record within one view.
+type Ref uint64
+
+// Entry is one affected package of a record.
+type Entry struct {
+	Affected
+	Record    Ref
+	Withdrawn bool // the record was taken back
+}

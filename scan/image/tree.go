@@ -1,0 +1,236 @@
+package image
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/stella-ops/stella/internal/fault"
+)
+
+// tree is a folder as a file system that follows no links at all. It implements
+// fs.ReadLinkFS, fs.ReadDirFS and fs.StatFS, is safe for concurrent use, and its
+// regular files are io.ReaderAt and io.Seeker.
+//
+// It rests on os.Root, which never leaves the folder, and goes further: os.Root
+// follows links that stay inside. The folder used last is kept open, so that the
+// files of one folder do not cost the whole way down each.
+type tree struct {
+	root *os.Root
+	most int // entries of one folder
+
+	mu  sync.Mutex
+	dir string   // name of at
+	at  *os.Root // the folder used last; nil for none
+}
+
+func openTree(name string, most int) (*tree, error) {
+	info, err := os.Stat(name) // a pipe would keep OpenRoot waiting
+	if err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("open %s: it is not a folder: %w", name, fault.Invalid)
+	}
+	var root *os.Root
+	if err == nil {
+		root, err = os.OpenRoot(name)
+	}
+	if err != nil {
+		return nil, openError(name, err)
+	}
+	return &tree{root: root, most: most}, nil
+}
+
+func (t *tree) close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.leave()
+	return t.root.Close()
+}
+
+func (t *tree) leave() {
+	if t.at != nil {
+		t.at.Close()
+	}
+	t.dir, t.at = "", nil
+}
+
+// errLink is why a path is not opened.
+var errLink = fmt.Errorf("leads through a symbolic link, which is not followed: %w", fault.Invalid)
+
+// within calls f with the open folder that name lies in, and the rest of name.
+func (t *tree) within(op, name string, f func(parent *os.Root, base string) error) error {
+	if !fs.ValidPath(name) {
+		return &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	parent, err := t.enter(path.Dir(name))
+	if err == nil {
+		err = f(parent, path.Base(name))
+	}
+	if err != nil {
+		return &fs.PathError{Op: op, Path: name, Err: reason(err)}
+	}
+	return nil
+}
+
+// enter opens a folder, one step at a time.
+func (t *tree) enter(dir string) (*os.Root, error) {
+	if dir == "." {
+		return t.root, nil
+	}
+	if t.at != nil && t.dir == dir {
+		return t.at, nil
+	}
+	rest, deeper := strings.CutPrefix(dir, t.dir+"/")
+	if t.at == nil || !deeper {
+		t.leave()
+		rest = dir
+	}
+	for step := range strings.SplitSeq(rest, "/") {
+		parent := t.root
+		if t.at != nil {
+			parent = t.at
+		}
+		info, err := parent.Lstat(step)
+		if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			err = errLink
+		}
+		var next *os.Root
+		if err == nil {
+			next, err = parent.OpenRoot(step)
+		}
+		if err != nil {
+			return nil, err
+		}
+		below := path.Join(t.dir, step)
+		t.leave()
+		t.dir, t.at = below, next
+	}
+	return t.at, nil
+}
+
+// Open opens a regular file or a folder. A link is an error of kind "invalid
+// input", and so are special files, which are never opened: that could block, or
+// do something.
+func (t *tree) Open(name string) (fs.File, error) {
+	var out fs.File
+	err := t.within("open", name, func(parent *os.Root, base string) error {
+		f, info, err := openNoFollow(parent, base)
+		if err != nil {
+			return err
+		}
+		if out = f; info.IsDir() {
+			out = &folder{File: f, most: t.most, name: name}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// openNoFollow opens a regular file or a folder, by a name of one part. A file
+// that is exchanged meanwhile is noticed.
+func openNoFollow(parent *os.Root, base string) (*os.File, fs.FileInfo, error) {
+	before, err := parent.Lstat(base)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := openable(before.Mode()); err != nil {
+		return nil, nil, err
+	}
+	f, err := parent.OpenFile(base, os.O_RDONLY|openFlags, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !os.SameFile(before, info) {
+		err = fmt.Errorf("it was exchanged while it was opened: %w", fault.Invalid)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	return f, info, nil
+}
+
+func openable(m fs.FileMode) error {
+	switch {
+	case m&fs.ModeSymlink != 0:
+		return errLink
+	case !m.IsRegular() && !m.IsDir():
+		return fmt.Errorf("it is a special file (%s): %w", m.Type(), fault.Invalid)
+	}
+	return nil
+}
+
+// ReadLink returns where a link points, as it is written.
+func (t *tree) ReadLink(name string) (target string, err error) {
+	err = t.within("readlink", name, func(parent *os.Root, base string) error {
+		target, err = parent.Readlink(base)
+		return err
+	})
+	return target, err
+}
+
+// Lstat describes a file without opening it.
+func (t *tree) Lstat(name string) (info fs.FileInfo, err error) {
+	err = t.within("lstat", name, func(parent *os.Root, base string) error {
+		info, err = parent.Lstat(base)
+		return err
+	})
+	return info, err
+}
+
+// Stat is Lstat: nothing is followed.
+func (t *tree) Stat(name string) (fs.FileInfo, error) { return t.Lstat(name) }
+
+// ReadDir lists a folder in the order of names. With an error the list has what
+// could be read.
+func (t *tree) ReadDir(name string) ([]fs.DirEntry, error) {
+	f, err := t.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	d, ok := f.(*folder)
+	if !ok {
+		return nil, &fs.PathError{Op: "readdir", Path: name, Err: errors.New("it is not a folder")}
+	}
+	list, err := d.ReadDir(-1)
+	slices.SortFunc(list, func(a, b fs.DirEntry) int { return cmp.Compare(a.Name(), b.Name()) })
+	return list, err
+}
+
+// folder is an open folder whose listing is bounded.
+type folder struct {
+	*os.File
+	most int
+	name string
+}
+
+// ReadDir lists like os.File does, up to the limit.
+func (d *folder) ReadDir(n int) ([]fs.DirEntry, error) {
+	if n > 0 {
+		return d.File.ReadDir(n)
+	}
+	const step = 1024
+	var all []fs.DirEntry
+	for {
+		part, err := d.File.ReadDir(step)
+		all = append(all, part...)
+		switch {
+		case err == io.EOF:
+			return all, nil
+		case err == nil && len(all) > d.most:
+			all, err = all[:d.most], &fault.LimitError{What: "entries", Where: d.name, Max: int64(d.most)}
+		}
+		if err != nil {
+			return all, &fs.PathError{Op: "readdir", Path: d.name, Err: reason(err)}
+		}
+	}
+}

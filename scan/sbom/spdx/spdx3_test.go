@@ -1,0 +1,78 @@
+package spdx
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/stella-ops/stella/internal/testdata"
+)
+
+// The checker must accept the published examples and refuse broken ones, or it
+// proves nothing.
+func TestModel3Checker(t *testing.T) {
+	m := loadModel3(t)
+	for name, doc := range testdata.Open(t, "conformance/spdx-examples.tar.gz") {
+		if strings.Contains(name, "spdx3.0/example7") && !strings.Contains(name, "example7-bin") { // the others say "createdBy" of tools
+			t.Run(name, func(t *testing.T) { m.checkGraph(t, doc) })
+		}
+	}
+	for broken, object := range map[string]map[string]any{
+		"class":       {"type": "software_Pakage"},
+		"property":    {"type": "Tool", "spdxId": "a", "creationInfo": "b", "software_packageVersion": "1"},
+		"missing":     {"type": "Relationship", "spdxId": "a", "creationInfo": "b", "from": "c", "relationshipType": "contains"},
+		"enumeration": {"type": "Hash", "algorithm": "sha257", "hashValue": "00"},
+		"pattern":     {"type": "CreationInfo", "specVersion": "3", "created": "2024-01-01T00:00:00Z", "createdBy": []any{"a"}},
+		"list":        {"type": "Tool", "spdxId": "a", "creationInfo": "b", "name": []any{"x"}},
+	} {
+		if len(m.check(object)) == 0 {
+			t.Errorf("the checker accepts a wrong %s", broken)
+		}
+	}
+}
+
+func TestSPDX3OfRealDocuments(t *testing.T) {
+	m := loadModel3(t)
+	docs := realDocuments(t)
+	for _, name := range slices.Sorted(maps.Keys(docs)) {
+		if len(docs[name]) > 1<<20 || strings.Contains(name, "broken-refs") { // big ones add nothing but time; a broken reference stays broken
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			d, err := Decode(bytes.NewReader(docs[name]), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, losses := encoded(t, d, &EncodeOptions{Version: Version301, Indent: true})
+			m.checkGraph(t, out)
+			for i, l := range losses {
+				if i < 3 {
+					t.Logf("loss: %v", l)
+				}
+			}
+			if again, _ := encoded(t, d, &EncodeOptions{Version: Version301, Indent: true}); !bytes.Equal(out, again) {
+				t.Error("not deterministic")
+			}
+		})
+	}
+}
+
+func TestSPDX3OfModels(tb *testing.T) {
+	m := loadModel3(tb)
+	rapid.Check(tb, func(t *rapid.T) {
+		d := documents().Draw(t, "document")
+		var b bytes.Buffer
+		losses, err := Encode(&b, d, &EncodeOptions{Version: Version301})
+		if err != nil || len(losses) > 0 {
+			t.Fatalf("%v, losses %v", err, losses)
+		}
+		m.checkGraph(tb, b.Bytes())
+		if tb.Failed() {
+			t.Fatalf("%s", b.Bytes())
+		}
+	})
+}
