@@ -171,35 +171,37 @@ func osvIsVulnerable(s Scheme, v string, events []Event) bool {
 	return isVulnerable && (!isLimited || isBefore)
 }
 
-// TestLinear compares hostile texts of two lengths: 64 times the length must
-// take nothing like the 4,096 times of a quadratic algorithm. The longer ones
-// are short enough to be compared within a time slice of a busy machine.
+// TestLinear compares hostile texts: one comparison must take nothing like the
+// 64 times that a quadratic algorithm takes over 64 comparisons of texts of one
+// 64th the length. The two are timed one after the other, so that a busy machine
+// slows both, and again if it slowed only one.
 func TestLinear(t *testing.T) {
-	const short, factor, tolerance = 1 << 8, 64, 12
+	const long, factor, tolerance, attempts = 1 << 14, 64, 12, 20
 	patterns := []string{"0", "1", "1.", "0.", "1.0.", ".", "a", "a1", "a.", "a.1.", "-", "1-", "-a", "-a1", "~", "^", "_p", "_p1", "_", "-0", "a0.", "0-", "+", "é"}
 	for _, g := range append(grammars, grammar{rules: &alpm}) {
+		s := Scheme{g.rules}
 		for _, p := range patterns {
-			small := hostileTime(g.rules, p, short, 0)
-			limit := tolerance * factor * max(small, 2*time.Microsecond)
-			if large := hostileTime(g.rules, p, short*factor, limit); large > limit {
-				t.Errorf("%s of %q: %v for %d bytes, %v for %d", g.rules.name, p, small, short, large, short*factor)
+			var one, many time.Duration
+			for range attempts {
+				one, many = hostileTime(s, p, long, 1), hostileTime(s, p, long/factor, factor)
+				if one <= tolerance*many {
+					break
+				}
+			}
+			if one > tolerance*many {
+				t.Errorf("%s of %q: %v for %d bytes, %v for %d times %d", s, p, one, long, many, factor, long/factor)
 			}
 		}
 	}
 }
 
-// hostileTime is the shortest of the times that a few comparisons take, which
-// end when one is within the limit.
-func hostileTime(r *rules, pattern string, size int, limit time.Duration) time.Duration {
-	s := Scheme{r}
+// hostileTime is the time of n comparisons.
+func hostileTime(s Scheme, pattern string, size, n int) time.Duration {
 	text := "1." + strings.Repeat(pattern, size/len(pattern))
-	best := time.Hour
-	for range 20 {
-		start := time.Now()
-		_, _ = s.Compare(text+"1", text+"0")
-		if best = min(best, time.Since(start)); best <= limit {
-			break
-		}
+	a, b := text+"1", text+"0"
+	start := time.Now()
+	for range n {
+		_, _ = s.Compare(a, b)
 	}
-	return best
+	return time.Since(start)
 }

@@ -94,25 +94,28 @@ func (a *auth) renew(ctx context.Context, resp *http.Response, generation int) (
 	if a.challenge.Scheme == "" { // a registry that asks only where it matters
 		c, err := readChallenge(ctx, a.ref.Registry, resp)
 		if err != nil || c.Scheme == "" {
-			return a.header, nil
+			return a.header, err
 		}
-		c.Insecure = a.challenge.Insecure
 		a.challenge = c
 	}
 	err := a.answer(ctx)
 	return a.header, err
 }
 
-// readChallenge parses the challenge of an answer at hand. The registry
-// library's parser is reached through its ping only, so the ping gets the answer.
+// readChallenge parses the challenge of an answer. The registry library's parser
+// is reached through its ping only, so the ping gets the answer we have.
 func readChallenge(ctx context.Context, registry string, resp *http.Response) (*transport.Challenge, error) {
 	reg, err := name.NewRegistry(registry)
-	if err != nil {
-		return nil, err
+	var c *transport.Challenge
+	if err == nil {
+		c, err = transport.Ping(ctx, reg, answered{&http.Response{
+			StatusCode: http.StatusUnauthorized, Header: resp.Header, Body: http.NoBody,
+		}})
 	}
-	return transport.Ping(ctx, reg, answered{&http.Response{
-		StatusCode: http.StatusUnauthorized, Header: resp.Header, Body: http.NoBody,
-	}})
+	if err != nil {
+		return nil, fmt.Errorf("registry %s: its authentication challenge cannot be read: %w", registry, fault.Invalid)
+	}
+	return c, nil
 }
 
 type answered struct{ resp *http.Response }
@@ -208,16 +211,13 @@ type tokenWire struct {
 }
 
 func (t *tokenWire) RoundTrip(req *http.Request) (*http.Response, error) {
-	if err := checkHops(req); err != nil {
-		return nil, err
-	}
 	resp, err := t.inner.RoundTrip(req)
 	if err != nil {
 		return nil, err
 	}
 	if to, err := resp.Location(); resp.StatusCode/100 == 3 && err == nil && netguard.Origin(to) != t.origin {
 		resp.Body.Close()
-		return nil, &local{fmt.Errorf("it redirects to %s://%s: refused, tokens come from the realm only: %w", clip(to.Scheme), clip(to.Host), fault.Forbidden)}
+		return nil, fmt.Errorf("it redirects to %s://%s: refused, tokens come from the realm only: %w", clip(to.Scheme), clip(to.Host), fault.Forbidden)
 	}
 	resp.Body = http.MaxBytesReader(nil, resp.Body, maxSmall)
 	return resp, nil

@@ -18,7 +18,8 @@ type Options struct {
 	// registries on this machine that is always allowed.
 	PlainHTTP bool
 	// Credentials looks up what to present to a registry; nil means
-	// [DockerCredentials].
+	// [DockerCredentials], the files of the account that the program runs as: a
+	// service that works for others passes its own lookup.
 	Credentials Credentials
 	// Network is the rule for connections to registries; nil means the zero one.
 	Network *Network

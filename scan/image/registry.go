@@ -66,7 +66,7 @@ func (s *session) image(ctx context.Context, wrote string) (*scan.Image, error) 
 		return nil, err
 	}
 	top.MediaType = doc.MediaType
-	if s.ref.Tag != "" {
+	if s.ref.Digest == "" {
 		res.source.Tags = []string{Reference{Registry: s.ref.Registry, Repository: s.ref.Repository, Tag: s.ref.Tag}.String()}
 	}
 	return res.image(ctx, top, doc)

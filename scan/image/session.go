@@ -7,11 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
-	"sync/atomic"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/stella-ops/stella/internal/fault"
@@ -56,36 +52,68 @@ func newSession(ctx context.Context, ref Reference, set *settings) (*session, er
 	return s, nil
 }
 
-// handshake asks for /v2/ and keeps the challenge. A challenge that another
-// origin answered, after a redirect, is met without credentials.
+// handshake finds out whether the registry is encrypted, and what it asks for.
+// Without encryption is tried only where that is allowed, and only after it.
 func (s *session) handshake(ctx context.Context) error {
-	var opts []name.Option
+	schemes := []string{"https"}
 	if s.set.PlainHTTP || isLoopbackHost(s.ref.Registry) {
-		opts = append(opts, name.Insecure)
+		schemes = append(schemes, "http")
 	}
-	reg, err := name.NewRegistry(s.ref.Registry, opts...)
-	if err != nil {
-		return fmt.Errorf("registry %s: %w", s.ref.Registry, fault.Invalid)
-	}
-	p := &ping{inner: s.wire, host: s.ref.Registry}
-	var challenge *transport.Challenge
 	for attempt := 1; ; attempt++ {
-		challenge, err = transport.Ping(ctx, reg, p)
-		if err == nil {
-			break
+		var err error
+		for _, scheme := range schemes {
+			s.base = url.URL{Scheme: scheme, Host: s.ref.Registry}
+			if err = s.ping(ctx); err == nil {
+				return nil
+			}
+			if !fallsBack(err) {
+				break
+			}
 		}
-		err = fmt.Errorf("registry %s: %w", s.ref.Registry, p.refused(wireError(err)))
-		if again, waitErr := s.again(ctx, err, attempt); !again {
-			return waitErr
+		err = fmt.Errorf("registry %s: %w", s.ref.Registry, err)
+		if again, err := s.again(ctx, err, attempt); !again {
+			return err
 		}
 	}
-	s.base = url.URL{Scheme: "https", Host: s.ref.Registry}
-	if challenge.Insecure {
-		s.base.Scheme = "http"
+}
+
+// fallsBack tells a server that is not there under encryption from one that is,
+// and refuses.
+func fallsBack(err error) bool {
+	var a *answer
+	return errors.Is(err, errNoTLS) || errors.Is(err, fault.Unavailable) && !errors.As(err, &a)
+}
+
+// ping asks for /v2/ and keeps the challenge. A challenge that another origin
+// answered, after a redirect, is met without credentials.
+func (s *session) ping(ctx context.Context) error {
+	u := s.base
+	u.Path = "/v2/"
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return fmt.Errorf("%s: %w", u.Host, fault.Invalid)
+	}
+	resp, err := netguard.Client(s.wire).Do(req)
+	if err != nil {
+		return wireError(err)
+	}
+	defer func() {
+		io.CopyN(io.Discard, resp.Body, maxSmall) // so that the connection can be used again
+		resp.Body.Close()
+	}()
+	challenge := &transport.Challenge{}
+	switch resp.StatusCode {
+	case http.StatusOK:
+	case http.StatusUnauthorized:
+		if challenge, err = readChallenge(ctx, s.ref.Registry, resp); err != nil {
+			return err
+		}
+	default:
+		return statusError(resp)
 	}
 	s.auth = &auth{
-		inner: s.wire, origin: netguard.Origin(&s.base), ref: s.ref,
-		challenge: challenge, lookup: s.set.Credentials, foreign: p.foreign.Load(),
+		inner: s.wire, origin: netguard.Origin(&s.base), ref: s.ref, challenge: challenge,
+		lookup: s.set.Credentials, foreign: netguard.Origin(resp.Request.URL) != netguard.Origin(&s.base),
 	}
 	return nil
 }
@@ -102,69 +130,10 @@ type checked struct {
 
 func (c *checked) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Scheme == "http" && !c.plain && !isLoopbackHost(req.URL.Host) {
-		return nil, &local{fmt.Errorf("http://%s: refused, without encryption only registries on this machine are spoken to unless plain http is asked for: %w", req.URL.Host, fault.Forbidden)}
+		return nil, fmt.Errorf("http://%s: refused, without encryption only registries on this machine are spoken to unless plain http is asked for: %w", req.URL.Host, fault.Forbidden)
 	}
 	req = req.Clone(req.Context())
 	req.Header.Set("User-Agent", c.agent)
 	req.Header.Set("Accept-Encoding", "identity") // bytes as they are stored, whatever the transport
 	return c.inner.RoundTrip(req)
-}
-
-// ping is the wire of the first request. It bounds the answer, and notes whether
-// the challenge came from another origin.
-type ping struct {
-	inner   http.RoundTripper
-	host    string
-	foreign atomic.Bool
-	wait    atomic.Int64 // seconds that the registry asked to wait
-}
-
-func (p *ping) RoundTrip(req *http.Request) (*http.Response, error) {
-	if err := checkHops(req); err != nil {
-		return nil, err
-	}
-	resp, err := p.inner.RoundTrip(req)
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode == http.StatusUnauthorized && !strings.EqualFold(req.URL.Host, p.host) {
-		p.foreign.Store(true)
-	}
-	p.wait.Store(int64(retryAfter(resp.Header)))
-	resp.Body = small(resp.Body)
-	return resp, nil
-}
-
-// refused adds to a refusal how long the registry asked to wait.
-func (p *ping) refused(err error) error {
-	var a *answer
-	if errors.As(err, &a) {
-		a.retryAfter = int(p.wait.Load())
-	}
-	return err
-}
-
-// checkHops holds the redirects of the registry library's own clients to the
-// rules of ours.
-func checkHops(req *http.Request) error {
-	var via []*http.Request
-	for r := req; r.Response != nil && r.Response.Request != nil; r = r.Response.Request {
-		via = append(via, r.Response.Request)
-	}
-	if len(via) == 0 {
-		return nil
-	}
-	slices.Reverse(via)
-	if err := netguard.CheckRedirect(req, via); err != nil {
-		return &local{err}
-	}
-	return nil
-}
-
-// small ends a body after maxSmall bytes.
-func small(rc io.ReadCloser) io.ReadCloser {
-	return struct {
-		io.Reader
-		io.Closer
-	}{io.LimitReader(rc, maxSmall), rc}
 }

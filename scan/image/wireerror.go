@@ -109,12 +109,6 @@ func wireError(err error) error {
 	return networkError(err)
 }
 
-// local marks an error that was made on this side of the wire, so that it is
-// found below whatever the registry library wraps around it.
-type local struct{ error }
-
-func (l *local) Unwrap() error { return l.error }
-
 // ours finds an error that this module or the caller's context made.
 func ours(err error) error {
 	var refusal *netguard.Refusal
@@ -125,10 +119,6 @@ func ours(err error) error {
 		if errors.Is(err, done) {
 			return done
 		}
-	}
-	var made *local
-	if errors.As(err, &made) {
-		return made.error
 	}
 	for ue := (*url.Error)(nil); errors.As(err, &ue); {
 		err = ue.Err
@@ -154,6 +144,11 @@ func certificateReason(err error) string {
 	return "invalid"
 }
 
+// errNoTLS is why an encrypted connection to a server without TLS fails.
+var errNoTLS = fmt.Errorf("the server does not speak TLS, and plain http was not asked for: %w", fault.Forbidden)
+
+// networkError names the reasons that come from this machine, or from protocols
+// whose texts are fixed.
 func networkError(err error) error {
 	var op *net.OpError
 	var dns *net.DNSError
@@ -162,10 +157,12 @@ func networkError(err error) error {
 	var timeout net.Error
 	reason := "the answer is broken"
 	switch {
+	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &record):
+		return errNoTLS
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return fmt.Errorf("there is no host %s: %w", dns.Name, fault.NotFound)
 	case errors.As(err, &dns):
 		reason = "the host " + dns.Name + " could not be looked up"
-	case errors.As(err, &record):
-		reason = "the server does not speak TLS"
 	case errors.As(err, &alert):
 		reason = alert.Error()
 	case errors.As(err, &op):

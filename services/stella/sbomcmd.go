@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/stella-ops/stella/advisory/finding"
 	"github.com/stella-ops/stella/scan/sbom"
 	"github.com/stella-ops/stella/scan/sbom/format"
 )
@@ -39,7 +40,7 @@ func (p *program) sbomConvert() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.write(outputs, &result{Reference: args[0], Document: doc}, f.indent)
+			return p.write(outputs, &result{Reference: args[0], Document: doc, Report: new(finding.Report)}, f.indent)
 		},
 	}
 	f.register(cmd.Flags())
@@ -148,7 +149,7 @@ func (p *program) sbomMerge() *cobra.Command {
 			for _, l := range losses {
 				fmt.Fprintf(p.stderr, "note: not merged: %s: %s\n", clean(l.Where), clean(l.What))
 			}
-			return p.write(outputs, &result{Reference: name, Document: merged}, f.indent)
+			return p.write(outputs, &result{Reference: name, Document: merged, Report: new(finding.Report)}, f.indent)
 		},
 	}
 	f.register(cmd.Flags())

@@ -3,7 +3,6 @@ package java
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -34,7 +33,7 @@ type walk struct {
 	facts    []analyzer.Fact
 	keys     map[string]int // how often a key was asked for
 	held     int64          // bytes of inflated archives in memory
-	problems []error
+	problems problems
 	more     int // problems that are only counted
 }
 
@@ -57,11 +56,30 @@ func extractArchive(ctx context.Context, f *analyzer.File, digests bool) ([]anal
 	if err := w.archive(place{r: r, size: f.Size, key: "."}); err != nil {
 		return w.facts, err
 	}
+	if len(w.problems) == 0 {
+		return w.facts, nil
+	}
 	if w.more > 0 {
 		w.problems = append(w.problems, fmt.Errorf("%s: %d more problems", f.Path, w.more))
 	}
-	return w.facts, errors.Join(w.problems...)
+	return w.facts, w.problems
 }
+
+// problems are the errors of one walk, told in one line.
+type problems []error
+
+func (p problems) Error() string {
+	var b strings.Builder
+	for i, err := range p {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		b.WriteString(err.Error())
+	}
+	return b.String()
+}
+
+func (p problems) Unwrap() []error { return p }
 
 // problem records an error about one place; the walk goes on.
 func (w *walk) problem(at place, err error) {

@@ -1,10 +1,9 @@
 package java
 
-import (
-	"strings"
-)
+import "strings"
 
-// Identified says by what an archive's own coordinates are known, best first.
+// What the coordinates of an archive rest on, best first. It is told in the
+// property "java:identified-by".
 const (
 	byDescriptor = "pom.properties"
 	byManifest   = "manifest"
@@ -43,6 +42,9 @@ type identity struct {
 func (e *evidence) identify() identity {
 	if i := e.ownDescriptor(); i >= 0 {
 		c := e.poms[i]
+		if c.version == "" && !e.file.doubtful {
+			c.version = firstText(e.file.version, e.manifestVersion())
+		}
 		c.classifier = e.classifierOf(c)
 		return identity{c, i, byDescriptor}
 	}

@@ -78,7 +78,7 @@ func TestCost(t *testing.T) {
 				}
 				return best
 			}
-			const n = 5_000
+			const n = 2_000
 			small, large := cost(n), cost(16*n)
 			t.Logf("%v, %v", small, large)
 			if large > 80*small && large > 50*time.Millisecond {

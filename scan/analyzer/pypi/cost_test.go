@@ -71,7 +71,7 @@ func TestCost(t *testing.T) {
 				}
 				return best
 			}
-			const n = 5_000
+			const n = 2_000
 			small, large := cost(n), cost(16*n)
 			t.Logf("%v, %v", small, large)
 			if large > 80*small && large > 50*time.Millisecond {
@@ -84,13 +84,12 @@ func TestCost(t *testing.T) {
 // TestHostile feeds shapes that would exhaust a careless reader.
 func TestHostile(t *testing.T) {
 	repeat := func(s string, n int) string { return string(slices.Repeat([]byte(s), n)) }
-	same := many(3000, "[[package]]\nname = \"a\"\nversion = \"%d\"\n") + "[[package]]\nname = \"b\"\nversion = \"1\"\n"
+	same := many(2100, "[[package]]\nname = \"a\"\nversion = \"%d\"\n") + "[[package]]\nname = \"b\"\nversion = \"1\"\n"
 	tests := []struct {
 		name, path, data string
 		want             error
 	}{
-		{"nested arrays", "poetry.lock", "a = " + repeat("[", 1_000_000), fault.Invalid},
-		{"nested arrays that end", "poetry.lock", "a = " + repeat("[", 5000) + repeat("]", 5000), fault.Limit},
+		{"nested arrays", "poetry.lock", "a = " + repeat("[", 1_000_000), fault.Limit},
 		{"nested tables", "uv.lock", "a = " + repeat("{b=", 5000) + "1" + repeat("}", 5000), fault.Limit},
 		{"dotted key", "uv.lock", repeat("a.", 100_000) + "b = 1", fault.Limit},
 		{"dotted header", "uv.lock", "[" + repeat("a.", 100_000) + "b]", fault.Limit},

@@ -2,28 +2,17 @@ package pypi
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-
-	"github.com/pelletier/go-toml/v2/unstable"
 
 	"github.com/stella-ops/stella/internal/fault"
 )
 
-// table is a value of a TOML document. The parser's syntax tree is used and not
-// its decoder: that looks for repeated keys in a time that grows with the square
-// of their number, which a lockfile may make large.
+// table is a value of a TOML document.
 type table struct {
-	text    string
+	text    string            // of a scalar
 	members []member          // of a table, in order
 	items   []*table          // of an array
 	opened  map[string]*table // tables that headers or dotted keys made
-}
-
-// document is a TOML document that is being read.
-type document struct {
-	root   table
-	values int
 }
 
 type member struct {
@@ -43,7 +32,7 @@ func (t *table) get(key string) *table {
 	return nil
 }
 
-// text returns the text of a member, or "".
+// str returns the text of a member, or "".
 func (t *table) str(key string) string {
 	if v := t.get(key); v != nil {
 		return v.text
@@ -59,7 +48,68 @@ func (t *table) list(key string) []*table {
 	return nil
 }
 
-// open returns the table under key, the last one of an array of tables, and
+func (t *table) add(key string, v *table) {
+	if t.opened == nil {
+		t.opened = map[string]*table{}
+	}
+	t.opened[key] = v
+	t.members = append(t.members, member{key, v})
+}
+
+// document reads TOML 1.0 (https://toml.io/en/v1.0.0). It is made for lockfiles:
+// what a scalar other than a text says is kept as it is written, a repeated key
+// is kept and the first one counts, and there are limits on depth and number of
+// values. The first error sticks.
+type document struct {
+	data   []byte
+	pos    int
+	root   table
+	values int
+	err    error
+}
+
+// readTOML returns what was read up to the error, which names the line.
+func readTOML(data []byte) (*table, error) {
+	d := &document{data: bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))}
+	current := &d.root
+	for d.skip(true); d.err == nil && d.pos < len(d.data); d.skip(true) {
+		if d.data[d.pos] == '[' {
+			current = d.header()
+		} else {
+			d.keyValue(current, 0)
+		}
+		if d.skip(false); d.err == nil && d.pos < len(d.data) && d.data[d.pos] != '\n' {
+			d.fail("text after the end of a line's value")
+		}
+	}
+	return &d.root, d.err
+}
+
+func (d *document) fail(what string) {
+	if d.err == nil {
+		d.err = fmt.Errorf("line %d: %s: %w", d.line(), what, fault.Invalid)
+	}
+	d.pos = len(d.data)
+}
+
+func (d *document) limit(what string, most, seen int) {
+	if d.err == nil {
+		d.err = &fault.LimitError{What: what, Where: fmt.Sprintf("line %d", d.line()), Max: int64(most), Seen: int64(seen)}
+	}
+	d.pos = len(d.data)
+}
+
+func (d *document) line() int { return 1 + bytes.Count(d.data[:d.pos], []byte{'\n'}) }
+
+// make returns a new value and counts it.
+func (d *document) make() *table {
+	if d.values++; d.values > maxValues {
+		d.limit("values", maxValues, d.values)
+	}
+	return new(table)
+}
+
+// open returns the table under key of t, the last one of an array of tables, and
 // makes it where there is none.
 func (d *document) open(t *table, key string) *table {
 	v := t.opened[key]
@@ -73,125 +123,107 @@ func (d *document) open(t *table, key string) *table {
 	return v
 }
 
-func (t *table) add(key string, v *table) {
-	if t.opened == nil {
-		t.opened = map[string]*table{}
-	}
-	t.opened[key] = v
-	t.members = append(t.members, member{key, v})
-}
-
-// make returns a new value and counts it.
-func (d *document) make() *table {
-	d.values++
-	return new(table)
-}
-
-// readTOML reads a document. Repeated keys are kept; the first counts.
-func readTOML(data []byte) (*table, error) {
-	d := new(document)
-	current := &d.root
-	p := new(unstable.Parser)
-	p.Reset(data)
-	for p.NextExpression() {
-		var err error
-		switch e := p.Expression(); e.Kind {
-		case unstable.Table, unstable.ArrayTable:
-			current, err = d.header(e)
-		case unstable.KeyValue:
-			err = d.assign(current, e, 0)
-		}
-		if err == nil && d.values > maxValues {
-			err = &fault.LimitError{What: "values", Where: "TOML", Max: maxValues, Seen: int64(d.values)}
-		}
-		if err != nil {
-			return &d.root, err
-		}
-	}
-	return &d.root, tomlError(p)
-}
-
-// tomlError names the line of a syntax error.
-func tomlError(p *unstable.Parser) error {
-	err := p.Error()
-	if err == nil {
-		return nil
-	}
-	var at *unstable.ParserError
-	if errors.As(err, &at) && len(at.Highlight) > 0 {
-		offset := int(p.Range(at.Highlight).Offset)
-		return fmt.Errorf("line %d: %v: %w", 1+bytes.Count(p.Data()[:offset], []byte{'\n'}), err, fault.Invalid)
-	}
-	return fmt.Errorf("%v: %w", err, fault.Invalid)
-}
-
 // header opens the table of "[a.b]" or appends one for "[[a.b]]".
-func (d *document) header(e *unstable.Node) (*table, error) {
-	t, depth := &d.root, 0
-	for key := e.Key(); key.Next(); depth++ {
+func (d *document) header() *table {
+	array := bytes.HasPrefix(d.data[d.pos:], []byte("[["))
+	end := "]"
+	if array {
+		end = "]]"
+	}
+	d.pos += len(end)
+	t := &d.root
+	for depth := 0; d.err == nil; depth++ {
 		if depth == maxDepth {
-			return nil, tooDeep()
+			d.limit("parts of a key", maxDepth, depth+1)
 		}
-		name := text(key.Node().Data)
-		if !key.IsLast() || e.Kind == unstable.Table {
+		name := d.key()
+		switch {
+		case d.take("."):
 			t = d.open(t, name)
-			continue
+		case !d.take(end):
+			d.fail("expected " + end)
+		case array:
+			v := t.opened[name]
+			if v == nil {
+				v = d.make()
+				t.add(name, v)
+			}
+			t = d.make()
+			v.items = append(v.items, t)
+			return t
+		default:
+			return d.open(t, name)
 		}
-		array := t.opened[name]
-		if array == nil {
-			array = d.make()
-			t.add(name, array)
-		}
-		t = d.make()
-		array.items = append(array.items, t)
 	}
-	return t, nil
+	return t
 }
 
-// assign reads "key = value" or "a.b = value" into t.
-func (d *document) assign(t *table, e *unstable.Node, depth int) error {
-	for key := e.Key(); key.Next(); depth++ {
+// keyValue reads "key = value" or "a.b = value" into t.
+func (d *document) keyValue(t *table, depth int) {
+	for ; d.err == nil; depth++ {
 		if depth >= maxDepth {
-			return tooDeep()
+			d.limit("nested values", maxDepth, depth+1)
 		}
-		name := text(key.Node().Data)
-		if !key.IsLast() {
+		name := d.key()
+		switch {
+		case d.take("."):
 			t = d.open(t, name)
-			continue
+		case d.take("="):
+			v := d.make()
+			t.members = append(t.members, member{name, v})
+			d.value(v, depth+1)
+			return
+		default:
+			d.fail("expected '=' after a key")
 		}
-		v := d.make()
-		t.members = append(t.members, member{name, v})
-		return d.set(v, e.Value(), depth+1)
 	}
-	return nil
 }
 
-// set reads a value into t.
-func (d *document) set(t *table, n *unstable.Node, depth int) error {
+// value reads a value into v.
+func (d *document) value(v *table, depth int) {
 	if depth >= maxDepth {
-		return tooDeep()
+		d.limit("nested values", maxDepth, depth+1)
 	}
-	switch n.Kind {
-	case unstable.Array:
-		for c := n.Children(); c.Next(); {
+	d.skip(false)
+	switch c := d.peek(); c {
+	case '"', '\'':
+		v.text = d.text()
+	case '[':
+		d.each(']', func() {
 			item := d.make()
-			if err := d.set(item, c.Node(), depth+1); err != nil {
-				return err
-			}
-			t.items = append(t.items, item)
-		}
-	case unstable.InlineTable:
-		for c := n.Children(); c.Next(); {
-			if err := d.assign(t, c.Node(), depth+1); err != nil {
-				return err
-			}
-		}
+			v.items = append(v.items, item)
+			d.value(item, depth+1)
+		})
+	case '{':
+		d.each('}', func() { d.keyValue(v, depth+1) })
 	default:
-		t.text = text(n.Data)
+		n := bytes.IndexAny(d.data[d.pos:], ",]}#\r\n")
+		if n < 0 {
+			n = len(d.data) - d.pos
+		}
+		word := bytes.TrimRight(d.data[d.pos:d.pos+n], " \t")
+		if len(word) == 0 || bytes.ContainsAny(word, "\"'=[{") {
+			d.fail("expected a value")
+			return
+		}
+		v.text = text(word)
+		d.pos += len(word)
 	}
-	return nil
 }
 
-func tooDeep() error {
-	return &fault.LimitError{What: "nested values", Where: "TOML", Max: maxDepth}
+// each reads what is between the bracket at the position and end, separated by
+// commas.
+func (d *document) each(end byte, one func()) {
+	d.pos++
+	for d.skip(true); d.err == nil && d.peek() != end; d.skip(true) {
+		one()
+		if d.skip(true); d.peek() == ',' {
+			d.pos++
+		} else if d.peek() != end {
+			d.fail(fmt.Sprintf("expected ',' or %q", end))
+		}
+	}
+	if d.err == nil {
+		d.pos++
+	}
 }

@@ -1,183 +1,208 @@
 package syftjson
 
 import (
-	"cmp"
-	"fmt"
+	"encoding/hex"
 	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/stella-ops/stella/scan/purl"
 	"github.com/stella-ops/stella/scan/sbom"
+	"github.com/stella-ops/stella/scan/sbom/license"
 )
 
-// artifact is one package of syft.
-type artifact struct {
-	ID        string           `json:"id"`
-	Name      string           `json:"name"`
-	Version   string           `json:"version"`
-	Type      string           `json:"type"`
-	FoundBy   string           `json:"foundBy"`
-	PURL      string           `json:"purl"`
-	Locations []location       `json:"locations"`
-	Licenses  []jsontext.Value `json:"licenses"`
-	CPEs      []jsontext.Value `json:"cpes"`
-	Metadata  jsontext.Value   `json:"metadata,omitempty"`
-}
-
-type location struct {
-	Path        string            `json:"path"`
-	LayerID     string            `json:"layerID"`
-	Annotations map[string]string `json:"annotations"`
-}
-
-// metadata are the members that the model knows, over all kinds of packages.
-type metadata struct {
-	Source        string         `json:"source"`        // dpkg
-	SourceVersion string         `json:"sourceVersion"` // dpkg
-	OriginPackage string         `json:"originPackage"` // apk
-	SourceRPM     string         `json:"sourceRpm"`     // rpm
-	Epoch         jsontext.Value `json:"epoch,omitempty"`
-	Architecture  string         `json:"architecture"`
-	Maintainer    string         `json:"maintainer"`
-	Vendor        string         `json:"vendor"`
-	URL           jsontext.Value `json:"url,omitempty"`
-	Homepage      string         `json:"homepage"`
-	Description   string         `json:"description"`
-}
-
-// declaredBy tells the catalogers whose packages are declared, not installed.
-func declaredBy(cataloger string) bool {
-	return strings.Contains(cataloger, "lock") || strings.HasPrefix(cataloger, "python-package-cataloger")
-}
-
-// pkg turns an artifact into a package; odd says what was tolerated.
-func (a *artifact) pkg() (sbom.Package, string) {
-	u, odd := parsePURL(a.PURL)
-	p := sbom.Package{ID: a.ID, Name: a.Name, Version: a.Version, PURL: u, FoundBy: a.FoundBy}
+// pkg reads one artifact.
+func (in *interpreter) pkg(a *artifact) sbom.Package {
+	p := sbom.Package{ID: a.ID, Name: a.Name, Version: a.Version, FoundBy: a.FoundBy, State: state(a), Locations: locations(a.Locations)}
 	if p.Version == "UNKNOWN" {
-		p.Version = "" // syft's word for a version that nobody states
-		if p.PURL.Version == "UNKNOWN" {
-			p.PURL.Version = ""
+		p.Version = ""
+	}
+	if a.PURL != "" {
+		u, err := purl.Parse(a.PURL)
+		if err != nil {
+			in.gaps = append(in.gaps, sbom.Gap{Code: sbom.GapUnreadable, Blocking: true, Where: a.ID, What: "package URL: " + err.Error()})
+		}
+		p.PURL = u
+	}
+	if p.PURL.Type == "maven" && p.PURL.Namespace != "" && !strings.Contains(p.Name, ":") {
+		p.Name = p.PURL.Namespace + ":" + p.Name
+	}
+	for _, l := range a.Licenses {
+		if one, ok := licenseOf(l); ok {
+			p.Licenses = append(p.Licenses, one)
 		}
 	}
-	if declaredBy(a.FoundBy) {
-		p.State = sbom.Declared
-	}
-	p.Locations = a.locations()
-	for _, raw := range a.Licenses {
-		if l, ok := licenseOf(raw); ok {
-			p.Licenses = append(p.Licenses, l)
+	for _, c := range a.CPEs {
+		if strings.HasPrefix(c.Value, "cpe:2.3:") {
+			p.CPEs = append(p.CPEs, c.Value)
+		} else {
+			in.note(a.ID, "CPE %.100q is not a CPE 2.3 name", c.Value)
 		}
 	}
-	for _, raw := range a.CPEs {
-		if c := textOr(raw, "cpe"); c != "" {
-			p.CPEs = append(p.CPEs, c)
-		}
+	in.metadata(&p, a)
+	kept := struct {
+		Language     string `json:"language,omitzero"`
+		MetadataType string `json:"metadataType,omitzero"`
+		Type         string `json:"type,omitzero"`
+	}{a.Language, a.MetadataType, a.Type}
+	if raw, err := json.Marshal(kept); err == nil && string(raw) != "{}" { // plain strings: cannot fail
+		p.Foreign = sbom.Foreign{Family: sbom.RawObject(raw)}
 	}
-	var m metadata
-	if len(a.Metadata) > 0 && a.Metadata.Kind() == '{' {
-		if err := json.Unmarshal(a.Metadata, &m); err != nil {
-			odd = cmp.Or(odd, fmt.Sprintf("metadata of %s was not read: %.200s", a.Name, err))
-		}
-	}
-	p.Arch = cmp.Or(u.Qualifier("arch"), m.Architecture)
-	p.Supplier = cmp.Or(m.Maintainer, m.Vendor)
-	p.Homepage = cmp.Or(m.Homepage, textOr(m.URL, "url"))
-	p.Description = m.Description
-	p.Upstream = m.upstream(a)
-	return p, odd
+	return p
 }
 
-// upstream finds the source package that each database names in its own way.
-func (m *metadata) upstream(a *artifact) *sbom.Upstream {
-	switch {
-	case m.Source != "":
-		return &sbom.Upstream{Name: m.Source, Version: m.SourceVersion}
-	case m.OriginPackage != "" && m.OriginPackage != a.Name:
-		return &sbom.Upstream{Name: m.OriginPackage}
-	case m.SourceRPM != "":
-		return sourceRPM(m.SourceRPM)
-	}
-	return nil
+// declaring are the catalogers that read lockfiles and manifests, beside those
+// whose name says "-lock-".
+var declaring = map[string]bool{
+	"go-module-file-cataloger": true, "python-package-cataloger": true, "java-pom-cataloger": true, "java-gradle-lockfile-cataloger": true,
+	"ruby-gemfile-cataloger": true, "haskell-cataloger": true, "cocoapods-cataloger": true, "conan-cataloger": true, "swift-package-manager-cataloger": true,
+	"github-actions-usage-cataloger": true, "github-action-workflow-usage-cataloger": true, "terraform-lock-cataloger": true, "opam-cataloger": true,
 }
 
-// sourceRPM splits "name-version-release.src.rpm".
-func sourceRPM(file string) *sbom.Upstream {
-	nvr := strings.TrimSuffix(strings.TrimSuffix(file, ".rpm"), ".src")
-	nvr = strings.TrimSuffix(nvr, ".nosrc")
-	release := strings.LastIndexByte(nvr, '-')
-	if release <= 0 {
-		return nil
+func state(a *artifact) sbom.State {
+	if declaring[a.FoundBy] || strings.Contains(a.FoundBy, "-lock-") {
+		return sbom.Declared
 	}
-	version := strings.LastIndexByte(nvr[:release], '-')
-	if version <= 0 {
-		return nil
-	}
-	return &sbom.Upstream{Name: nvr[:version], Version: nvr[version+1:]}
+	return sbom.Installed
 }
 
-// locations keeps the primary evidence; a document without annotations keeps all.
-func (a *artifact) locations() []sbom.Location {
-	var out, all []sbom.Location
-	for _, l := range a.Locations {
-		x := sbom.Location{Path: strings.TrimPrefix(l.Path, "/"), Layer: l.LayerID}
-		all = append(all, x)
-		if l.Annotations["evidence"] == "primary" {
-			out = append(out, x)
+// locations returns those places that are primary evidence, or all where none is.
+func locations(list []location) []sbom.Location {
+	var primary, all []sbom.Location
+	for _, l := range list {
+		path := l.Path
+		if inner, ok := strings.CutPrefix(l.AccessPath, l.Path+":"); ok {
+			path += "!/" + strings.ReplaceAll(inner, ":", "!/")
+		}
+		place := sbom.Location{Path: strings.TrimPrefix(path, "/"), Layer: l.LayerID}
+		all = append(all, place)
+		if l.Annotations.Evidence == "primary" {
+			primary = append(primary, place)
 		}
 	}
-	if out == nil {
-		return all
+	if len(primary) > 0 {
+		return primary
 	}
-	return out
+	return all
 }
 
-// licenseOf reads a licence: an object since schema 8, a string before.
-func licenseOf(raw jsontext.Value) (sbom.License, bool) {
-	if raw.Kind() == '"' {
-		text := textOr(raw, "")
-		return sbom.License{Name: text}, text != ""
-	}
-	var l struct {
-		Value      string   `json:"value"`
-		Expression string   `json:"spdxExpression"`
-		Type       string   `json:"type"`
-		URLs       []string `json:"urls"`
-	}
-	if json.Unmarshal(raw, &l) != nil || l.Value == "" && l.Expression == "" {
-		return sbom.License{}, false
-	}
-	out := sbom.License{Expression: l.Expression}
-	if l.Expression == "" {
-		out.Name = l.Value
-	}
+// licenseOf reads one licence.
+func licenseOf(l licence) (sbom.License, bool) {
+	var out sbom.License
 	if l.Type == "concluded" {
 		out.Kind = sbom.LicenseConcluded
 	}
 	if len(l.URLs) > 0 {
 		out.URL = l.URLs[0]
 	}
-	return out, true
+	switch {
+	case license.Valid(l.Expression):
+		out.Expression = l.Expression
+	case license.Valid(l.Value):
+		out.Expression = l.Value
+	case l.Value != "":
+		out.Name = l.Value
+	default:
+		out.Name = l.Expression
+	}
+	return out, out.Expression != "" || out.Name != ""
 }
 
-// textOr reads a string, or a member of an object, and "" for anything else.
-func textOr(raw jsontext.Value, member string) string {
-	switch {
-	case len(raw) == 0:
-		return ""
-	case raw.Kind() == '"':
-		var s string
-		if json.Unmarshal(raw, &s) != nil {
-			return ""
-		}
-		return s
-	case raw.Kind() == '{' && member != "":
-		var m map[string]jsontext.Value
-		if json.Unmarshal(raw, &m) != nil {
-			return ""
-		}
-		return textOr(m[member], "")
+// metadata reads what the ecosystem's own record says. Which members there are
+// depends on the package type; a member of another kind than expected is left out.
+func (in *interpreter) metadata(p *sbom.Package, a *artifact) {
+	var m map[string]jsontext.Value
+	if len(a.Metadata) == 0 || a.Metadata.Kind() != '{' || json.Unmarshal(a.Metadata, &m) != nil {
+		return
 	}
-	return ""
+	text := func(name string) string {
+		var s string
+		if v := m[name]; v.Kind() == '"' && json.Unmarshal(v, &s) == nil {
+			return s
+		}
+		return ""
+	}
+	switch a.Type {
+	case "deb":
+		p.Arch, p.Supplier = text("architecture"), actor(text("maintainer"))
+		p.Upstream = upstream(p, text("source"), text("sourceVersion"))
+	case "rpm":
+		p.Arch, p.Supplier = text("architecture"), actor(text("vendor"))
+		p.Upstream = upstream(p, sourceRPM(text("sourceRpm")), sourceRPMVersion(text("sourceRpm")))
+		if label := text("modularityLabel"); label != "" {
+			p.Properties = []sbom.Property{{Name: "rpm:modularitylabel", Value: label}}
+		}
+	case "apk":
+		p.Arch, p.Supplier = text("architecture"), actor(text("maintainer"))
+		p.Upstream = upstream(p, text("originPackage"), "")
+		p.Homepage, p.Description = text("url"), text("description")
+	case "npm", "gem":
+		p.Homepage, p.Description = text("homepage"), text("description")
+		p.Originator = actor(text("author"))
+	case "java-archive":
+		p.Hashes = digests(m["digest"])
+	}
+}
+
+// upstream returns the source package, where it is another than the package. A
+// version that is the package's own, but for its epoch, is left out.
+func upstream(p *sbom.Package, name, version string) *sbom.Upstream {
+	if _, release, ok := strings.Cut(p.Version, ":"); version == p.Version || ok && version == release {
+		version = ""
+	}
+	if name == "" || name == p.Name && version == "" {
+		return nil
+	}
+	return &sbom.Upstream{Name: name, Version: version}
+}
+
+// sourceRPM and sourceRPMVersion split name-version-release.src.rpm.
+func sourceRPM(file string) string { return splitRPM(file)[0] }
+
+func sourceRPMVersion(file string) string { return splitRPM(file)[1] }
+
+func splitRPM(file string) [2]string {
+	base, ok := strings.CutSuffix(file, ".rpm")
+	dot := strings.LastIndexByte(base, '.')
+	if !ok || dot < 0 {
+		return [2]string{}
+	}
+	base = base[:dot]
+	release := strings.LastIndexByte(base, '-')
+	if release < 0 {
+		return [2]string{}
+	}
+	version := strings.LastIndexByte(base[:release], '-')
+	if version < 0 {
+		return [2]string{}
+	}
+	return [2]string{base[:version], base[version+1:]}
+}
+
+// actor turns "Name <mail>" into "Name (mail)".
+func actor(s string) string {
+	s = strings.TrimSpace(s)
+	if name, mail, ok := strings.Cut(s, "<"); ok && strings.HasSuffix(mail, ">") {
+		return strings.TrimSpace(strings.TrimSpace(name) + " (" + strings.TrimSuffix(mail, ">") + ")")
+	}
+	return s
+}
+
+// digests reads a list of {algorithm, value}.
+func digests(raw jsontext.Value) []sbom.Hash {
+	var list []struct {
+		Algorithm string `json:"algorithm"`
+		Value     string `json:"value"`
+	}
+	if len(raw) == 0 || json.Unmarshal(raw, &list) != nil {
+		return nil
+	}
+	var out []sbom.Hash
+	for _, d := range list {
+		if _, err := hex.DecodeString(d.Value); err == nil && d.Value != "" && d.Algorithm != "" {
+			out = append(out, sbom.Hash{Algorithm: strings.ReplaceAll(strings.ToLower(d.Algorithm), "-", ""), Value: strings.ToLower(d.Value)})
+		}
+	}
+	return out
 }
