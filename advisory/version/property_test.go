@@ -1,6 +1,8 @@
 package version
 
 import (
+	goversion "go/version"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +107,18 @@ func compareBoth(t *rapid.T, r *rules, a, b string) int {
 	return got
 }
 
+// TestGoReleases holds the order of Go releases against the standard library's.
+// Language versions (1.21 alone) are left out: see [golang].
+func TestGoReleases(t *testing.T) {
+	release := rapid.StringMatching(`go1\.(1[89]|20|2[0-3](\.[0-3]|\.1[01]|rc[12]|beta1))`)
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := release.Draw(t, "a"), release.Draw(t, "b")
+		if got, want := compareBoth(t, &golang, a, b), goversion.Compare(a, b); got != want {
+			t.Fatalf("%s and %s: got %d, want %d", a, b, got, want)
+		}
+	})
+}
+
 // TestRangeWalk holds the intervals of a range against the evaluation that the
 // OSV schema gives in pseudocode: walk the events up to the version.
 func TestRangeWalk(t *testing.T) {
@@ -176,32 +190,50 @@ func osvIsVulnerable(s Scheme, v string, events []Event) bool {
 // 64th the length. The two are timed one after the other, so that a busy machine
 // slows both, and again if it slowed only one.
 func TestLinear(t *testing.T) {
-	const long, factor, tolerance, attempts = 1 << 14, 64, 12, 20
 	patterns := []string{"0", "1", "1.", "0.", "1.0.", ".", "a", "a1", "a.", "a.1.", "-", "1-", "-a", "-a1", "~", "^", "_p", "_p1", "_", "-0", "a0.", "0-", "+", "é"}
 	for _, g := range append(grammars, grammar{rules: &alpm}) {
 		s := Scheme{g.rules}
 		for _, p := range patterns {
-			var one, many time.Duration
-			for range attempts {
-				one, many = hostileTime(s, p, long, 1), hostileTime(s, p, long/factor, factor)
-				if one <= tolerance*many {
-					break
-				}
-			}
-			if one > tolerance*many {
-				t.Errorf("%s of %q: %v for %d bytes, %v for %d times %d", s, p, one, long, many, factor, long/factor)
-			}
+			checkLinear(t, s.String()+" of "+p, func(size int) func() {
+				text := "1." + strings.Repeat(p, size/len(p))
+				a, b := text+"1", text+"0"
+				return func() { _, _ = s.Compare(a, b) }
+			})
 		}
+	}
+	for _, p := range []string{"~ ", "1 ", "^1 || ", "> ", "1.2.3 ", "+a", "x||", "1 - 2||", "<0.0.0-0||", "a ", "||", " "} {
+		checkLinear(t, "npm range of "+p, func(size int) func() {
+			text := strings.Repeat(p, size/len(p))
+			return func() { _, _ = ParseNPMRange(text, &NPMOptions{Loose: true}) }
+		})
+	}
+	for _, sign := range []string{"", "!="} {
+		checkLinear(t, "VERS of "+sign, func(size int) func() {
+			text := []byte("vers:intdot/0")
+			for i := 1; len(text) < size; i++ {
+				text = strconv.AppendInt(append(append(text, '|'), sign...), int64(i), 10)
+			}
+			return func() { _, _ = ParseVERS(string(text)) }
+		})
 	}
 }
 
-// hostileTime is the time of n comparisons.
-func hostileTime(s Scheme, pattern string, size, n int) time.Duration {
-	text := "1." + strings.Repeat(pattern, size/len(pattern))
-	a, b := text+"1", text+"0"
-	start := time.Now()
-	for range n {
-		_, _ = s.Compare(a, b)
+// checkLinear times work on hostile text, which build prepares for a size.
+func checkLinear(t *testing.T, name string, build func(size int) func()) {
+	t.Helper()
+	const long, factor, tolerance, attempts = 1 << 14, 64, 12, 20
+	large, small := build(long), build(long/factor)
+	var one, many time.Duration
+	for range attempts {
+		start := time.Now()
+		large()
+		one = time.Since(start)
+		for range factor {
+			small()
+		}
+		if many = time.Since(start) - one; one <= tolerance*many {
+			return
+		}
 	}
-	return time.Since(start)
+	t.Errorf("%s: %v for %d bytes, %v for %d times %d", name, one, long, many, factor, long/factor)
 }

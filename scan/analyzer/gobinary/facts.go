@@ -24,6 +24,9 @@ const (
 // application, the standard library, then the modules in the linker's order.
 func (b buildInfo) facts(where string) ([]analyzer.Fact, error) {
 	stdlib := stdlibFact(b.version)
+	if b.lost != nil {
+		return []analyzer.Fact{stdlib}, fmt.Errorf("module list: %w", b.lost)
+	}
 	text := strings.ToValidUTF8(b.modules, "\uFFFD")
 	if n := strings.Count(text, "\ndep\t"); n > maxModules {
 		return []analyzer.Fact{stdlib}, &fault.LimitError{What: "modules of one executable", Where: where, Max: maxModules, Seen: int64(n)}
@@ -36,7 +39,10 @@ func (b buildInfo) facts(where string) ([]analyzer.Fact, error) {
 	facts := []analyzer.Fact{app, stdlib}
 	seen := map[string]bool{keyMain: true, keyStdlib: true}
 	for _, m := range info.Deps {
-		if f := moduleFact(m); !seen[f.Key] {
+		switch f := moduleFact(m); {
+		case m.Path == "" || f.Package.Name == "":
+			err = fmt.Errorf("a module without a path: %w", fault.Invalid)
+		case !seen[f.Key]:
 			seen[f.Key] = true
 			facts = append(facts, f)
 		}
@@ -44,7 +50,7 @@ func (b buildInfo) facts(where string) ([]analyzer.Fact, error) {
 	for _, f := range facts[1:] {
 		facts[0].DependsOn = append(facts[0].DependsOn, f.Key)
 	}
-	return facts, nil
+	return facts, err
 }
 
 // stdlibFact reports the standard library, whose version is the toolchain's.

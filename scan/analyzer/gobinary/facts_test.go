@@ -58,7 +58,7 @@ func TestApplicationName(t *testing.T) {
 		{"path\ta\nmod\ta\tv0.0.0-20240101000000-abcdefabcdef+dirty\t\n", "a", "v0.0.0-20240101000000-abcdefabcdef+dirty", "pkg:golang/a@v0.0.0-20240101000000-abcdefabcdef%2Bdirty"},
 	}
 	for _, tt := range tests {
-		facts, err := buildInfo{"go1.22.1", tt.modules}.facts("bin/server")
+		facts, err := buildInfo{version: "go1.22.1", modules: tt.modules}.facts("bin/server")
 		if err != nil {
 			t.Fatal(err)
 		}

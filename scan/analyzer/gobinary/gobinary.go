@@ -82,6 +82,7 @@ var errNotGo = errors.New("not a Go executable")
 type buildInfo struct {
 	version string
 	modules string
+	lost    error // why there is no module list although there should be one
 }
 
 // read finds the build information in s, which stands at its start.

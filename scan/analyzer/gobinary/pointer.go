@@ -129,46 +129,46 @@ func (m *image) pointed(s *stream, header [headerSize]byte, old *recall) (buildI
 	if header[15]&flagBigEndian != 0 {
 		order = binary.BigEndian
 	}
-	version, modules, err := m.stringHeaders(s, order, size, header[16:])
+	version, modules, lost, err := m.stringHeaders(s, order, size, header[16:])
 	if err != nil {
 		return buildInfo{}, err
 	}
-	var info buildInfo
+	info := buildInfo{lost: lost}
 	var ok bool
 	if info.version, ok = at(old.versions, version.off, version.size); !ok {
 		return buildInfo{}, fmt.Errorf("the Go version, of Go 1.17 or older, %w", errPassed)
 	}
 	if modules.size > 0 {
 		if info.modules, ok = at(old.lists, modules.off, modules.size); !ok {
-			return buildInfo{}, fmt.Errorf("the module list, of Go 1.17 or older, %w", errPassed)
+			info.lost = fmt.Errorf("the module list, of Go 1.17 or older, %w", errPassed)
 		}
 	}
 	return info, nil
 }
 
 // stringHeaders follows the two pointers to their Go string headers, in the
-// order in which these are in the file, and returns where the texts are. A
-// module list that is nowhere is an empty one, as in debug/buildinfo.
-func (m *image) stringHeaders(s *stream, order binary.ByteOrder, size int, pointers []byte) (version, modules segment, err error) {
+// order in which these are in the file, and returns where the texts are. The
+// version is needed; lost says what is wrong with the other.
+func (m *image) stringHeaders(s *stream, order binary.ByteOrder, size int, pointers []byte) (version, modules segment, lost, err error) {
 	v, leftV, okV := m.locate(word(order, size, pointers))
 	l, leftL, okL := m.locate(word(order, size, pointers[size:]))
 	need := uint64(2 * size)
 	if !okV || leftV < need {
-		return version, modules, errDamaged
+		return version, modules, nil, errDamaged
 	}
-	okL = okL && leftL >= need
+	if okL = okL && leftL >= need; !okL && word(order, size, pointers[size:]) != 0 {
+		lost = errDamaged
+	}
 	if okL && l < v {
-		if modules, err = m.stringHeader(s, order, size, l, maxText); err != nil {
-			return version, modules, err
-		}
+		modules, lost = m.stringHeader(s, order, size, l, maxText)
 	}
 	if version, err = m.stringHeader(s, order, size, v, maxVersion); err != nil {
-		return version, modules, err
+		return version, modules, lost, err
 	}
 	if okL && l >= v {
-		modules, err = m.stringHeader(s, order, size, l, maxText)
+		modules, lost = m.stringHeader(s, order, size, l, maxText)
 	}
-	return version, modules, err
+	return version, modules, lost, nil
 }
 
 // stringHeader reads the Go string header (address, length) at an offset of

@@ -165,7 +165,7 @@ func (m *image) decode(s *stream, end uint64, old *recall) (buildInfo, error) {
 	switch {
 	case header[15]&flagInline != 0:
 		if info.version, err = inlineText(s, end); err == nil {
-			info.modules, err = inlineText(s, end)
+			info.modules, info.lost = inlineText(s, end)
 		}
 	case m.blind: // addresses mean nothing
 		err = errDamaged
@@ -175,7 +175,8 @@ func (m *image) decode(s *stream, end uint64, old *recall) (buildInfo, error) {
 	if err != nil {
 		return buildInfo{}, err
 	}
-	if info.version == "" || m.blind && !strings.HasPrefix(info.version, "go") && !strings.HasPrefix(info.version, "devel") {
+	toolchain := strings.HasPrefix(info.version, "go") || strings.HasPrefix(info.version, "devel")
+	if info.version == "" || !toolchain && (m.blind || info.lost != nil) {
 		return buildInfo{}, errDamaged
 	}
 	info.modules = unframe(info.modules)

@@ -125,9 +125,16 @@ func TestBad(t *testing.T) {
 
 // TestModuleListIsDamaged keeps what is sure: the toolchain's version.
 func TestModuleListIsDamaged(t *testing.T) {
-	names, err := extract(forgeELF("", blob("go1.22.1", frame("dep\tx\n")), false))
-	if err == nil || strings.Join(names, " ") != "stdlib" {
-		t.Errorf("found %v, %v", names, err)
+	cut := blob("go1.22.1", "x")
+	for name, data := range map[string]string{
+		"no version":   blob("go1.22.1", frame("dep\tx\n")),
+		"cut off":      cut[:len(cut)-1],
+		"without path": blob("go1.22.1", frame("dep\t\tv1.0.0\t\n")),
+	} {
+		names, err := extract(forgeELF("", data, false))
+		if !errors.Is(err, fault.Invalid) || names[len(names)-1] != "stdlib" {
+			t.Errorf("%s: found %v, %v", name, names, err)
+		}
 	}
 }
 

@@ -15,8 +15,9 @@ const (
 )
 
 // Join implements analyzer.Joiner. It makes package URLs, finds what installed
-// packages depend on among those in the same folder, and says which lines of
-// requirements files lead to what was not read.
+// packages depend on among those in the same folder, gives requirements without
+// a version the one that is installed, where there is one that they allow, and
+// says which lines of requirements files lead to what was not read.
 func (Analyzer) Join(in *analyzer.Squashed) ([]analyzer.Located, []sbom.Gap) {
 	known := map[string]bool{} // keys of installed packages
 	needs := map[string][]string{}
@@ -31,6 +32,7 @@ func (Analyzer) Join(in *analyzer.Squashed) ([]analyzer.Located, []sbom.Gap) {
 			visited[f.Path] = true
 		}
 	}
+	have := answersOf(in.Facts)
 	var out []analyzer.Located
 	var gaps []sbom.Gap
 	packages := make([]sbom.Package, len(in.Facts)) // copies: facts may be shared
@@ -43,6 +45,7 @@ func (Analyzer) Join(in *analyzer.Squashed) ([]analyzer.Located, []sbom.Gap) {
 		}
 		packages[i] = *f.Package
 		f.Package = &packages[i]
+		have.settle(f.Package)
 		identify(f.Package)
 		if f.Scope == installed {
 			f.DependsOn = keysIn(folderOf(f.Path), slices.Concat(f.DependsOn, needs[about(f.Path)]), known)

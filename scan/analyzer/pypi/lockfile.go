@@ -16,8 +16,10 @@ import (
 // versions multiply them.
 const maxEdges = 2_000_000
 
-// sourceProperty says where a package comes from that no server has.
-const sourceProperty = "pypi:source"
+const (
+	sourceProperty      = "pypi:source"      // where a package comes from that no server has
+	requirementProperty = "pypi:requirement" // the condition on a package without a version
+)
 
 // lockfile is what a lockfile or requirements file says, in its order.
 type lockfile struct {
@@ -99,7 +101,7 @@ func (e *entry) describe() *sbom.Package {
 		p.Properties = append(p.Properties, sbom.Property{Name: sourceProperty, Value: e.from.text})
 	}
 	if e.requirement != "" {
-		p.Properties = append(p.Properties, sbom.Property{Name: "pypi:requirement", Value: e.requirement})
+		p.Properties = append(p.Properties, sbom.Property{Name: requirementProperty, Value: e.requirement})
 	}
 	return p
 }

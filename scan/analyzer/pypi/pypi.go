@@ -8,8 +8,9 @@
 // of a package's developers and say nothing about what is there.
 //
 // Requirements that are not pinned ("name", "name>=1.0") are packages without a
-// version, so that they are seen as not assessed; the property
-// "pypi:requirement" has the condition. Nothing is fetched: a requirement that
+// version, so that they are seen as not assessed, unless the image has one
+// version of that name installed, and one that the requirement allows: then they
+// are that package. The property "pypi:requirement" has the condition. Nothing is fetched: a requirement that
 // leads to an address or a folder gives the package that the line itself names,
 // and where it names none a gap.
 //

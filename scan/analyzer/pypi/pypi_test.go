@@ -140,3 +140,20 @@ func TestMarkerScope(t *testing.T) {
 		}
 	}
 }
+
+func TestAllows(t *testing.T) {
+	tests := []struct {
+		spec, version string
+		want          bool
+	}{
+		{"", "1.0", true}, {">=1.0", "1.0", true}, {">=1.0,<2", "2.0", false}, {">1.0", "1.0", false}, {"<=1.0", "1.0.0", true}, {"<1.0", "1.0rc1", false}, {"<1.10", "1.9.12", true}, {">=1.0", "1", true}, {">=1!1.0", "1.0", false},
+		{"!=1.0", "1.0", false}, {"!=1.0", "1.1", true}, {"==1.*", "1.5", true}, {"==1.*", "10.5", false}, {"!=1.*", "1.5", false}, {"!=1.*", "2.0", true},
+		{"~=1.4", "1.9", true}, {"~=1.4", "2.0", false}, {"~=1.4.2", "1.4.9", true}, {"~=1.4.2", "1.5", false}, {"~=1.4.2", "1.4.1", false},
+		{"===1.0", "1.0", true}, {"=>1.0", "1.5", false}, {">=${V}", "1.0", false}, {">1.*", "2.0", false}, {">=1.0", "not a version", false},
+	}
+	for _, tt := range tests {
+		if got := allows(tt.spec, tt.version); got != tt.want {
+			t.Errorf("%q allows %s: %v, want %v", tt.spec, tt.version, got, tt.want)
+		}
+	}
+}

@@ -65,12 +65,13 @@ type document struct {
 	pos    int
 	root   table
 	values int
+	names  map[string]string // keys seen: a lockfile repeats few of them often
 	err    error
 }
 
 // readTOML returns what was read up to the error, which names the line.
 func readTOML(data []byte) (*table, error) {
-	d := &document{data: bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))}
+	d := &document{data: bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), names: map[string]string{}}
 	current := &d.root
 	for d.skip(true); d.err == nil && d.pos < len(d.data); d.skip(true) {
 		if d.data[d.pos] == '[' {

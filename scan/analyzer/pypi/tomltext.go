@@ -65,8 +65,16 @@ func (d *document) key() string {
 	}
 	if d.pos == start {
 		d.fail("expected a key")
+		return ""
 	}
-	return text(d.data[start:min(d.pos, len(d.data))])
+	name, known := d.names[string(d.data[start:d.pos])]
+	if !known {
+		name = text(d.data[start:d.pos])
+		if len(d.names) < 100 {
+			d.names[name] = name
+		}
+	}
+	return name
 }
 
 // text reads a text in quotes of any of the four kinds.

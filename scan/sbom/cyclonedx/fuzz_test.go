@@ -45,13 +45,17 @@ func check(t *testing.T, in []byte) {
 		if err != nil {
 			t.Fatalf("%+v: %v\n%s", o, err, one.Bytes())
 		}
-		if o.Version != "1.7" || len(losses) > 0 {
-			continue
+		if len(losses) > 0 || bytes.Contains(in, []byte(`"#`)) {
+			continue // what is told may differ, and so may names that are reserved
 		}
 		if _, err := Encode(&three, back, &o); err != nil {
 			t.Fatalf("%+v: %v", o, err)
 		}
-		if diff := cmp.Diff(one.String(), three.String()); diff != "" {
+		diff := cmp.Diff(one.String(), three.String())
+		if o.XML && diff != "" { // an absent text is an empty one there, and may change the order
+			diff = cmp.Diff(flatXML(t, one.Bytes()), flatXML(t, three.Bytes()))
+		}
+		if diff != "" {
 			t.Fatalf("%+v: decoded and encoded again it differs:\n%s", o, diff)
 		}
 	}

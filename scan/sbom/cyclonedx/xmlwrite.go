@@ -209,6 +209,10 @@ func (w *xmlWriter) item(name string, v *node, m *member, at *place, head ...xml
 
 // alternative writes v as the element that its content calls for.
 func (w *xmlWriter) alternative(v *node, m *member, at *place) {
+	if len(m.kinds) > 1 && v.kind == '{' && len(v.fields) == 0 {
+		w.lose(at.String(), "nothing tells which element it is")
+		return
+	}
 	k := m.pick(v)
 	marked := v.get(xmlMember)
 	if as := marked.str(xmlAs); as != "" {

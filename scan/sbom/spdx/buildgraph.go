@@ -118,7 +118,8 @@ func (b *builder) relationships(w *document, os string) ([]relationship, []strin
 	if !b.self && !g.described {
 		out = append(out, relationship{From: b.documentID(), Type: "DESCRIBES", To: root})
 	}
-	if os != "" && !b.self {
+	isOS := func(r relationship) bool { return r.From == root && r.Type == "CONTAINS" && r.To == os }
+	if os != "" && !b.self && !slices.ContainsFunc(out, isOS) {
 		out = append(out, relationship{From: root, Type: "CONTAINS", To: os})
 	}
 	for _, e := range b.d.Relationships {

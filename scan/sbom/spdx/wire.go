@@ -1,5 +1,7 @@
 package spdx
 
+//lint:file-ignore SA5008 staticcheck does not know the tag option "embed" of JSON v2 yet
+
 import "github.com/go-json-experiment/json/jsontext"
 
 // The wire types mirror the JSON form of SPDX 2.3, which is a superset of 2.2.

@@ -1,6 +1,7 @@
 package syftjson
 
 import (
+	"cmp"
 	"encoding/hex"
 	"strings"
 
@@ -15,15 +16,18 @@ import (
 // pkg reads one artifact.
 func (in *interpreter) pkg(a *artifact) sbom.Package {
 	p := sbom.Package{ID: a.ID, Name: a.Name, Version: a.Version, FoundBy: a.FoundBy, State: state(a), Locations: locations(a.Locations)}
-	if p.Version == "UNKNOWN" {
-		p.Version = ""
-	}
 	if a.PURL != "" {
 		u, err := purl.Parse(a.PURL)
 		if err != nil {
 			in.gaps = append(in.gaps, sbom.Gap{Code: sbom.GapUnreadable, Blocking: true, Where: a.ID, What: "package URL: " + err.Error()})
 		}
 		p.PURL = u
+	}
+	if p.Version == "UNKNOWN" { // syft's word for a version that nobody states
+		p.Version = ""
+		if p.PURL.Version == "UNKNOWN" {
+			p.PURL.Version = ""
+		}
 	}
 	if p.PURL.Type == "maven" && p.PURL.Namespace != "" && !strings.Contains(p.Name, ":") {
 		p.Name = p.PURL.Namespace + ":" + p.Name
@@ -112,6 +116,10 @@ func licenseOf(l licence) (sbom.License, bool) {
 // metadata reads what the ecosystem's own record says. Which members there are
 // depends on the package type; a member of another kind than expected is left out.
 func (in *interpreter) metadata(p *sbom.Package, a *artifact) {
+	switch p.PURL.Type {
+	case "deb", "rpm", "apk", "alpm":
+		p.Arch = p.PURL.Qualifier("arch")
+	}
 	var m map[string]jsontext.Value
 	if len(a.Metadata) == 0 || a.Metadata.Kind() != '{' || json.Unmarshal(a.Metadata, &m) != nil {
 		return
@@ -125,16 +133,16 @@ func (in *interpreter) metadata(p *sbom.Package, a *artifact) {
 	}
 	switch a.Type {
 	case "deb":
-		p.Arch, p.Supplier = text("architecture"), actor(text("maintainer"))
+		p.Arch, p.Supplier = cmp.Or(text("architecture"), p.Arch), actor(text("maintainer"))
 		p.Upstream = upstream(p, text("source"), text("sourceVersion"))
 	case "rpm":
-		p.Arch, p.Supplier = text("architecture"), actor(text("vendor"))
+		p.Arch, p.Supplier = cmp.Or(text("architecture"), p.Arch), actor(text("vendor"))
 		p.Upstream = upstream(p, sourceRPM(text("sourceRpm")), sourceRPMVersion(text("sourceRpm")))
 		if label := text("modularityLabel"); label != "" {
 			p.Properties = []sbom.Property{{Name: "rpm:modularitylabel", Value: label}}
 		}
 	case "apk":
-		p.Arch, p.Supplier = text("architecture"), actor(text("maintainer"))
+		p.Arch, p.Supplier = cmp.Or(text("architecture"), p.Arch), actor(text("maintainer"))
 		p.Upstream = upstream(p, text("originPackage"), "")
 		p.Homepage, p.Description = text("url"), text("description")
 	case "npm", "gem":

@@ -3,6 +3,7 @@ package syftjson
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 // interpreter turns a document into the model.
 type interpreter struct {
 	w      *document
+	files  int // relationships with files
 	gaps   []sbom.Gap
 	unsaid int // notes beyond maxNotes
 }
@@ -28,7 +30,7 @@ func interpret(w *document) *sbom.Document {
 		if strings.HasPrefix(version, "[") { // "[not provided]"
 			version = ""
 		}
-		d.Tools = []sbom.Tool{{Name: t.Name, Version: version}}
+		d.Tools = []sbom.Tool{{Vendor: "anchore", Name: t.Name, Version: version}}
 	}
 	in.subject(d)
 	d.Packages = make([]sbom.Package, 0, len(w.Artifacts))
@@ -36,6 +38,9 @@ func interpret(w *document) *sbom.Document {
 		d.Packages = append(d.Packages, in.pkg(&w.Artifacts[i]))
 	}
 	in.relationships(d)
+	if in.files > 0 || w.Files {
+		in.note("files", "the document also lists files, which were not read")
+	}
 	if in.unsaid > 0 {
 		in.gaps = append(in.gaps, sbom.Gap{Code: sbom.GapOddity, Where: "document", What: fmt.Sprintf("%d more irregularities", in.unsaid)})
 	}
@@ -55,7 +60,7 @@ func (in *interpreter) note(where, format string, args ...any) {
 // subject reads what was scanned.
 func (in *interpreter) subject(d *sbom.Document) {
 	s := in.w.Source
-	d.Subject = sbom.Subject{ID: s.ID, Kind: sbom.SubjectOther, Name: s.Name, Version: s.Version, OS: in.w.Distro.os()}
+	d.Subject = sbom.Subject{ID: cmp.Or(s.ID, "source"), Kind: sbom.SubjectOther, Name: s.Name, Version: s.Version, OS: in.w.Distro.os()}
 	if s.Supplier != "" {
 		d.Subject.Package = &sbom.Package{Supplier: s.Supplier}
 	}
@@ -135,26 +140,35 @@ func (r distro) os() *sbom.OS {
 		Codename: r.VersionCodename, CPE: r.CPEName, BuildID: r.BuildID, VariantID: r.VariantID}
 }
 
-// relationships reads the edges between packages and the source.
+// relationships reads the edges between packages and the source. A package that
+// nothing contains is contained in the source: older versions do not say so.
 func (in *interpreter) relationships(d *sbom.Document) {
 	known := make(map[string]bool, len(d.Packages)+1)
-	known[in.w.Source.ID] = in.w.Source.ID != ""
 	for i := range d.Packages {
 		known[d.Packages[i].ID] = true
 	}
+	known[d.Subject.ID] = true
+	contained := map[string]bool{}
+	others := map[string]int{}
 	for _, r := range in.w.Relationships {
 		e := sbom.Relationship{From: r.Child, To: r.Parent}
 		switch r.Type {
 		case "contains":
-			if !known[r.Parent] || !known[r.Child] {
-				continue // a file
+			if !known[r.Child] {
+				in.files++
+				continue
 			}
 			e = sbom.Relationship{From: r.Parent, Kind: sbom.Contains, To: r.Child}
+			contained[r.Child] = true
 		case "dependency-of":
 			e.Kind = sbom.DependsOn
 		case "ownership-by-file-overlap":
 			e.Kind = sbom.OwnedBy
+		case "evident-by":
+			in.files++
+			continue
 		default:
+			others[r.Type]++
 			continue
 		}
 		if !known[e.From] || !known[e.To] {
@@ -162,5 +176,13 @@ func (in *interpreter) relationships(d *sbom.Document) {
 			continue
 		}
 		d.Relationships = append(d.Relationships, e)
+	}
+	for i := range d.Packages {
+		if id := d.Packages[i].ID; !contained[id] {
+			d.Relationships = append(d.Relationships, sbom.Relationship{From: d.Subject.ID, Kind: sbom.Contains, To: id})
+		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(others)) {
+		in.note("relationships", "%d of the unknown type %.100q were not read", others[kind], kind)
 	}
 }

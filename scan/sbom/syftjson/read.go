@@ -59,6 +59,7 @@ type reader struct {
 	dec       *jsontext.Decoder
 	left, max int
 	w         document
+	artifacts bool // the member was there
 }
 
 // document reads the object of a document.
@@ -76,6 +77,7 @@ func (d *reader) document() error {
 		}
 		switch name.String() {
 		case "artifacts":
+			d.artifacts = true
 			err = elements(d, &d.w.Artifacts)
 		case "artifactRelationships":
 			err = elements(d, &d.w.Relationships)
@@ -87,6 +89,10 @@ func (d *reader) document() error {
 			err = json.UnmarshalDecode(d.dec, &d.w.Descriptor)
 		case "schema":
 			err = json.UnmarshalDecode(d.dec, &d.w.Schema)
+		case "files":
+			before := d.dec.InputOffset()
+			err = d.dec.SkipValue()
+			d.w.Files = d.dec.InputOffset()-before > int64(len(": null"))
 		default:
 			err = d.dec.SkipValue()
 		}
@@ -126,8 +132,8 @@ func elements[T any](d *reader, into *[]T) error {
 // check refuses other schema versions and artifacts without or with the same
 // identifier.
 func (d *reader) check() error {
-	if d.w.Schema == nil {
-		return fmt.Errorf("no schema: %w", fault.Invalid)
+	if d.w.Schema == nil || !d.artifacts {
+		return fmt.Errorf("no schema or no artifacts: %w", fault.Invalid)
 	}
 	major, _, _ := strings.Cut(d.w.Schema.Version, ".")
 	switch n, err := strconv.Atoi(major); {
@@ -140,8 +146,11 @@ func (d *reader) check() error {
 	for i := range d.w.Artifacts {
 		id := d.w.Artifacts[i].ID
 		where := fmt.Sprintf("/artifacts/%d", i)
-		if id == "" {
-			return invalid(where, "the artifact has no id")
+		if id == "" || d.w.Artifacts[i].Name == "" {
+			return invalid(where, "the artifact has no id or no name")
+		}
+		if id == d.w.Source.ID {
+			return invalid(where, "id %.100q is already that of /source", id)
 		}
 		if first, twice := seen[id]; twice {
 			return invalid(where, "id %.100q is already that of /artifacts/%d", id, first)

@@ -12,13 +12,14 @@
 //	locations           those marked as primary evidence, or all where none is; "a.jar:b.jar" becomes "a.jar!/b.jar"
 //	licenses, cpes      both the string and the object form
 //	metadata            Arch, Upstream, Supplier, Homepage, Description and Hashes, for the ecosystems that have them
-//	contains            Contains, between the source and packages
+//	contains            Contains, between the source and packages; the source contains what nothing else does
 //	dependency-of       DependsOn, reversed: the parent is what the child needs
 //	ownership-by-file-overlap   OwnedBy, reversed: the parent installed the child's files
 //
 // The package type, language and metadata type stay in Foreign["syft"]. Files, what
 // evidence packages have ("evident-by") and the rest of the metadata are outside
-// the model and are not kept, because nothing writes this format.
+// the model and are not kept, because nothing writes this format; that there are
+// files is said in a gap.
 package syftjson
 
 import (

@@ -18,6 +18,7 @@ type document struct {
 	Schema *struct {
 		Version string `json:"version"`
 	}
+	Files bool // whether there are any
 }
 
 type artifact struct {

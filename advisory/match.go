@@ -1,0 +1,166 @@
+package advisory
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/stella-ops/stella/advisory/finding"
+	"github.com/stella-ops/stella/scan/sbom"
+)
+
+// Matcher finds the packages of documents that advisories affect. It is safe
+// for concurrent use if its View is.
+type Matcher struct {
+	// View is what is known. Without one nothing is assessed, which the report
+	// says.
+	View    View
+	Options Options
+}
+
+// Options change what is matched.
+type Options struct {
+	// MatchOwned also asks the language ecosystem about packages that an
+	// operating system package installed.
+	MatchOwned bool
+}
+
+// Match reports which packages of doc are affected. An error means that the
+// view could not be read, or that ctx ended; everything else that could not be
+// assessed is a gap of the report. The document is not changed.
+func (m Matcher) Match(ctx context.Context, doc *sbom.Document) (*finding.Report, error) {
+	report := &finding.Report{Findings: []finding.Finding{}}
+	if m.View == nil {
+		report.Gaps = []sbom.Gap{{Code: sbom.GapNoData, Blocking: true, Where: "advisories", What: fmt.Sprintf("there is no advisory data: %d packages were not assessed", len(doc.Packages))}}
+		return report, nil
+	}
+	report.Snapshot = m.View.Digest()
+	r := &run{ctx: ctx, view: m.View, doc: doc, report: report, scopes: map[scopeKey]*scope{}}
+	if !m.Options.MatchOwned {
+		r.owned = owned(doc)
+	}
+	for i := range doc.Packages {
+		if i%256 == 0 && ctx.Err() != nil {
+			return nil, fmt.Errorf("match packages with advisories: %w", ctx.Err())
+		}
+		if err := r.match(&doc.Packages[i]); err != nil {
+			return nil, fmt.Errorf("match %s %s with advisories: %w", doc.Packages[i].Name, doc.Packages[i].Version, err)
+		}
+	}
+	r.scopeGaps()
+	report.Sort()
+	return report, nil
+}
+
+// owned returns the ids of packages that belong to others.
+func owned(doc *sbom.Document) map[string]bool {
+	ids := map[string]bool{}
+	for _, r := range doc.Relationships {
+		if r.Kind == sbom.OwnedBy {
+			ids[r.From] = true
+		}
+	}
+	return ids
+}
+
+// run is the state of one Match.
+type run struct {
+	ctx    context.Context
+	view   View
+	doc    *sbom.Document
+	report *finding.Report
+	owned  map[string]bool
+	scopes map[scopeKey]*scope
+	order  []*scope // as they came up
+	hits   []hit    // of the package at hand; reused
+}
+
+// query is one question to a view: a name and the version to compare.
+type query struct {
+	name, version string
+	// noEpoch says that the version came without its epoch: it is compared with
+	// the versions of records as if they had none.
+	noEpoch bool
+}
+
+// match finds what affects one package.
+func (r *run) match(p *sbom.Package) error {
+	s := r.scope(p)
+	if s == nil || !s.isSystem && r.owned[p.ID] {
+		return nil
+	}
+	s.packages++
+	if len(s.ecosystems) == 0 {
+		return nil
+	}
+	r.hits = r.hits[:0]
+	var doubts doubts
+	var queries [2]query
+	for _, q := range s.queries(p, queries[:0]) {
+		for _, ecosystem := range s.ecosystems {
+			entries, err := r.view.Affected(r.ctx, ecosystem, q.name)
+			if err != nil {
+				return err
+			}
+			if len(entries) > 0 {
+				if err := r.compare(s, q, p, entries, &doubts); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if p.Version == "" && doubts.noVersion == 0 {
+		r.gap(sbom.GapNoVersion, false, p, "it has no version; no advisory names it")
+	}
+	doubts.report(r, p)
+	if len(r.hits) > 0 {
+		r.report.Findings = appendFindings(r.report.Findings, p, s, r.hits)
+	}
+	return nil
+}
+
+// compare adds the hits among entries about one name.
+func (r *run) compare(s *scope, q query, p *sbom.Package, entries []Entry, doubts *doubts) error {
+	c := comparison{scheme: s.scheme, query: q}
+	c.parse()
+	for i := range entries {
+		e := &entries[i]
+		if e.Withdrawn {
+			continue
+		}
+		if q.version == "" {
+			doubts.noVersion++
+			continue
+		}
+		a := c.decide(e)
+		switch {
+		case a.affected:
+			if err := r.hit(s, q, p, e, a); err != nil {
+				return err
+			}
+		case a.doubt != "" && c.invalid:
+			doubts.add(&doubts.badVersion, a.doubt)
+		case a.doubt != "":
+			doubts.add(&doubts.badRange, a.doubt)
+		}
+	}
+	return nil
+}
+
+// hit adds what affects the package, after looking at the record.
+func (r *run) hit(s *scope, q query, p *sbom.Package, e *Entry, a verdict) error {
+	record, err := r.view.Record(r.ctx, e.Record)
+	if err != nil {
+		return err
+	}
+	if namesNothing(record) || otherStream(record, e, p, s.ecosystemBase()) {
+		return nil
+	}
+	for i := range r.hits {
+		if h := &r.hits[i]; h.record.ID == record.ID {
+			h.fixed = append(h.fixed, a.fixed...)
+			return nil
+		}
+	}
+	r.hits = append(r.hits, hit{record: record, entry: *e, query: q, span: a.span, fixed: a.fixed})
+	return nil
+}
