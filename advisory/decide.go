@@ -98,7 +98,7 @@ func (c *comparison) contains(r *Range) version.Answer {
 // simple answers for the range that most records have, from one version to
 // another; it says what [version.NewRange] does, without building a range.
 func (c *comparison) simple(events []version.Event) (version.Answer, bool) {
-	if c.invalid || len(events) != 2 || events[0].Introduced == "" || events[1].Fixed == "" || hasFloating(c.scheme) {
+	if c.invalid || len(events) != 2 || events[0].Introduced == "" || events[1].Fixed == "" || c.scheme.String() == "composer" { // whose branches have no order
 		return version.Answer{}, false
 	}
 	before, err := c.scheme.Compare(c.query.version, events[1].Fixed)

@@ -11,8 +11,8 @@
 // A text that its scheme does not accept is an error that wraps [ErrInvalid],
 // and makes a range answer unknown: it is never compared by guess. Numbers have
 // no size limit unless the scheme's own program has one that it checks. No
-// function panics, whatever its input, and all work in time linear in it. All
-// values are immutable and safe for concurrent use.
+// function panics, whatever its input; parsing and comparing take time linear
+// in the text. All values are immutable and safe for concurrent use.
 //
 // Each scheme's file names the specification or the program whose rules it
 // implements. Three of those orders are not transitive everywhere, Maven's,

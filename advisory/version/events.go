@@ -20,6 +20,9 @@ type Event struct {
 // the next. A version that s cannot read makes the range's answers unknown,
 // with the reason, where the rest does not decide.
 //
+// The events of a range of type GIT name commits, which are no versions: they
+// are not for NewRange.
+//
 // An event with no or more than one field, and events without an introduced
 // one, are an error that wraps [ErrInvalid].
 //

@@ -21,7 +21,8 @@ type NPMOptions struct {
 // ParseNPMRange reads a range as npm writes them: comparators (>=1.2.3), x
 // ranges (1.x), tilde (~1.2), caret (^1.2.3), hyphen ranges (1 - 2), and "||"
 // between alternatives. A nil opts is the default. Whatever node-semver refuses
-// is an error that wraps [ErrInvalid].
+// is an error that wraps [ErrInvalid]; so is what only slips through its regular
+// expressions, such as 1.2.3* and, in loose mode, 1.2.34.5.
 //
 // Source: node-semver 7, README "Ranges" and classes/range.js.
 func ParseNPMRange(s string, opts *NPMOptions) (Range, error) {

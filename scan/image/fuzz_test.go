@@ -107,20 +107,33 @@ func FuzzArchive(f *testing.F) {
 	f.Add(imagetest.Compress(tarOf(savedFiles(one)), imagetest.Gzip))
 	f.Add(imagetest.Compress(tarOf(one.files()), imagetest.Zstd))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		lim := fuzzLimits
-		lim.Spool = 1 << 20
-		opt := &Options{Limits: &lim}
-		name := writeTemp(t, "x.tar", b)
-		for _, open := range []func() error{
-			func() error { return closing(OpenDockerArchive(context.Background(), name, "", opt)) },
-			func() error { return closing(OpenLayoutArchive(context.Background(), name, "", opt)) },
-		} {
-			if err := open(); err != nil {
-				hasKind(t, err)
-			}
+		set := testSettings(t)
+		set.limits = fuzzLimits.withDefaults()
+		ctx := context.Background()
+		var plain bytes.Buffer
+		if _, err := spool(ctx, &plain, bytes.NewReader(b), "fuzz", 1<<20); err != nil {
+			hasKind(t, err)
+			return
+		}
+		open := func() (*tarFiles, error) {
+			return indexTar(ctx, memoryFile{bytes.NewReader(plain.Bytes())}, int64(plain.Len()), "fuzz", &set.limits)
+		}
+		if files, err := open(); err != nil {
+			hasKind(t, err)
+		} else if err := closing(archiveImage(ctx, files, "fuzz", "", set)); err != nil {
+			hasKind(t, err)
+		}
+		if files, err := open(); err != nil {
+			hasKind(t, err)
+		} else if err := closing(layoutImage(ctx, files, "fuzz", "", set)); err != nil {
+			hasKind(t, err)
 		}
 	})
 }
+
+type memoryFile struct{ *bytes.Reader }
+
+func (memoryFile) Close() error { return nil }
 
 // closing reads the sizes of an image's layers and closes it.
 func closing(m *scan.Image, err error) error {

@@ -39,7 +39,7 @@ func openArchive(ctx context.Context, name string, lim *Limits) (*tarFiles, erro
 			return nil, errors.Join(fmt.Errorf("open %s: the file is empty: %w", name, fault.Invalid), f.Close())
 		}
 		if compression(head[:n]) == "" {
-			return indexTar(ctx, f, name, lim)
+			return indexTar(ctx, f, info.Size(), name, lim)
 		}
 	}
 	defer f.Close()
@@ -52,45 +52,46 @@ func spoolArchive(ctx context.Context, r io.Reader, name string, lim *Limits) (*
 	if err != nil {
 		return nil, fmt.Errorf("temporary file for %s: %w", name, reason(err))
 	}
+	var size int64
 	err = os.Remove(f.Name())
 	if err == nil {
-		err = spool(ctx, f, r, name, lim.Spool)
+		size, err = spool(ctx, f, r, name, lim.Spool)
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return indexTar(ctx, f, name, lim)
+	return indexTar(ctx, f, size, name, lim)
 }
 
-// spool copies the decompressed stream.
-func spool(ctx context.Context, w io.Writer, r io.Reader, name string, limit int64) error {
+// spool copies the decompressed stream and returns its length.
+func spool(ctx context.Context, w io.Writer, r io.Reader, name string, limit int64) (total int64, err error) {
 	br := bufio.NewReaderSize(r, 64<<10)
 	head, err := br.Peek(4)
 	if err != nil && err != io.EOF {
-		return fmt.Errorf("read %s: %w", name, wireOrFile(err))
+		return 0, fmt.Errorf("read %s: %w", name, wireOrFile(err))
 	}
 	body, free, err := decompress(br, compression(head))
 	if err != nil {
-		return fmt.Errorf("read %s: %w: %w", name, err, fault.Invalid)
+		return 0, fmt.Errorf("read %s: %w: %w", name, err, fault.Invalid)
 	}
 	defer free()
 	buf := make([]byte, 256<<10)
-	for total := int64(0); ; {
+	for {
 		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("read %s: %w", name, err)
+			return total, fmt.Errorf("read %s: %w", name, err)
 		}
 		n, err := body.Read(buf)
 		if total += int64(n); total > limit {
-			return &fault.LimitError{What: "bytes of the archive", Where: name, Max: limit}
+			return total, &fault.LimitError{What: "bytes of the archive", Where: name, Max: limit}
 		}
 		if _, err := w.Write(buf[:n]); err != nil {
-			return fmt.Errorf("temporary file for %s: %w", name, reason(err))
+			return total, fmt.Errorf("temporary file for %s: %w", name, reason(err))
 		}
 		if err == io.EOF {
-			return nil
+			return total, nil
 		}
 		if err != nil {
-			return fmt.Errorf("read %s: after %d bytes: %w", name, total, wireOrFile(err))
+			return total, fmt.Errorf("read %s: after %d bytes: %w", name, total, wireOrFile(err))
 		}
 	}
 }

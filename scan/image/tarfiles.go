@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path"
 	"slices"
 	"strings"
@@ -21,9 +20,16 @@ const (
 
 // tarFiles is a tar archive, indexed once. Its files are read in place.
 type tarFiles struct {
-	file  *os.File
+	file  archiveFile
+	size  int64
 	name  string
 	index map[string]tarEntry
+}
+
+// archiveFile is an open archive, usually an *os.File.
+type archiveFile interface {
+	io.ReaderAt
+	io.Closer
 }
 
 // tarEntry is where a file lies, or what it is a link to.
@@ -34,8 +40,8 @@ type tarEntry struct {
 }
 
 // indexTar takes over the file, and closes it when it fails.
-func indexTar(ctx context.Context, f *os.File, name string, lim *Limits) (*tarFiles, error) {
-	t := &tarFiles{file: f, name: name, index: map[string]tarEntry{}}
+func indexTar(ctx context.Context, f archiveFile, size int64, name string, lim *Limits) (*tarFiles, error) {
+	t := &tarFiles{file: f, size: size, name: name, index: map[string]tarEntry{}}
 	if err := t.read(ctx, lim); err != nil {
 		f.Close()
 		return nil, err
@@ -45,11 +51,7 @@ func indexTar(ctx context.Context, f *os.File, name string, lim *Limits) (*tarFi
 
 // read walks the headers; the tar reader seeks over what is between them.
 func (t *tarFiles) read(ctx context.Context, lim *Limits) error {
-	info, err := t.file.Stat()
-	if err != nil {
-		return fmt.Errorf("read %s: %w", t.name, reason(err))
-	}
-	r := io.NewSectionReader(t.file, 0, info.Size())
+	r := io.NewSectionReader(t.file, 0, t.size)
 	tr := tar.NewReader(r)
 	for n := 0; ; n++ {
 		h, err := tr.Next()

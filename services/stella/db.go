@@ -68,7 +68,7 @@ func (f *dbFlags) match(ctx context.Context, env func(string) string, doc *sbom.
 		return nil, err
 	}
 	defer snap.Close()
-	return (&advisory.Matcher{View: snap, MatchOwned: f.matchOwned}).Match(ctx, doc)
+	return advisory.Matcher{View: snap, Options: advisory.Options{MatchOwned: f.matchOwned}}.Match(ctx, doc)
 }
 
 func (p *program) dbCommand() *cobra.Command {

@@ -100,7 +100,7 @@ func demoMatch(ctx context.Context, doc *sbom.Document) (*finding.Report, int, e
 		return nil, 0, err
 	}
 	defer view.Close()
-	report, err := (&advisory.Matcher{View: view}).Match(ctx, doc)
+	report, err := advisory.Matcher{View: view}.Match(ctx, doc)
 	return report, len(demoRecords), err
 }
 

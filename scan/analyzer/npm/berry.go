@@ -67,6 +67,10 @@ func (b *berryLock) pkg(key string, c int) {
 	}
 	if n, ok := b.put(e); ok {
 		for r := range strings.SplitSeq(key, ", ") {
+			if len(b.requests) == maxRequests {
+				b.odd = &fault.LimitError{What: "requests", Where: e.place, Max: maxRequests, Seen: maxRequests + 1}
+				return
+			}
 			name, specifier := splitRequest(r)
 			b.requests[request(name, specifier)] = n
 		}

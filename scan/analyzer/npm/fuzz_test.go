@@ -120,6 +120,9 @@ func TestHostile(t *testing.T) {
 		{"nested patches", "yarn.lock", func(n int) []byte {
 			return slices.Concat([]byte("__metadata:\n  version: 8\n\na:\n  resolution: \"a@"), repeat("patch:a@", n), []byte("\"\n"))
 		}, nil},
+		{"packages without end", "yarn.lock", func(n int) []byte { return repeat("a@1:\n  version \"1\"\n", n) }, fault.Limit},
+		{"nodes without end", "pnpm-lock.yaml", func(n int) []byte { return repeat("a:\n", 6*n) }, fault.Limit},
+		{"requests without end", "yarn.lock", func(n int) []byte { return append(repeat("a, ", 3*n), "b:\n"...) }, fault.Limit},
 		{"flows", "pnpm-lock.yaml", func(n int) []byte { return append([]byte("a: "), repeat("[", n)...) }, nil},
 	}
 	for _, tt := range tests {

@@ -34,6 +34,7 @@ const (
 	maxManifest = 8 << 20  // bytes of a package.json
 	maxLock     = 32 << 20 // bytes of a lockfile
 	maxEntries  = 100_000  // packages of a lockfile
+	maxRequests = 500_000  // requests that the packages of a yarn.lock answer
 )
 
 // Analyzer reads the files of the npm ecosystem. The zero value is ready to

@@ -84,6 +84,9 @@ func (y *yarnLock) head(text []byte) error {
 		if err != nil {
 			return err
 		}
+		if len(y.asked)+len(y.requests) >= maxRequests {
+			return &fault.LimitError{What: "requests", Where: "lockfile", Max: maxRequests, Seen: maxRequests + 1}
+		}
 		y.asked = append(y.asked, word)
 		if len(rest) == 1 && rest[0] == ':' {
 			break

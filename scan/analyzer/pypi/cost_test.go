@@ -94,6 +94,8 @@ func TestHostile(t *testing.T) {
 		{"dotted key", "uv.lock", repeat("a.", 100_000) + "b = 1", fault.Limit},
 		{"dotted header", "uv.lock", "[" + repeat("a.", 100_000) + "b]", fault.Limit},
 		{"nested JSON", "Pipfile.lock", repeat(`{"a":`, 1_000_000), fault.Invalid},
+		{"lines of nothing", "requirements.txt", repeat("(\n", 1_000_000), fault.Limit},
+		{"packages without end", "requirements.txt", repeat("a\n", 1_000_000), fault.Limit},
 		{"one name many times", "poetry.lock", same + "[package.dependencies]\na = \"*\"\n" + many(1000, "A = \"%d\"\n"), fault.Limit},
 		{"one name many times, with uses", "uv.lock", "[[package]]\nname = \"r\"\nsource = { virtual = \".\" }\ndependencies = [" +
 			many(1000, "{ name = \"a\", marker = \"%d\" },") + "]\n" + same, fault.Limit},

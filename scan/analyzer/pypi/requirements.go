@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf16"
 
+	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/scan/analyzer"
 	"github.com/stella-ops/stella/scan/sbom"
 )
@@ -131,6 +132,9 @@ func (r *requirements) line(n int, line string) {
 		return
 	}
 	e.scope = r.scope
+	for _, p := range []*string{&e.name, &e.version, &e.requirement, &e.from.text} {
+		*p = strings.Clone(*p) // not to keep the whole file
+	}
 	for _, h := range digests {
 		e.hashes = append(e.hashes, hash(h)...)
 	}
@@ -200,11 +204,18 @@ func isAddress(body string) bool {
 		strings.HasPrefix(head, "/") || strings.HasPrefix(head, "file:") || strings.Contains(head, "#egg=") || strings.HasSuffix(head, ".whl") || isSdist(head))
 }
 
-const leadsAway = "leads to what was not read"
+const (
+	leadsAway     = "leads to what was not read"
+	maxUnresolved = 1000 // lines of one file that are noted
+)
 
 // unresolved notes a line that names no package. target is another
 // requirements file that it leads to, if any.
 func (r *requirements) unresolved(n int, line, why, target string) {
+	if len(r.parts) == maxUnresolved {
+		r.odd = &fault.LimitError{What: "lines that name no package", Where: fmt.Sprintf("line %d", n), Max: maxUnresolved, Seen: maxUnresolved + 1}
+		return
+	}
 	what := fmt.Sprintf("line %d: %.200s: %s", n, line, why)
 	r.parts = append(r.parts, analyzer.Fact{
 		Kind: analyzer.KindPart, Scope: partUnresolved, Key: target, Package: &sbom.Package{Name: strings.ToValidUTF8(what, "?")},

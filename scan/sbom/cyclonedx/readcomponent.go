@@ -220,6 +220,8 @@ func (r *reader) finish(c *component) {
 	c.finishVersion()
 	if c.Originator = c.author; c.author == "" && len(c.authors.items) > 0 {
 		c.Originator = originatorOf(&c.authors)
+	} else if len(c.authors.items) > 0 {
+		c.keep("author", stringNode(c.author)) // beside authors, which say it in another way
 	}
 	r.finishOwn(c)
 }

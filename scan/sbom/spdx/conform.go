@@ -136,8 +136,11 @@ func complete(w *document) {
 	}
 }
 
-// checkVersionOption resolves EncodeOptions.Version.
-func checkVersionOption(opt *EncodeOptions) (string, error) {
+// checkOptions resolves EncodeOptions.Version and checks the rest.
+func checkOptions(opt *EncodeOptions) (version string, err error) {
+	if opt.Created != "" && (&interpreter{}).time(&opt.Created) != opt.Created {
+		return "", fmt.Errorf("encode SPDX: created %.40q is not a time in UTC with seconds: %w", opt.Created, fault.Invalid)
+	}
 	switch v := opt.Version; {
 	case v == "":
 		return Version23, nil

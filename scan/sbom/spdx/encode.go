@@ -25,13 +25,14 @@ import (
 // document gets one made of the SHA-256 of its content, leaving out Source, so
 // that removing Source changes nothing else.
 //
-// An error wraps "invalid input" where d is not normalised or its Foreign["spdx"]
-// is not what Decode made, "unsupported" for an unknown version, or is that of w.
+// An error wraps "invalid input" where d is not normalised, its Foreign["spdx"] is
+// not what Decode made or opt.Created is no time, "unsupported" for an unknown
+// version, or is that of w. Only the last comes after anything was written.
 func Encode(w io.Writer, d *sbom.Document, opt *EncodeOptions) ([]sbom.Loss, error) {
 	if opt == nil {
 		opt = &EncodeOptions{}
 	}
-	version, err := checkVersionOption(opt)
+	version, err := checkOptions(opt)
 	if err != nil {
 		return nil, err
 	}

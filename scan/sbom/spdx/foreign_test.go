@@ -181,6 +181,7 @@ func TestEncodeRefuses(t *testing.T) {
 		"no subject":   {func() *sbom.Document { d := ok(); d.Subject.ID = ""; return d }, nil, fault.Invalid},
 		"kept, broken": {func() *sbom.Document { d := ok(); d.Packages[0].Foreign = sbom.Foreign{Family: "{"}; return d }, nil, fault.Invalid},
 		"version":      {ok, &EncodeOptions{Version: "1.2"}, fault.Unsupported},
+		"created":      {ok, &EncodeOptions{Created: "2024-01-01"}, fault.Invalid},
 		"3 tag-value":  {ok, &EncodeOptions{Version: Version301, TagValue: true}, fault.Unsupported},
 	}
 	for name, test := range tests {

@@ -2,7 +2,7 @@ package spdx
 
 import (
 	"bytes"
-	"fmt"
+	"encoding/json"
 	"reflect"
 	"strings"
 	"testing"
@@ -23,7 +23,7 @@ var forms = []EncodeOptions{{}, {Indent: true}, {Version: Version22}, {TagValue:
 func TestModelRoundTrip(tb *testing.T) {
 	rapid.Check(tb, func(t *rapid.T) {
 		d := documents().Draw(t, "document")
-		before := fmt.Sprintf("%+v", d)
+		before, _ := json.Marshal(d)
 		for _, opt := range forms {
 			var b, again bytes.Buffer
 			losses, err := Encode(&b, d, &opt)
@@ -55,7 +55,7 @@ func TestModelRoundTrip(tb *testing.T) {
 				}
 			}
 		}
-		if after := fmt.Sprintf("%+v", d); after != before {
+		if after, _ := json.Marshal(d); !bytes.Equal(before, after) {
 			t.Fatalf("Encode changed its input:\n%s\n%s", before, after)
 		}
 	})
