@@ -19,6 +19,7 @@ const (
 	mavenOldGA    = "since Maven 3.9 a qualifier and its number are one item: ga1 is not 1"
 	mavenOldJoin  = "since Maven 3.9 letters and their number are one item, with or without a hyphen"
 	mavenOldZeros = "Maven drops zeros before a qualifier: both are 2-a"
+	rpmNames      = "a package's name is no part of its version: rpm -q splits it off first"
 	npmNoThree    = "node-semver refuses a version without exactly three numbers"
 	npmTooLarge   = "node-semver refuses numbers over Number.MAX_SAFE_INTEGER"
 )
@@ -64,6 +65,10 @@ var deviations = map[string]map[string]string{
 		"1.2.3.#.p3 > 1.2.3":   composerHash,
 		"1.2.3.#.beta < 1.2.3": composerHash,
 	},
+	"Red Hat": {
+		"fonts-filesystem-0:2.0.5-12.fc39.noarch = fonts-filesystem-2.0.5-12.fc39.noarch": rpmNames,
+		"a-1-1 > 1-1": rpmNames,
+	},
 	"RubyGems": {
 		"1 > 1beta":  gemRefuses,
 		"1 > 1gamma": gemRefuses,
@@ -97,6 +102,7 @@ func TestOrderedLists(t *testing.T) {
 		{scalibr, "semantic/testdata/semver-versions.txt", []string{"Go", "crates.io", "Hex", "SwiftURL", "Bitnami", "npm"}},
 		{claircore, "internal/maven/testdata/compare.list", []string{"Maven"}},
 		{claircore, "internal/rpmver/testdata/rpmvercmp", []string{"Red Hat"}},
+		{claircore, "internal/rpmver/testdata/compare", []string{"Red Hat"}},
 	} {
 		for _, ecosystem := range list.ecosystems {
 			lines := readOrdered(t, list.pack, list.name)

@@ -92,57 +92,6 @@ func (r *reader) operatingSystem() {
 	}
 }
 
-// readTools reads metadata.tools, and keeps it as it is unless Encode would
-// write the same.
-func (r *reader) readTools(v version) {
-	if r.tools.kind == 0 {
-		return
-	}
-	r.doc.Tools = toolsOf(&r.tools)
-	e := encoder{version: v}
-	e.b = append(e.b, '{')
-	e.tools(r.doc.Tools)
-	e.b = append(e.b, '}')
-	if !sameMember(e.b, "tools", &r.tools) {
-		r.meta.set("tools", r.tools)
-	}
-}
-
-// toolsOf reads both forms: the list until 1.4, and components and services.
-func toolsOf(n *node) (tools []sbom.Tool) {
-	for i := range n.items {
-		t := &n.items[i]
-		tools = append(tools, sbom.Tool{Vendor: t.str("vendor"), Name: t.str("name"), Version: t.str("version")})
-	}
-	components, services := n.get("components"), n.get("services")
-	for i := range components.items {
-		c := &components.items[i]
-		tools = append(tools, sbom.Tool{Vendor: vendorOf(c), Name: c.str("name"), Version: c.str("version")})
-	}
-	for i := range services.items {
-		s := &services.items[i]
-		provider := s.get("provider")
-		tools = append(tools, sbom.Tool{Vendor: provider.str("name"), Name: s.str("name"), Version: s.str("version")})
-	}
-	return slices.DeleteFunc(tools, func(t sbom.Tool) bool { return t == sbom.Tool{} })
-}
-
-// vendorOf finds who made the component of a tool.
-func vendorOf(c *node) string {
-	for _, name := range []string{"manufacturer", "supplier"} {
-		n := c.get(name)
-		if s := n.str("name"); s != "" {
-			return s
-		}
-	}
-	for _, name := range []string{"publisher", "author", "group"} {
-		if s := c.str(name); s != "" {
-			return s
-		}
-	}
-	return ""
-}
-
 // dropRewritten forgets licences kept as they are that Encode would write the
 // same: what that is depends on the version.
 func (c *component) dropRewritten(v version) {
@@ -157,43 +106,6 @@ func (c *component) dropRewritten(v version) {
 	if len(e.losses) == 0 && sameMember(e.b, "licenses", &kept) {
 		c.foreign.remove("licenses")
 	}
-}
-
-// sameMember reports whether the member of a written object equals n, lists
-// compared without regard to order.
-func sameMember(object []byte, name string, n *node) bool {
-	o, err := parseNode(object)
-	if err != nil {
-		return false
-	}
-	written := o.get(name)
-	return equalNodes(&written, n)
-}
-
-func equalNodes(a, b *node) bool { return canonicalText(a) == canonicalText(b) }
-
-// canonicalText is the text of n with members and items in order.
-func canonicalText(n *node) string {
-	c := node{kind: n.kind, text: n.text}
-	for i := range n.items {
-		c.items = append(c.items, node{kind: rawKind, text: canonicalText(&n.items[i])})
-	}
-	slices.SortFunc(c.items, func(a, b node) int { return compareText(a.text, b.text) })
-	for i := range n.fields {
-		c.fields = append(c.fields, field{n.fields[i].name, node{kind: rawKind, text: canonicalText(&n.fields[i].value)}})
-	}
-	c.sort()
-	return string(c.append(nil))
-}
-
-func compareText(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // ownComposition takes out the composition that Encode adds for blocking gaps.

@@ -2,11 +2,8 @@ package cyclonedx
 
 import (
 	"cmp"
-	"encoding/hex"
-	"net/url"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/stella-ops/stella/scan/purl"
 	"github.com/stella-ops/stella/scan/sbom"
@@ -97,45 +94,6 @@ func knownType(t string, v version) bool {
 	return componentTypes[t] || ok && since <= int(v)
 }
 
-// hashAlgorithms gives the model's names and the lengths in hex digits.
-var hashAlgorithms = []struct {
-	theirs, ours string
-	length       int
-}{
-	{"MD5", "md5", 32}, {"SHA-1", "sha1", 40}, {"SHA-256", "sha256", 64}, {"SHA-384", "sha384", 96},
-	{"SHA-512", "sha512", 128}, {"SHA3-256", "sha3256", 64}, {"SHA3-384", "sha3384", 96}, {"SHA3-512", "sha3512", 128},
-	{"BLAKE2b-256", "blake2b256", 64}, {"BLAKE2b-384", "blake2b384", 96}, {"BLAKE2b-512", "blake2b512", 128},
-	{"BLAKE3", "blake3", 64}, {"Streebog-256", "streebog256", 64}, {"Streebog-512", "streebog512", 128},
-}
-
-// hashOf reads {alg, content}; ok is false where the model cannot hold all of
-// it as it is.
-func hashOf(n *node) (h sbom.Hash, ok bool) {
-	for _, a := range hashAlgorithms {
-		if alg, content := n.str("alg"), n.str("content"); alg == a.theirs {
-			return sbom.Hash{Algorithm: a.ours, Value: content}, len(n.fields) == 2 && hexDigits(content, a.length)
-		}
-	}
-	return sbom.Hash{}, false
-}
-
-func hashName(h sbom.Hash) (name string, ok bool) {
-	for _, a := range hashAlgorithms {
-		if h.Algorithm == a.ours {
-			return a.theirs, hexDigits(h.Value, a.length)
-		}
-	}
-	return "", false
-}
-
-func hexDigits(s string, length int) bool {
-	if len(s) != length || strings.ToLower(s) != s {
-		return false
-	}
-	_, err := hex.DecodeString(s)
-	return err == nil
-}
-
 // supplierOf reads an organisation as "Name (mail)"; ok is false where it says
 // more.
 func supplierOf(n *node) (s string, ok bool) {
@@ -190,28 +148,4 @@ func locationOf(n *node) (path string, ok bool) {
 	location := n.str("location")
 	path = strings.TrimLeft(location, "/")
 	return path, path != "" && path == location && len(n.fields) == 1
-}
-
-// fitURI reports whether s can stand where the schemas want a URI reference.
-func fitURI(s string) bool {
-	if s == "" {
-		return false
-	}
-	for i := 0; i < len(s); i++ {
-		if s[i] <= ' ' || s[i] >= 0x7F || strings.IndexByte("<>[]\"{}|\\^`", s[i]) >= 0 {
-			return false
-		}
-		if s[i] == '%' && (i+2 >= len(s) || !hexDigits(strings.ToLower(s[i+1:i+3]), 2)) {
-			return false
-		}
-	}
-	u, err := url.Parse(s)
-	return err == nil && !strings.Contains(u.Fragment, "#")
-}
-
-// maxVersionLength is that of versions in the JSON schemas, in characters.
-const maxVersionLength = 1024
-
-func fitVersion(s string) bool {
-	return len(s) <= maxVersionLength || utf8.RuneCountInString(s) <= maxVersionLength
 }

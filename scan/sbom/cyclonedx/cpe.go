@@ -1,6 +1,8 @@
 package cyclonedx
 
-import "strings"
+import (
+	"strings"
+)
 
 // fitCPE reports whether s is a CPE 2.3 formatted string by the pattern of the
 // CycloneDX schemas (NISTIR 7695 §6.2).

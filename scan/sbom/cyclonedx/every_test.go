@@ -58,7 +58,7 @@ func (f *filler) object(name string, depth int) node {
 		if m.since[inJSON] == never || m.since[inXML] == never || m.kinds[0].scalar == 'j' {
 			continue
 		}
-		if depth > 3 && f.seen[name+"."+m.json] && m.form != formAttribute && m.form != formText && (name != "component" || m.json != "name") {
+		if depth > 3 && f.seen[name+"."+m.json] && m.form != formAttribute && m.form != formText && (name != "component" && name != "ikev2Transform" || m.json != "name") {
 			continue
 		}
 		if v, ok := f.member(&m, depth+1); ok {

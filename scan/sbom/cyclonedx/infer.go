@@ -159,37 +159,6 @@ func (f *facts) trivy(from *producerSource, name, value string) {
 	}
 }
 
-// osFacts reads the distribution that a component of the type
-// operating-system stands for.
-func osFacts(p *sbom.Package) *sbom.OS {
-	if p.Type != "operating-system" || p.Name == "" {
-		return nil
-	}
-	os := &sbom.OS{ID: p.Name, VersionID: p.Version, PrettyName: p.Description}
-	for _, prop := range p.Properties {
-		switch prop.Name {
-		case "syft:distro:id":
-			os.ID = prop.Value
-		case "syft:distro:versionID":
-			os.VersionID = prop.Value
-		case "syft:distro:name":
-			os.Name = prop.Value
-		case "syft:distro:prettyName":
-			os.PrettyName = prop.Value
-		case "syft:distro:versionCodename":
-			os.Codename = prop.Value
-		case "syft:distro:buildID":
-			os.BuildID = prop.Value
-		case "syft:distro:variantID":
-			os.VariantID = prop.Value
-		}
-		if like, ok := strings.CutPrefix(prop.Name, "syft:distro:idLike:"); ok && like != "" {
-			os.IDLike = append(os.IDLike, prop.Value)
-		}
-	}
-	return os
-}
-
 // imageFacts reads what Trivy says of an image.
 func imageFacts(properties []sbom.Property) (config string, layers []sbom.Layer) {
 	for _, prop := range properties {

@@ -1,6 +1,8 @@
 package cyclonedx
 
-import "strconv"
+import (
+	"strconv"
+)
 
 // A place is where in a document something is, written out only where it must
 // be told. nil is the document or the element at hand.

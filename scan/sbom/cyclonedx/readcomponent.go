@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/stella-ops/stella/internal/fault"
-	"github.com/stella-ops/stella/scan/purl"
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
@@ -194,34 +193,4 @@ func (r *reader) nested(c *component) error {
 		c.keep("components", node{kind: '['})
 	}
 	return nil
-}
-
-// finish puts the package together when all members were read.
-func (r *reader) finish(c *component) {
-	if c.ID == "" && !c.foreign.has("bom-ref") {
-		c.keep("bom-ref", node{kind: 'n'})
-	}
-	if c.purl != "" {
-		p, err := purl.Parse(c.purl)
-		if err != nil {
-			r.note(r.pointer()+"/purl", "package URL "+quote(c.purl)+" cannot be parsed")
-		}
-		if c.PURL = p; p.String() != c.purl {
-			c.keep("purl", stringNode(c.purl))
-		}
-	}
-	c.Name = packageName(c.group, c.name, c.PURL)
-	if g, n := groupName(c.Name, c.PURL); g != c.group || n != c.name {
-		c.keep("name", stringNode(c.name))
-		if c.group != "" {
-			c.keep("group", stringNode(c.group))
-		}
-	}
-	c.finishVersion()
-	if c.Originator = c.author; c.author == "" && len(c.authors.items) > 0 {
-		c.Originator = originatorOf(&c.authors)
-	} else if len(c.authors.items) > 0 {
-		c.keep("author", stringNode(c.author)) // beside authors, which say it in another way
-	}
-	r.finishOwn(c)
 }

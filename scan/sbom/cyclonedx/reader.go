@@ -1,12 +1,6 @@
 package cyclonedx
 
 import (
-	"errors"
-	"fmt"
-	"io"
-	"slices"
-	"strings"
-
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/stella-ops/stella/internal/fault"
@@ -32,62 +26,6 @@ type reader struct {
 	all        bool // stella:contains
 	notes      []sbom.Gap
 	names      map[string]string
-}
-
-// maxNotes bounds the oddities that are told one by one.
-const maxNotes = 100
-
-// noteWhere begins the Where of gaps that Decode made itself. Encode does not
-// write them: decoding again finds them again.
-const noteWhere = "cyclonedx:"
-
-func (r *reader) note(where, what string) {
-	switch {
-	case len(r.notes) < maxNotes:
-		r.notes = append(r.notes, sbom.Gap{Code: sbom.GapOddity, Where: noteWhere + where, What: what})
-	case len(r.notes) == maxNotes:
-		r.notes = append(r.notes, sbom.Gap{Code: sbom.GapOddity, Where: noteWhere + "/", What: "more oddities than are listed"})
-	}
-}
-
-// noteHere notes an oddity of the value that was read last.
-func (r *reader) noteHere(what string) {
-	if len(r.notes) <= maxNotes {
-		r.note(r.pointer(), what)
-	}
-}
-
-// maxPointer bounds pointers that are as long as hostile input makes them.
-const maxPointer = 300
-
-func (r *reader) pointer() string { return shorten(string(r.d.StackPointer())) }
-
-func shorten(pointer string) string {
-	if len(pointer) <= maxPointer {
-		return pointer
-	}
-	return strings.ToValidUTF8(pointer[:maxPointer], "") + "…"
-}
-
-// fail reports input that breaks the structure of CycloneDX, at the value that
-// was read last.
-func (r *reader) fail(format string, args ...any) error {
-	return fmt.Errorf("%s: %s: %w", r.pointer(), fmt.Sprintf(format, args...), fault.Invalid)
-}
-
-// syntax gives errors of the JSON decoder their place and kind.
-func (r *reader) syntax(err error) error {
-	if fault.KindOf(err) != "" {
-		return err // already told, or a limit
-	}
-	var s *jsontext.SyntacticError
-	switch {
-	case errors.As(err, &s):
-		return fmt.Errorf("%s: byte %d: %w: %w", shorten(string(s.JSONPointer)), s.ByteOffset, s.Err, fault.Invalid)
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return fmt.Errorf("%s: the input ends too early: %w", r.pointer(), fault.Invalid)
-	}
-	return fmt.Errorf("read: %w", err)
 }
 
 // object calls member for each member of the object that comes next; member
@@ -147,13 +85,6 @@ func (r *reader) deep(depth int) error {
 	return nil
 }
 
-func (r *reader) wrap(err error) error {
-	if err != nil {
-		return r.syntax(err)
-	}
-	return nil
-}
-
 // name reads the name of a member. Names repeat, so that they are kept.
 func (r *reader) name() (string, error) {
 	raw, err := r.d.ReadValue()
@@ -190,116 +121,4 @@ func (r *reader) textTo(s *string) error {
 	v, err := r.text()
 	*s = v
 	return err
-}
-
-// value reads any value as a node. The recursion is bounded by MaxDepth.
-func (r *reader) value() (node, error) {
-	switch r.d.PeekKind() {
-	case '{':
-		n := node{kind: '{'}
-		err := r.object(func(name string) error {
-			v, err := r.value()
-			n.fields = append(n.fields, field{name, v})
-			return err
-		})
-		return n, err
-	case '[':
-		n := node{kind: '['}
-		err := r.array(func() error {
-			v, err := r.value()
-			n.items = append(n.items, v)
-			return err
-		})
-		return n, err
-	}
-	raw, err := r.d.ReadValue()
-	if err != nil {
-		return node{}, r.syntax(err)
-	}
-	n := node{kind: raw.Kind()}
-	switch n.kind {
-	case '"':
-		n.text = unquote(raw)
-	case '0':
-		n.text = string(raw)
-	}
-	return n, nil
-}
-
-func (r *reader) rawValue() (jsontext.Value, error) {
-	raw, err := r.d.ReadValue()
-	if err != nil {
-		return nil, r.syntax(err)
-	}
-	return raw, r.deep(r.d.StackDepth() + depthOf(raw))
-}
-
-// keep reads any value into the foreign members of its object.
-func (r *reader) keep(foreign *node, name string) error {
-	raw, err := r.rawValue()
-	if err != nil {
-		return err
-	}
-	raw = raw.Clone()
-	if err := raw.Canonicalize(jsontext.CanonicalizeRawInts(false), jsontext.CanonicalizeRawFloats(false)); err != nil {
-		return r.syntax(err)
-	}
-	foreign.kind = '{'
-	foreign.fields = append(foreign.fields, field{name, node{kind: rawKind, text: string(raw)}})
-	return nil
-}
-
-// object returns the foreign members as canonical text, or nothing.
-func foreignOf(n *node) sbom.Foreign {
-	if len(n.fields) == 0 {
-		return nil
-	}
-	n.sort()
-	return sbom.Foreign{family: sbom.RawObject(n.append(nil))}
-}
-
-// depthOf returns how deep the objects and arrays of a valid value nest.
-func depthOf(raw []byte) int {
-	depth, deepest := 0, 0
-	for i := 0; i < len(raw); i++ {
-		switch raw[i] {
-		case '{', '[':
-			depth++
-			deepest = max(deepest, depth)
-		case '}', ']':
-			depth--
-		case '"':
-			for i++; raw[i] != '"'; i++ {
-				if raw[i] == '\\' {
-					i++
-				}
-			}
-		}
-	}
-	return deepest
-}
-
-// unquote returns the text of a valid JSON string.
-func unquote(raw []byte) string {
-	if body := raw[1 : len(raw)-1]; !slices.Contains(body, '\\') {
-		return string(body)
-	}
-	text, _ := jsontext.AppendUnquote(nil, raw)
-	return string(text)
-}
-
-func kindName(k jsontext.Kind) string {
-	switch k {
-	case '{':
-		return "an object"
-	case '[':
-		return "an array"
-	case '"':
-		return "a string"
-	case '0':
-		return "a number"
-	case 'n':
-		return "null"
-	}
-	return "a boolean"
 }

@@ -7,56 +7,6 @@ import (
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
-// finishOwn fills what the package's other members and then its stella
-// properties tell. Properties that are not understood stay properties.
-func (r *reader) finishOwn(c *component) {
-	f := infer(&c.Package)
-	c.Arch, c.Upstream, c.FoundBy = f.arch, f.upstream, f.foundBy
-	var o ownProperties
-	for _, p := range c.own {
-		if !o.take(c, p) && !r.edgeProperty(p, c.ID) {
-			c.Properties = append(c.Properties, p)
-		}
-	}
-	c.finishCPEs(f.cpes)
-	switch {
-	case o.upstream && o.name == "":
-		c.Upstream = nil
-	case o.upstream:
-		c.Upstream = &sbom.Upstream{Name: o.name, Version: o.version}
-	}
-	c.Locations = o.locations(c.occurred)
-	if len(c.Locations) == 0 {
-		c.Locations = f.locations
-	}
-}
-
-// finishVersion takes the version that a stella property says, or else makes it
-// of the member and the package URL.
-func (c *component) finishVersion() {
-	for _, p := range c.own {
-		if p.Name == ownVersion {
-			c.Version = p.Value
-			return
-		}
-	}
-	if c.Version = packageVersion(c.version, c.PURL); c.Version != c.version {
-		c.keep("version", stringNode(c.version))
-	}
-}
-
-// finishCPEs adds the member cpe and what other properties tell.
-func (c *component) finishCPEs(told []string) {
-	c.CPEs = append(c.CPEs, told...)
-	if fitCPE(c.cpe) {
-		c.CPEs = append(c.CPEs, c.cpe)
-	}
-	slices.Sort(c.CPEs)
-	if c.CPEs = slices.Compact(c.CPEs); c.cpe != "" && firstCPE(c.CPEs, told) != c.cpe {
-		c.keep("cpe", stringNode(c.cpe))
-	}
-}
-
 // ownProperties collects what several stella properties say together.
 type ownProperties struct {
 	upstream      bool

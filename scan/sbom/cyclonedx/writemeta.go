@@ -59,41 +59,6 @@ func (e *encoder) timestamp(f *node) {
 	e.textOr(f, "timestamp", created, func(s string) bool { c, _ := createdOf(s); return c == created })
 }
 
-// tools writes the list that versions before 1.5 know, and components since.
-func (e *encoder) tools(tools []sbom.Tool) {
-	if len(tools) == 0 {
-		return
-	}
-	e.key("tools")
-	if e.version >= 5 {
-		e.begin('{')
-		e.key("components")
-	}
-	e.begin('[')
-	for _, t := range tools {
-		e.begin('{')
-		if e.version < 5 {
-			e.text("vendor", t.Vendor)
-		} else {
-			e.text("type", "application")
-			if t.Vendor != "" {
-				e.key("supplier")
-				e.begin('{')
-				e.text("name", t.Vendor)
-				e.end('}')
-			}
-		}
-		e.key("name")
-		e.quote(t.Name)
-		e.text("version", t.Version)
-		e.end('}')
-	}
-	e.end(']')
-	if e.version >= 5 {
-		e.end('}')
-	}
-}
-
 // subject writes metadata.component.
 func (e *encoder) subject() {
 	s := &e.doc.Subject

@@ -14,34 +14,6 @@ func declaration(a xml.Attr) bool {
 	return a.Name.Space == "xmlns" || a.Name.Space == "" && a.Name.Local == "xmlns"
 }
 
-// keepAttr adds a foreign attribute to the extra part of an object, named
-// "local" or "{namespace}local".
-func keepAttr(extra *node, a xml.Attr) {
-	name := a.Name.Local
-	if a.Name.Space != "" {
-		name = "{" + a.Name.Space + "}" + name
-	}
-	attrs := extra.get(xmlAttr)
-	attrs.set(name, stringNode(a.Value))
-	extra.set(xmlAttr, attrs)
-}
-
-// keepElement adds the foreign element just started to the extra part.
-func (r *xmlReader) keepElement(extra *node, e *xml.StartElement, offset int64) error {
-	if e.Name.Space == r.namespace {
-		r.note(r.line(), "unknown element "+quote(e.Name.Local)+" is kept but not understood")
-	}
-	text, err := r.foreign(offset)
-	if err != nil {
-		return err
-	}
-	any := extra.get(xmlAny)
-	any.kind = '['
-	any.items = append(any.items, stringNode(text))
-	extra.set(xmlAny, any)
-	return nil
-}
-
 func (r *xmlReader) noteText(e *xml.StartElement) {
 	r.note(r.line(), "text between the members of "+quote(e.Name.Local)+" is left out")
 }

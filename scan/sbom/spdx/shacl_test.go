@@ -188,17 +188,17 @@ func (m *model3) value(where, key string, v any, s shape3) []string {
 
 // checkGraph checks a whole document: every object, unique identifiers, and that
 // every reference leads to an element, an import or an individual.
-func (m *model3) checkGraph(t testing.TB, doc []byte) {
-	t.Helper()
+func (m *model3) checkGraph(doc []byte) (problems []string) {
+	wrong := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	var g struct {
 		Context string           `json:"@context"`
 		Graph   []map[string]any `json:"@graph"`
 	}
 	if err := json.Unmarshal(doc, &g); err != nil {
-		t.Fatal(err)
+		return []string{err.Error()}
 	}
 	if g.Context != "https://spdx.org/rdf/3.0.1/spdx-context.jsonld" {
-		t.Errorf("context %q", g.Context)
+		wrong("context %q", g.Context)
 	}
 	known := map[string]bool{"NoneElement": true, "NoAssertionElement": true, "expandedlicensing_NoneLicense": true, "expandedlicensing_NoAssertionLicense": true}
 	documents := 0
@@ -206,7 +206,7 @@ func (m *model3) checkGraph(t testing.TB, doc []byte) {
 		for _, key := range []string{"spdxId", "@id"} {
 			if id, ok := o[key].(string); ok {
 				if known[id] {
-					t.Errorf("identifier %q occurs twice", id)
+					wrong("identifier %q occurs twice", id)
 				}
 				known[id] = true
 			}
@@ -220,11 +220,11 @@ func (m *model3) checkGraph(t testing.TB, doc []byte) {
 		}
 	}
 	if documents != 1 {
-		t.Errorf("%d documents", documents)
+		wrong("%d documents", documents)
 	}
 	for _, o := range g.Graph {
 		for _, p := range m.check(o) {
-			t.Errorf("%v: %s", o["spdxId"], p)
+			wrong("%v: %s", o["spdxId"], p)
 		}
 		for _, key := range []string{"creationInfo", "createdBy", "createdUsing", "from", "to", "subject", "element", "rootElement", "dataLicense", "suppliedBy", "originatedBy"} {
 			refs, isList := o[key].([]any)
@@ -233,9 +233,10 @@ func (m *model3) checkGraph(t testing.TB, doc []byte) {
 			}
 			for _, r := range refs {
 				if !known[r.(string)] {
-					t.Errorf("%v: %s refers to unknown %v", o["spdxId"], key, r)
+					wrong("%v: %s refers to unknown %v", o["spdxId"], key, r)
 				}
 			}
 		}
 	}
+	return problems
 }

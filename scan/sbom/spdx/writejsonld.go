@@ -128,7 +128,7 @@ func (g *writer3) document() {
 		}
 	}
 	if len(g.agents) == 0 { // one there must be
-		g.agents = []string{g.agent(cmp.Or(first, toolPrefix+" "+noAssertion))}
+		g.agents = []string{cmp.Or(g.agent(first), g.agent(toolPrefix+" "+noAssertion))}
 	}
 	info.CreatedBy = g.agents
 	g.add(info)
