@@ -59,29 +59,32 @@ func (c *comparison) fixes(e *Entry) []string {
 			continue
 		}
 		for _, event := range e.Ranges[i].Events {
-			if v := event.Fixed; v != "" && c.order(v) > 0 && !c.affects(e, v) {
+			if v := event.Fixed; v != "" && c.order(v) > 0 {
 				out = append(out, v)
 			}
 		}
 	}
-	return out
+	if len(out) == 0 || len(e.Ranges) == 1 && len(e.Ranges[0].Events) <= 2 {
+		return out
+	}
+	sets := c.sets(e)
+	return slices.DeleteFunc(out, func(v string) bool {
+		return slices.ContainsFunc(sets, func(set version.Range) bool { return set.Contains(v).State == version.Yes })
+	})
 }
 
-// affects reports whether a range of an entry contains v.
-func (c *comparison) affects(e *Entry, v string) bool {
-	if len(e.Ranges) == 1 && len(e.Ranges[0].Events) == 2 {
-		return false // it is the one fixed version
-	}
+// sets returns the ranges of an entry that can be read.
+func (c *comparison) sets(e *Entry) []version.Range {
+	var out []version.Range
 	for i := range e.Ranges {
 		if e.Ranges[i].Type == RangeGit {
 			continue
 		}
-		set, err := version.NewRange(c.scheme, e.Ranges[i].Events)
-		if err == nil && set.Contains(v).State == version.Yes {
-			return true
+		if set, err := version.NewRange(c.scheme, e.Ranges[i].Events); err == nil {
+			out = append(out, set)
 		}
 	}
-	return false
+	return out
 }
 
 // sortVersions sorts versions by the order of a scheme, and drops repeated

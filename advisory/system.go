@@ -1,6 +1,7 @@
 package advisory
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/stella-ops/stella/scan/sbom"
@@ -38,17 +39,19 @@ func systemOf(key scopeKey, os *sbom.OS) system {
 	var sys system
 	if key.distro != "" {
 		sys.id, sys.version = splitDistro(key.distro)
-		if sys.version == "" && (key.namespace != "" && sys.id != key.namespace) {
+		if name, ok := strings.CutPrefix(sys.id, key.namespace+"-"); ok && sys.version == "" {
+			sys.id, sys.code = key.namespace, name // "debian-sid" of pkg:deb/debian
+		} else if sys.version == "" && key.namespace != "" && sys.id != key.namespace {
 			sys.id, sys.code = key.namespace, sys.id // "bookworm" of pkg:deb/debian
 		}
 	}
 	if os == nil || sys.id != "" && sys.id != strings.ToLower(os.ID) {
 		return sys
 	}
-	if sys.version == "" {
+	if sys.version == "" && sys.code == "" {
 		sys.version = os.VersionID
 	}
-	sys.id, sys.code, sys.pretty, sys.cpe = strings.ToLower(os.ID), os.Codename, os.PrettyName, os.CPE
+	sys.id, sys.code, sys.pretty, sys.cpe = strings.ToLower(os.ID), cmp.Or(sys.code, os.Codename), os.PrettyName, os.CPE
 	return sys
 }
 
@@ -85,9 +88,9 @@ func (s system) ecosystems() (name string, by naming, matches func(string) bool)
 	case "clnstrt", "cleanstart":
 		return s.release("CleanStart", byBoth, "", "")
 	case "alpaquita":
-		return s.release("Alpaquita", bySource, s.version, "")
+		return s.release("Alpaquita", bySource, cmp.Or(s.version, s.code), "")
 	case "bellsoft-hardened-containers":
-		return s.release("BellSoft Hardened Containers", bySource, s.version, "")
+		return s.release("BellSoft Hardened Containers", bySource, cmp.Or(s.version, s.code), "")
 	}
 	return s.rpmEcosystems()
 }

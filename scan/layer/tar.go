@@ -13,6 +13,7 @@ import (
 const (
 	block      = 512
 	maxSpecial = 1 << 20 // bytes of a PAX header or a GNU long name, as in archive/tar
+	maxSparse  = 1 << 16 // extension blocks of an old GNU sparse map; archive/tar stops at 2²⁰ segments, 21 a block
 )
 
 // header is one tar entry as far as a scan needs it.
@@ -23,7 +24,9 @@ type header struct {
 	mode   int64
 	flag   byte
 	sparse bool // content in the archive is not the file's content
+	gnu    bool // the header is in GNU format, the only one with old sparse maps
 	mapped bool // an old GNU sparse map goes on in blocks after the header
+	odd    string
 }
 
 // tarReader walks the headers of a tar: ustar, PAX (POSIX.1-2001) and GNU, with
@@ -39,19 +42,18 @@ func padded(n int64) int64 { return (n + block - 1) &^ (block - 1) }
 
 // next skips what is left of the current entry and reads the next header.
 func (t *tarReader) next() (header, error) {
-	var h header
-	var pax paxRecords
-	var longName, longLink string
+	var ext extended
 	for {
 		if err := t.s.skip(t.rest); err != nil {
-			return h, err
+			return header{}, err
 		}
 		t.rest = 0
 		raw, err := t.headerBlock()
 		if err != nil {
-			return h, err
+			return header{}, err
 		}
-		if h, err = parseHeader(raw); err != nil {
+		h, err := parseHeader(raw)
+		if err != nil {
 			return h, fmt.Errorf("tar header at offset %d: %w", t.s.offset(), err)
 		}
 		t.s.pos += block
@@ -61,20 +63,51 @@ func (t *tarReader) next() (header, error) {
 			if err != nil {
 				return h, err
 			}
-			switch h.flag {
-			case 'x':
-				if pax, err = parsePAX(body); err != nil {
-					return h, fmt.Errorf("tar header %q: %w", h.name, err)
-				}
-			case 'L':
-				longName = cString(body)
-			case 'K':
-				longLink = cString(body)
+			if err := ext.add(h, body); err != nil {
+				return h, fmt.Errorf("tar header %q: %w", h.name, err)
 			}
-			continue
+		default:
+			return t.finish(h, &ext)
 		}
-		return t.finish(h, pax, longName, longLink)
 	}
+}
+
+// extended are the headers that come before the one they are about.
+type extended struct {
+	pax                paxRecords
+	longName, longLink string
+	have               string // flags seen
+	odd                string
+}
+
+func (e *extended) add(h header, body []byte) error {
+	flag := string(h.flag)
+	if flag != "g" && strings.Contains(e.have, flag) {
+		e.odd = "more than one extended header of a kind; the last one counts"
+	}
+	e.have += flag
+	switch h.flag {
+	case 'L':
+		e.longName = cString(body)
+	case 'K':
+		e.longLink = cString(body)
+	default:
+		pax, err := parsePAX(body)
+		if err != nil {
+			return err
+		}
+		if h.flag == 'x' {
+			e.pax = pax
+			break
+		}
+		// archive/tar gives a global header out as an entry of its own: it is
+		// applied to nothing, and what came before it is forgotten.
+		*e = extended{}
+		if pax != (paxRecords{}) {
+			e.odd = "a global PAX header sets paths or sizes; unpackers differ in applying it"
+		}
+	}
+	return nil
 }
 
 // headerBlock peeks the next header, or finds the end of the archive.
@@ -100,30 +133,17 @@ func (t *tarReader) headerBlock() ([]byte, error) {
 }
 
 // finish applies extended headers and leaves the stream at the content.
-func (t *tarReader) finish(h header, pax paxRecords, longName, longLink string) (header, error) {
-	if longName != "" {
-		h.name = longName
+func (t *tarReader) finish(h header, ext *extended) (header, error) {
+	h.odd = ext.odd
+	if err := ext.pax.apply(&h); err != nil {
+		return h, fmt.Errorf("tar header %q: %w", h.name, err)
 	}
-	if longLink != "" {
-		h.link = longLink
+	// GNU names win over PAX names, in archive/tar as here.
+	if ext.longName != "" {
+		h.name = ext.longName
 	}
-	if pax.path != "" {
-		h.name = pax.path
-	}
-	if pax.link != "" {
-		h.link = pax.link
-	}
-	if pax.hasSize {
-		h.size = pax.size
-	}
-	if pax.sparse {
-		h.sparse = true
-		if pax.sparseName != "" {
-			h.name = pax.sparseName
-		}
-	}
-	if int64(len(h.name)) > t.names || int64(len(h.link)) > t.names {
-		return h, &fault.LimitError{What: "bytes of a path", Where: "tar entry " + strconv.Quote(h.name[:min(len(h.name), 80)]), Max: t.names, Seen: int64(max(len(h.name), len(h.link)))}
+	if ext.longLink != "" {
+		h.link = ext.longLink
 	}
 	if h.flag == 0 {
 		h.flag = '0'
@@ -131,11 +151,18 @@ func (t *tarReader) finish(h header, pax paxRecords, longName, longLink string) 
 			h.flag = '5'
 		}
 	}
+	ext.pax.applySparse(&h)
+	if int64(len(h.name)) > t.names || int64(len(h.link)) > t.names {
+		return h, &fault.LimitError{What: "bytes of a path", Where: "tar entry " + strconv.Quote(h.name[:min(len(h.name), 80)]), Max: t.names, Seen: int64(max(len(h.name), len(h.link)))}
+	}
 	switch h.flag {
 	case '1', '2', '3', '4', '5', '6':
 		h.size = 0 // header only, whatever the field says
 	case 'S':
-		if err := t.skipSparseMap(h.mapped); err != nil {
+		if !h.gnu {
+			return h, fmt.Errorf("tar header %q: sparse file in a header that is not GNU's: %w", h.name, fault.Invalid)
+		}
+		if err := t.skipSparseMap(h); err != nil {
 			return h, err
 		}
 		h.sparse = true
@@ -149,8 +176,12 @@ func (t *tarReader) finish(h header, pax paxRecords, longName, longLink string) 
 
 // skipSparseMap takes the extension blocks of an old GNU sparse header, each of
 // which says at byte 504 whether another follows.
-func (t *tarReader) skipSparseMap(more bool) error {
-	for more {
+func (t *tarReader) skipSparseMap(h header) error {
+	n := int64(0)
+	for more := h.mapped; more; n++ {
+		if n == maxSparse {
+			return &fault.LimitError{What: "blocks of a sparse map", Where: strconv.Quote(h.name), Max: maxSparse, Seen: n + 1}
+		}
 		raw, err := t.s.peek(block)
 		if err != nil {
 			return unexpected(err)
@@ -162,7 +193,10 @@ func (t *tarReader) skipSparseMap(more bool) error {
 }
 
 func (t *tarReader) specialBody(h header) ([]byte, error) {
-	if h.size < 0 || h.size > maxSpecial {
+	if h.size < 0 {
+		return nil, fmt.Errorf("extended tar header %q: size %d: %w", h.name, h.size, fault.Invalid)
+	}
+	if h.size > maxSpecial {
 		return nil, &fault.LimitError{What: "bytes of an extended tar header", Where: strconv.Quote(h.name), Max: maxSpecial, Seen: h.size}
 	}
 	body := make([]byte, h.size)

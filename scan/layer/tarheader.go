@@ -25,17 +25,41 @@ func parseHeader(b []byte) (header, error) {
 	h.flag = b[156]
 	h.name = cString(b[0:100])
 	h.link = cString(b[157:257])
-	if string(b[257:263]) == "ustar\x00" {
-		prefix := cString(b[345:500])
-		if string(b[508:512]) == "tar\x00" { // star: a shorter prefix
-			prefix = cString(b[345:476])
-		}
-		if prefix != "" {
-			h.name = prefix + "/" + h.name
-		}
+	h.gnu = string(b[257:265]) == "ustar  \x00"
+	if prefix := namePrefix(b, h.gnu); prefix != "" {
+		h.name = prefix + "/" + h.name
 	}
 	h.mapped = h.flag == 'S' && b[482] != 0
 	return h, nil
+}
+
+// namePrefix returns the beginning of a long name.
+func namePrefix(b []byte, gnu bool) string {
+	switch {
+	case gnu:
+		// GNU headers have times there. Where they are none, archive/tar takes
+		// ASCII text for a prefix, as old writers made it (golang.org/issue/21005).
+		for _, t := range [][]byte{b[345:357], b[357:369]} {
+			if _, err := number(t); err != nil && t[0] != 0 {
+				return asciiOnly(cString(b[345:500]))
+			}
+		}
+		return ""
+	case string(b[257:263]) != "ustar\x00":
+		return ""
+	case string(b[508:512]) == "tar\x00": // star: a shorter prefix
+		return cString(b[345:476])
+	}
+	return cString(b[345:500])
+}
+
+func asciiOnly(s string) string {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= 0x80 {
+			return ""
+		}
+	}
+	return s
 }
 
 // checksumOK accepts the sum of unsigned bytes and, as old writers made it, of
@@ -102,13 +126,14 @@ func base256(b []byte) (int64, error) {
 	return int64(n), nil
 }
 
-// paxRecords are the records of a PAX header that a scan needs.
+// paxRecords are the records of a PAX header that a scan needs. As in
+// archive/tar the last record of a key counts, and an empty value is none.
 type paxRecords struct {
-	path, link string
-	size       int64
-	hasSize    bool
-	sparse     bool
-	sparseName string
+	path, link, size string
+	sparse           struct {
+		name, major, minor, list string
+		segments                 bool
+	}
 }
 
 // parsePAX reads "length key=value\n" records (POSIX.1-2001, pax).
@@ -148,15 +173,53 @@ func (p *paxRecords) set(key, value string) error {
 	case "linkpath":
 		p.link = value
 	case "size":
-		n, err := strconv.ParseInt(value, 10, 64)
-		if err != nil || n < 0 {
-			return fmt.Errorf("PAX size %q: %w", value, fault.Invalid)
-		}
-		p.size, p.hasSize = n, true
+		p.size = value
 	case "GNU.sparse.name":
-		p.sparseName = value
-	case "GNU.sparse.major", "GNU.sparse.map", "GNU.sparse.numblocks":
-		p.sparse = true
+		p.sparse.name = value
+	case "GNU.sparse.major":
+		p.sparse.major = value
+	case "GNU.sparse.minor":
+		p.sparse.minor = value
+	case "GNU.sparse.map":
+		p.sparse.list = value
+	case "GNU.sparse.offset": // format 0.0: a record for each segment
+		p.sparse.segments = true
 	}
 	return nil
+}
+
+// apply overrides what the header itself says.
+func (p *paxRecords) apply(h *header) error {
+	if p.path != "" {
+		h.name = p.path
+	}
+	if p.link != "" {
+		h.link = p.link
+	}
+	if p.size == "" {
+		return nil
+	}
+	n, err := strconv.ParseInt(p.size, 10, 64)
+	if err != nil || n < 0 {
+		return fmt.Errorf("PAX size %q: %w", p.size, fault.Invalid)
+	}
+	h.size = n
+	return nil
+}
+
+// applySparse recognises the sparse formats 0.0, 0.1 and 1.0 (GNU tar manual,
+// "Sparse Formats"), by the rules of archive/tar: a file of another version is
+// unpacked as it is, under its own name.
+func (p *paxRecords) applySparse(h *header) {
+	switch s := &p.sparse; {
+	case h.flag == 'S': // the old format says it elsewhere
+	case s.major == "0" && (s.minor == "0" || s.minor == "1"), s.major == "1" && s.minor == "0",
+		s.major == "" && s.minor == "" && (s.list != "" || s.segments):
+		h.sparse = true
+		if s.name != "" {
+			h.name = s.name
+		}
+	case s.major != "" || s.minor != "":
+		h.odd = "sparse format of an unknown version; unpacked as it is"
+	}
 }

@@ -60,7 +60,7 @@ func (p PackageURL) Normalize() PackageURL {
 		if p.Type != "rpm" {
 			p.Name = strings.ToLower(p.Name)
 		}
-	case "github", "bitbucket", "composer":
+	case "github", "bitbucket", "composer", "golang":
 		p.Namespace, p.Name = strings.ToLower(p.Namespace), strings.ToLower(p.Name)
 	}
 	q := slices.DeleteFunc(slices.Clone(p.Qualifiers), func(q Qualifier) bool { return q.Value == "" })

@@ -5,6 +5,7 @@ import (
 	"context"
 	"debug/buildinfo"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -52,6 +53,8 @@ func FuzzBlob(f *testing.F) {
 		checkFacts(t, facts)
 		switch {
 		case oracle != nil || errors.Is(err, fault.Limit) || errors.Is(err, errPassed):
+		case !strings.HasPrefix(want.GoVersion, "go") && !strings.HasPrefix(want.GoVersion, "devel"):
+			// what is damaged and names no toolchain is not taken for Go's
 		case len(facts) == 0:
 			t.Fatalf("debug/buildinfo finds %v, nothing found, error %v", want, err)
 		}

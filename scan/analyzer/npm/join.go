@@ -10,14 +10,18 @@ import (
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
+// maxStale bounds the gaps about packages that npm wrote down in another
+// version; the others are counted.
+const maxStale = 20
+
 // debianFolders are where Debian's node looks last.
 var debianFolders = []string{"usr/share/nodejs/", "usr/lib/nodejs/"}
 
-// Join implements analyzer.Joiner. It makes package URLs, turns the names that installed packages
-// depend on into the packages that node would load for them, and adds what npm
-// wrote down when it installed them: digest, origin and scope. A lockfile's
-// entry for a folder becomes the package in that folder. A package of
-// .package-lock.json that is not there becomes a declared one; one that is
+// Join implements analyzer.Joiner. It makes package URLs, turns the names that
+// installed packages depend on into the packages that node would load for them,
+// and adds what npm wrote down when it installed them: digest, origin and scope.
+// A lockfile's entry for a folder becomes the package in that folder. A package
+// of .package-lock.json that is not there becomes a declared one; one that is
 // there in another version is a gap, and the installed version counts.
 func (Analyzer) Join(in *analyzer.Squashed) ([]analyzer.Located, []sbom.Gap) {
 	t := newTree(in)
@@ -33,6 +37,9 @@ func (Analyzer) Join(in *analyzer.Squashed) ([]analyzer.Located, []sbom.Gap) {
 			t.recognize(f, path.Join(path.Dir(f.Path), folder))
 		}
 	}
+	if n := t.stale - maxStale; n > 0 {
+		t.gaps = append(t.gaps, sbom.Gap{Code: sbom.GapOddity, Where: "npm", What: fmt.Sprintf("%d more packages are installed in another version than npm wrote down", n)})
+	}
 	if err := t.walk.err("node_modules"); err != nil {
 		t.gaps = append(t.gaps, sbom.Gap{Code: sbom.GapLimit, Where: "npm", What: err.Error()})
 	}
@@ -41,11 +48,12 @@ func (Analyzer) Join(in *analyzer.Squashed) ([]analyzer.Located, []sbom.Gap) {
 
 // tree finds installed packages by folder.
 type tree struct {
-	in   *analyzer.Squashed
-	out  []analyzer.Located
-	gaps []sbom.Gap
-	at   map[string]int // folder → index in out
-	walk walker
+	in    *analyzer.Squashed
+	out   []analyzer.Located
+	gaps  []sbom.Gap
+	at    map[string]int // folder → index in out
+	stale int            // packages that npm wrote down in another version
+	walk  walker
 }
 
 func newTree(in *analyzer.Squashed) *tree {
@@ -123,8 +131,10 @@ func (t *tree) complete(part *analyzer.Located) {
 	}
 	f := &t.out[i]
 	if f.Package.Name != said.Name || f.Package.Version != said.Version {
-		t.gaps = append(t.gaps, sbom.Gap{Code: sbom.GapOddity, Where: part.Path, What: fmt.Sprintf(
-			"names %s %s in %s, where %s %s is installed", said.Name, said.Version, part.Key, f.Package.Name, f.Package.Version)})
+		if t.stale++; t.stale <= maxStale {
+			t.gaps = append(t.gaps, sbom.Gap{Code: sbom.GapOddity, Where: part.Path, What: fmt.Sprintf(
+				"names %s %s in %s, where %s %s is installed", said.Name, said.Version, part.Key, f.Package.Name, f.Package.Version)})
+		}
 		return
 	}
 	p := f.Package // a copy already

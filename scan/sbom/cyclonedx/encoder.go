@@ -21,6 +21,7 @@ type encoder struct {
 	graph      graph
 	serialFits bool  // the Namespace is a foreign serial number
 	known      facts // of the component being written
+	refs       node  // its foreign externalReferences
 }
 
 // lose reports that part of the current element is left out.
@@ -110,8 +111,7 @@ func (e *encoder) endProperties() {
 	e.listed = false
 }
 
-// nodes writes the items of a foreign list as properties or whatever list is
-// open.
+// node writes an item of a foreign list into the list that is open.
 func (e *encoder) node(n *node) {
 	e.comma()
 	e.b = n.append(e.b)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -106,7 +107,7 @@ func (f *filler) value(k *kind, depth int) node {
 		}
 		return n
 	case k.scalar == 'b':
-		return boolNode(f.n%2 == 0)
+		return node{kind: jsontext.Kind("tf"[f.n%2])}
 	case k.scalar == 'i':
 		return node{kind: '0', text: fmt.Sprint(f.n)}
 	case k.scalar == 'n':

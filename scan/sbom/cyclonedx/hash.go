@@ -18,15 +18,18 @@ var hashAlgorithms = []struct {
 	{"BLAKE3", "blake3", 64}, {"Streebog-256", "streebog256", 64}, {"Streebog-512", "streebog512", 128},
 }
 
-// hashOf reads {alg, content}; ok is false where the model cannot hold all of
-// it as it is.
-func hashOf(n *node) (h sbom.Hash, ok bool) {
+// hashOf reads {alg, content}. It is good if it can be compared, and exact if
+// writing it again gives the same.
+func hashOf(n *node) (h sbom.Hash, good, exact bool) {
+	alg, content := n.str("alg"), n.str("content")
 	for _, a := range hashAlgorithms {
-		if alg, content := n.str("alg"), n.str("content"); alg == a.theirs {
-			return sbom.Hash{Algorithm: a.ours, Value: content}, len(n.fields) == 2 && hexDigits(content, a.length)
+		if alg == a.theirs {
+			h := sbom.Hash{Algorithm: a.ours, Value: strings.ToLower(strings.TrimSpace(content))}
+			good = hexDigits(h.Value, a.length)
+			return h, good, good && h.Value == content && len(n.fields) == 2
 		}
 	}
-	return sbom.Hash{}, false
+	return sbom.Hash{}, false, false
 }
 
 func hashName(h sbom.Hash) (name string, ok bool) {

@@ -27,13 +27,6 @@ type field struct {
 
 func stringNode(s string) node { return node{kind: '"', text: s} }
 
-func boolNode(b bool) node {
-	if b {
-		return node{kind: 't'}
-	}
-	return node{kind: 'f'}
-}
-
 // parseNode reads the value of raw, which is valid JSON.
 func parseNode(raw []byte) (node, error) {
 	return readNode(jsontext.NewDecoder(bytes.NewBuffer(raw)))

@@ -53,8 +53,11 @@ func (r *reader) fail(format string, args ...any) error {
 	return fmt.Errorf("%s: %s: %w", r.pointer(), fmt.Sprintf(format, args...), fault.Invalid)
 }
 
-// syntax gives errors of the JSON decoder their place and kind.
+// syntax gives errors of the JSON decoder their place and kind; nil stays nil.
 func (r *reader) syntax(err error) error {
+	if err == nil {
+		return nil
+	}
 	if fault.KindOf(err) != "" {
 		return err // already told, or a limit
 	}
@@ -66,13 +69,6 @@ func (r *reader) syntax(err error) error {
 		return fmt.Errorf("%s: the input ends too early: %w", r.pointer(), fault.Invalid)
 	}
 	return fmt.Errorf("read: %w", err)
-}
-
-func (r *reader) wrap(err error) error {
-	if err != nil {
-		return r.syntax(err)
-	}
-	return nil
 }
 
 func kindName(k jsontext.Kind) string {

@@ -19,14 +19,19 @@ type reader struct {
 	tools      node            // metadata.tools, read when the version is known
 	components []*component    // in document order, nested ones included
 	refs       map[string]bool // bom-ref of components
-	subjectRef string          // bom-ref of metadata.component
 	others     map[string]bool // bom-ref of anything else, see elsewhere
 	deps       []dependency
 	edges      []edge
 	all        bool // stella:contains
 	notes      []sbom.Gap
-	names      map[string]string
+	names      map[string]string // of members, by their quoted form
 }
+
+// The names of members repeat and are kept: so many, and no longer ones.
+const (
+	maxNames      = 1000
+	maxNameLength = 64
+)
 
 // object calls member for each member of the object that comes next; member
 // reads the value.
@@ -46,11 +51,11 @@ func (r *reader) object(member func(name string) error) error {
 			err = member(name)
 		}
 		if err != nil {
-			return r.wrap(err)
+			return r.syntax(err)
 		}
 	}
 	_, err := r.d.ReadToken()
-	return r.wrap(err)
+	return r.syntax(err)
 }
 
 // array calls item for each value of the array that comes next.
@@ -64,7 +69,7 @@ func (r *reader) array(item func() error) error {
 		}
 	}
 	_, err := r.d.ReadToken()
-	return r.wrap(err)
+	return r.syntax(err)
 }
 
 func (r *reader) open(kind jsontext.Kind, what string) error {
@@ -85,7 +90,7 @@ func (r *reader) deep(depth int) error {
 	return nil
 }
 
-// name reads the name of a member. Names repeat, so that they are kept.
+// name reads the name of a member.
 func (r *reader) name() (string, error) {
 	raw, err := r.d.ReadValue()
 	if err != nil {
@@ -95,7 +100,7 @@ func (r *reader) name() (string, error) {
 		return name, nil
 	}
 	name := unquote(raw)
-	if len(r.names) < 1000 {
+	if len(r.names) < maxNames && len(raw) <= maxNameLength {
 		if r.names == nil {
 			r.names = map[string]string{}
 		}
@@ -116,7 +121,7 @@ func (r *reader) text() (string, error) {
 	return unquote(raw), nil
 }
 
-// textTo returns a reader of a string into s.
+// textTo reads a string into s.
 func (r *reader) textTo(s *string) error {
 	v, err := r.text()
 	*s = v

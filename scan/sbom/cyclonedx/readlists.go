@@ -1,8 +1,6 @@
 package cyclonedx
 
 import (
-	"strings"
-
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
@@ -49,15 +47,15 @@ func (r *reader) hashes(c *component, n *node) (exact bool) {
 	}
 	rest := n.items[:0]
 	for i := range n.items {
-		h, ok := hashOf(&n.items[i])
-		if ok {
+		h, good, exact := hashOf(&n.items[i])
+		if good {
 			c.Hashes = append(c.Hashes, h)
-			continue
-		}
-		if n.items[i].str("alg") == "" || n.items[i].str("content") == "" || h.Algorithm == "" || !hexDigits(strings.ToLower(h.Value), len(h.Value)) {
+		} else {
 			r.noteHere("hash " + quote(n.items[i].str("alg")) + " is unknown or malformed and not compared")
 		}
-		rest = append(rest, n.items[i])
+		if !exact {
+			rest = append(rest, n.items[i])
+		}
 	}
 	n.items = rest
 	return len(rest) == 0

@@ -2,10 +2,8 @@ package cyclonedx
 
 import (
 	"cmp"
-	"fmt"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/stella-ops/stella/scan/sbom"
@@ -23,9 +21,10 @@ func (r *reader) subject() error {
 	if s.Kind = sbom.SubjectOther; c.Type == "container" {
 		s.Kind, implied = sbom.SubjectImage, "container"
 	}
-	s.ConfigDigest, s.Layers = imageFacts(c.Properties)
+	told, layers := imageFacts(c.Properties)
+	s.ConfigDigest, s.Layers = told, layers
 	c.Properties = slices.DeleteFunc(c.Properties, func(p sbom.Property) bool { return subjectProperty(s, p) })
-	if s.ConfigDigest != "" {
+	if s.ConfigDigest != told { // then Encode adds it to the hashes
 		c.Hashes = slices.DeleteFunc(c.Hashes, func(h sbom.Hash) bool { return "sha256:"+h.Value == s.ConfigDigest })
 	}
 	if len(c.Hashes) == 0 {
@@ -80,63 +79,4 @@ func subjectProperty(s *sbom.Subject, p sbom.Property) bool {
 	}
 	s.Layers, ok = appendAt(s.Layers, n, sbom.Layer{DiffID: p.Value})
 	return ok
-}
-
-// ownFragment reads "stella:composition:fragment:<n>" = "<diffID> <digest>".
-func (r *reader) ownFragment(p sbom.Property) bool {
-	n, ok := indexed(p.Name, ownFragment)
-	if !ok {
-		return false
-	}
-	diffID, digest, _ := strings.Cut(p.Value, " ")
-	c := r.composition()
-	c.Fragments, ok = appendAt(c.Fragments, n, sbom.FragmentRef{DiffID: diffID, Digest: digest})
-	return ok
-}
-
-// ownSource reads one of the properties of the source.
-func (r *reader) ownSource(p sbom.Property) bool {
-	if !strings.HasPrefix(p.Name, ownSource) {
-		return false
-	}
-	var s sbom.Source
-	if r.doc.Source != nil {
-		s = *r.doc.Source
-	}
-	ok := true
-	switch p.Name {
-	case ownSourceReference:
-		s.Reference = p.Value
-	case ownSourceIndex:
-		s.Index = p.Value
-	case ownSourceManifest:
-		s.Manifest = p.Value
-	case ownSourceMediaType:
-		s.MediaType = p.Value
-	case ownSourceTag:
-		s.Tags = append(s.Tags, p.Value)
-	case ownSourceChoice:
-		s.PlatformChoice = p.Value
-	default:
-		var n int
-		if n, ok = indexed(p.Name, ownSourceLayer); ok {
-			s.Layers, ok = appendAt(s.Layers, n, readDescriptor(p.Value))
-		}
-	}
-	if ok {
-		r.doc.Source = &s
-	}
-	return ok
-}
-
-// descriptorText is "<digest> <size> <media type>".
-func descriptorText(d sbom.Descriptor) string {
-	return fmt.Sprintf("%s %d %s", d.Digest, d.Size, d.MediaType)
-}
-
-func readDescriptor(s string) sbom.Descriptor {
-	digest, rest, _ := strings.Cut(s, " ")
-	size, mediaType, _ := strings.Cut(rest, " ")
-	n, _ := strconv.ParseInt(size, 10, 64)
-	return sbom.Descriptor{Digest: digest, Size: n, MediaType: mediaType}
 }

@@ -65,7 +65,7 @@ func (r *reader) keep(foreign *node, name string) error {
 	return nil
 }
 
-// object returns the foreign members as canonical text, or nothing.
+// foreignOf returns the members of n as canonical text, or nothing.
 func foreignOf(n *node) sbom.Foreign {
 	if len(n.fields) == 0 {
 		return nil

@@ -48,7 +48,10 @@ func (e *encoder) head(f *node, body [][]byte) {
 	case v.kind == '0':
 		e.key("version")
 		e.b = append(e.b, v.text...)
-	case v.kind != 'n' || e.version < 5:
+	case v.kind != 0 && v.kind != 'n':
+		e.lose("version", "not a number, written as 1")
+		fallthrough
+	case v.kind == 0 || e.version < 5:
 		e.b = append(e.b, `,"version":1`...)
 	}
 }

@@ -2,7 +2,6 @@ package cyclonedx
 
 import (
 	"cmp"
-	"strings"
 
 	"github.com/stella-ops/stella/scan/purl"
 	"github.com/stella-ops/stella/scan/sbom"
@@ -72,16 +71,17 @@ func (e *encoder) componentHead(p *sbom.Package, f *node, typ string) {
 	} else {
 		e.text("type", typ)
 	}
+	said := f.has("bom-ref") // that there is none, or another one
 	shared := f.str("bom-ref")
-	nameless := f.has("bom-ref") && !e.names(p.ID)
 	f.remove("bom-ref")
 	switch {
-	case shared != "" && e.doc.PackageByID(shared) != nil && e.xml:
-		e.lose("bom-ref", "also that of a component, which XML does not allow")
-	case shared != "" && e.doc.PackageByID(shared) != nil: // the subject is listed again
-		e.text("bom-ref", shared)
-	case !nameless:
+	case !said || e.names(p.ID):
 		e.text("bom-ref", p.ID)
+	case shared == "" || e.doc.PackageByID(shared) == nil:
+	case e.xml:
+		e.lose("bom-ref", "also that of a component, which XML does not allow")
+	default: // the subject is listed again
+		e.text("bom-ref", shared)
 	}
 }
 
@@ -153,85 +153,4 @@ func samePURL(s string, p purl.PackageURL) bool {
 	}
 	q, err := purl.Parse(s)
 	return err != nil && p.IsZero() || err == nil && q.String() == p.String()
-}
-
-// firstCPE is the one that goes into the member cpe: the first that properties
-// do not tell. Both lists are sorted.
-func firstCPE(cpes, told []string) string {
-	for _, cpe := range cpes {
-		if fitCPE(cpe) && !contains(told, cpe) {
-			return cpe
-		}
-	}
-	return ""
-}
-
-func (e *encoder) hashes(p *sbom.Package, f *node) {
-	rest := f.get("hashes")
-	f.remove("hashes")
-	if len(p.Hashes) == 0 && rest.kind == 0 {
-		return
-	}
-	mark := len(e.b)
-	e.key("hashes")
-	e.begin('[')
-	empty := len(e.b)
-	for _, h := range p.Hashes {
-		name, ok := hashName(h)
-		if !ok || strings.HasPrefix(name, "Streebog") && e.version < 7 {
-			e.lose("hashes", "hash "+quote(h.Algorithm)+" is malformed or not known to this version")
-			continue
-		}
-		e.begin('{')
-		e.text("alg", name)
-		e.text("content", h.Value)
-		e.end('}')
-	}
-	for i := range rest.items {
-		e.node(&rest.items[i])
-	}
-	if len(e.b) == empty && rest.kind == 0 {
-		e.b = e.b[:mark]
-		return
-	}
-	e.end(']')
-}
-
-func (e *encoder) references(p *sbom.Package, f *node) {
-	rest := f.get("externalReferences")
-	f.remove("externalReferences")
-	home := fitURI(p.Homepage) && !refersTo(&rest, "website", p.Homepage)
-	download := fitURI(p.Download) && !refersTo(&rest, "distribution", p.Download)
-	if !home && !download && rest.kind == 0 {
-		return
-	}
-	e.key("externalReferences")
-	e.begin('[')
-	if home {
-		e.reference("website", p.Homepage)
-	}
-	if download {
-		e.reference("distribution", p.Download)
-	}
-	for i := range rest.items {
-		e.node(&rest.items[i])
-	}
-	e.end(']')
-}
-
-func (e *encoder) reference(kind, url string) {
-	e.begin('{')
-	e.text("type", kind)
-	e.text("url", url)
-	e.end('}')
-}
-
-// refersTo reports whether the first reference of that type has that URL.
-func refersTo(list *node, kind, url string) bool {
-	for i := range list.items {
-		if list.items[i].str("type") == kind {
-			return list.items[i].str("url") == url
-		}
-	}
-	return false
 }

@@ -8,7 +8,7 @@ import (
 // dependencies writes the dependency graph: the model's edges and what a
 // decoded document had beyond them, by ref.
 func (e *encoder) dependencies(foreign node) {
-	entries := e.graph.entries(&foreign)
+	entries := e.entries(&foreign)
 	if len(entries) == 0 && foreign.kind != '[' {
 		return
 	}
@@ -60,10 +60,11 @@ type dependencyEntry struct {
 }
 
 // entries groups the edges by where they start, and joins what is foreign.
-func (g *graph) entries(foreign *node) (entries []dependencyEntry) {
-	to := make([]string, len(g.depends))
-	for i, r := range g.depends {
-		if i == 0 || g.depends[i-1].From != r.From {
+func (e *encoder) entries(foreign *node) (entries []dependencyEntry) {
+	depends := e.graph.depends
+	to := make([]string, len(depends))
+	for i, r := range depends {
+		if i == 0 || depends[i-1].From != r.From {
 			entries = append(entries, dependencyEntry{ref: r.From, to: to[i:i:i]})
 		}
 		to[i] = r.To
@@ -89,21 +90,25 @@ func (g *graph) entries(foreign *node) (entries []dependencyEntry) {
 			at[ref] = j
 			entries = append(entries, dependencyEntry{ref: ref})
 		}
-		entries[j].join(&item)
+		e.join(&entries[j], &item)
 	}
 	slices.SortFunc(entries, func(a, b dependencyEntry) int { return strings.Compare(a.ref, b.ref) })
 	return entries
 }
 
 // join adds the members of another entry for the same ref.
-func (en *dependencyEntry) join(item *node) {
+func (e *encoder) join(en *dependencyEntry, item *node) {
 	for _, f := range item.fields {
 		held := en.foreign.get(f.name)
-		if held.kind == '[' && f.value.kind == '[' {
-			held.items = append(slices.Clone(held.items), f.value.items...)
-			en.foreign.set(f.name, held)
-		} else if held.kind == 0 {
+		switch {
+		case held.kind == 0:
+			f.value.items = slices.Clip(f.value.items) // what follows is appended elsewhere
 			en.foreign.set(f.name, f.value)
+		case held.kind == '[' && f.value.kind == '[':
+			held.items = append(held.items, f.value.items...)
+			en.foreign.set(f.name, held)
+		case f.name != "ref":
+			e.lose("dependencies", "member "+quote(f.name)+" of a second entry for "+quote(en.ref))
 		}
 	}
 }

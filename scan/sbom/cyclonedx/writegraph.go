@@ -102,16 +102,16 @@ func (g *graph) nest(contains map[string][]string, packages map[string]*sbom.Pac
 // contain turns the other edges into properties, or into one property of the
 // document where the subject contains exactly what nothing else contains.
 func (g *graph) contain(contains map[string][]string, d *sbom.Document, hasSubject bool) {
-	all, any := hasSubject, false
+	all, some := hasSubject, false
 	for i := range d.Packages {
 		id := d.Packages[i].ID
 		from := contains[id]
 		bySubject := slices.Contains(from, d.Subject.ID)
 		alone := !g.inside[id] && (len(from) == 0 || bySubject && len(from) == 1)
 		all = all && bySubject == alone
-		any = any || bySubject
+		some = some || bySubject
 	}
-	g.containAll = all && any
+	g.containAll = all && some
 	for id, from := range contains {
 		if g.containAll && id != d.Subject.ID {
 			from = slices.DeleteFunc(from, func(f string) bool { return f == d.Subject.ID })

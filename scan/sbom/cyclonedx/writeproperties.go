@@ -7,72 +7,6 @@ import (
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
-// evidence writes where a package was found: since 1.5 as occurrences, before
-// that packageProperties does.
-func (e *encoder) evidence(p *sbom.Package, f *node) {
-	evidence := f.get("evidence")
-	f.remove("evidence")
-	held := evidence.get("occurrences")
-	paths := e.paths(p, e.known.locations)
-	if held.kind == '[' && samePaths(&held, p.Locations) {
-		paths = nil
-	} else {
-		evidence.remove("occurrences")
-	}
-	if e.version < 5 {
-		paths = nil
-	}
-	if len(paths) == 0 && (evidence.kind == 0 || held.kind != 0 && len(evidence.fields) == 0) {
-		return
-	}
-	e.key("evidence")
-	e.begin('{')
-	if len(paths) > 0 {
-		e.key("occurrences")
-		e.begin('[')
-		for _, path := range paths {
-			e.begin('{')
-			e.text("location", path)
-			e.end('}')
-		}
-		e.end(']')
-	}
-	e.members(&evidence)
-	e.end('}')
-}
-
-// paths returns the places of p, each once, or none where other members tell
-// them.
-func (e *encoder) paths(p *sbom.Package, inferred []sbom.Location) []string {
-	if slices.Equal(p.Locations, inferred) {
-		return nil
-	}
-	var paths []string
-	for _, l := range p.Locations {
-		if l.Path != "" && (len(paths) == 0 || paths[len(paths)-1] != l.Path) {
-			paths = append(paths, l.Path)
-		}
-	}
-	return paths
-}
-
-func samePaths(occurrences *node, locations []sbom.Location) bool {
-	has := map[string]bool{}
-	for i := range occurrences.items {
-		if path, _ := locationOf(&occurrences.items[i]); path != "" {
-			has[path] = true
-		}
-	}
-	want := map[string]bool{}
-	for _, l := range locations {
-		if !has[l.Path] {
-			return false
-		}
-		want[l.Path] = true
-	}
-	return len(want) == len(has)
-}
-
 // packageProperties writes the package's own properties and, as properties,
 // what CycloneDX has no member for. Facts that the package URL or another
 // producer's properties tell are not repeated.
@@ -103,10 +37,10 @@ func (e *encoder) packageProperties(p *sbom.Package, f *node) {
 			e.property(ownCPE, cpe)
 		}
 	}
-	if p.Homepage != "" && !fitURI(p.Homepage) {
+	if p.Homepage != "" && !fitURI(p.Homepage) && !refersTo(&e.refs, "website", p.Homepage) {
 		e.property(ownHomepage, p.Homepage)
 	}
-	if p.Download != "" && !fitURI(p.Download) {
+	if p.Download != "" && !fitURI(p.Download) && !refersTo(&e.refs, "distribution", p.Download) {
 		e.property(ownDownload, p.Download)
 	}
 	e.edgeProperties(p.ID)

@@ -39,9 +39,9 @@ func (w *xmlWriter) foreignAttrs(extra *node, at *place) {
 // foreignElements writes the elements that an extra part holds, each checked
 // to be one element and nothing else.
 func (w *xmlWriter) foreignElements(extra *node, at *place) {
-	any := extra.get(xmlAny)
-	for i := range any.items {
-		text := any.items[i].text
+	held := extra.get(xmlAny)
+	for i := range held.items {
+		text := held.items[i].text
 		if err := oneElement(text); err != nil {
 			w.lose(at.String(), fmt.Sprintf("a foreign element cannot be written: %v", err))
 			continue

@@ -29,10 +29,10 @@ func (r *xmlReader) keepElement(extra *node, e *xml.StartElement, offset int64) 
 	if err != nil {
 		return err
 	}
-	any := extra.get(xmlAny)
-	any.kind = '['
-	any.items = append(any.items, stringNode(text))
-	extra.set(xmlAny, any)
+	held := extra.get(xmlAny)
+	held.kind = '['
+	held.items = append(held.items, stringNode(text))
+	extra.set(xmlAny, held)
 	return nil
 }
 

@@ -96,8 +96,8 @@ func (b *builder) identify() error {
 			return fmt.Errorf("encode SPDX: two packages have the ID %q: %w", id, fault.Invalid)
 		}
 		spdxID := "SPDXRef-" + id
-		if k.had && modelID(k.element.SPDXID) == id {
-			spdxID = k.element.SPDXID
+		if k.had && k.element.SPDXID != "" {
+			spdxID = k.element.SPDXID // what was kept elsewhere refers to it
 		} else if !isIDString(id) {
 			spdxID = ""
 		}
