@@ -1,7 +1,10 @@
 package advisory
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/stella-ops/stella/scan/sbom"
 )
@@ -44,8 +47,9 @@ func (r *run) gap(code sbom.GapCode, blocking bool, p *sbom.Package, what string
 	r.report.Gaps = append(r.report.Gaps, sbom.Gap{Code: code, Blocking: blocking, Where: where, What: what})
 }
 
-// scopeGaps adds a gap for each scope without data.
-func (r *run) scopeGaps() {
+// finishGaps adds a gap for each scope without data, and sorts: blocking gaps
+// first, then by place and code.
+func (r *run) finishGaps() {
 	for _, s := range r.order {
 		if len(s.ecosystems) > 0 || s.packages == 0 {
 			continue
@@ -55,4 +59,7 @@ func (r *run) scopeGaps() {
 			What: fmt.Sprintf("%s: %d packages were not assessed", s.why, s.packages),
 		})
 	}
+	slices.SortFunc(r.report.Gaps, func(a, b sbom.Gap) int {
+		return cmp.Or(falseFirst(!a.Blocking, !b.Blocking), strings.Compare(a.Where, b.Where), cmp.Compare(a.Code, b.Code), strings.Compare(a.What, b.What))
+	})
 }

@@ -46,7 +46,7 @@ func (m Matcher) Match(ctx context.Context, doc *sbom.Document) (*finding.Report
 			return nil, fmt.Errorf("match %s %s with advisories: %w", doc.Packages[i].Name, doc.Packages[i].Version, err)
 		}
 	}
-	r.scopeGaps()
+	r.finishGaps()
 	report.Sort()
 	return report, nil
 }

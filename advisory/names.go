@@ -11,18 +11,20 @@ func isCVE(id string) bool {
 	return ok && rest != "" && rest[0]-'0' < 10
 }
 
-// cves returns the CVE ids that a record is about: its own, those of its
+// cves returns the CVE ids that a record is about: its own, or those of its
 // aliases and of what it passes on. Errata of some distributions have theirs
 // among the related ids, and some records of distributions only in their own
 // id ("UBUNTU-CVE-2020-1"): those count where there are no others.
 func (r *Record) cves(isSystem bool) []string {
+	if isCVE(r.ID) {
+		return []string{r.ID}
+	}
 	var out []string
 	add := func(id string) {
 		if isCVE(id) && !slices.Contains(out, id) {
 			out = append(out, id)
 		}
 	}
-	add(r.ID)
 	for _, list := range [][]string{r.Aliases, r.Upstream} {
 		for _, id := range list {
 			add(id)

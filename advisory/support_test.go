@@ -98,7 +98,13 @@ func records(list ...*advisory.Record) iter.Seq2[*advisory.Record, error] {
 	}
 }
 
-func view(t testing.TB, list ...*advisory.Record) *snapshot.Snapshot {
+// fataler is what tests and properties have in common.
+type fataler interface {
+	Helper()
+	Fatal(...any)
+}
+
+func view(t fataler, list ...*advisory.Record) *snapshot.Snapshot {
 	t.Helper()
 	var b bytes.Buffer
 	if _, err := snapshot.Build(&b, records(list...)); err != nil {

@@ -60,7 +60,7 @@ func (s *Scanner) tool() sbom.Tool {
 
 // squash finds out what is visible of the paths that matter.
 func (c *composition) squash() error {
-	v := newVisibility()
+	v := newVisibility(c.Analyzers, c.memory)
 	for _, f := range c.fragments {
 		for _, file := range f.Files {
 			v.ask(file.Path)
@@ -72,18 +72,13 @@ func (c *composition) squash() error {
 	for _, p := range c.Analyzers.Exact() {
 		v.ask(p)
 	}
-	if err := askLinks(v, c.fragments); err != nil {
-		return err
-	}
 	for i, f := range c.fragments {
 		if err := v.see(i, f); err != nil {
 			return err
 		}
 	}
-	c.seen = v
-	var err error
-	c.links, err = visibleLinks(v, c.fragments)
-	return err
+	c.seen, c.links = v, v.liveLinks()
+	return nil
 }
 
 // collect sorts the visible facts by analyzer and path, and keeps the history
@@ -92,8 +87,10 @@ func (c *composition) collect() {
 	c.visible, c.history = map[string][]analyzer.Located{}, history{}
 	for i := range c.fragments {
 		for _, file := range c.fragments[i].Files {
+			path, visible := c.seen.place(i, file.Path)
+			file.Path = path
 			c.history.add(i, file)
-			if !c.seen.hidden(file.Path, i) {
+			if visible {
 				c.show(i, file)
 			}
 		}
@@ -104,7 +101,7 @@ func (c *composition) collect() {
 			}
 		}
 		for _, g := range c.fragments[i].Gaps {
-			if g.Code == sbom.GapOddity || !c.seen.hidden(g.Where, i) {
+			if _, visible := c.seen.place(i, g.Where); visible || g.Code == sbom.GapOddity {
 				c.gaps = append(c.gaps, g)
 			}
 		}

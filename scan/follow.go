@@ -2,17 +2,17 @@ package scan
 
 import (
 	"context"
+	"path"
 	"slices"
-	"strings"
 
 	"github.com/stella-ops/stella/scan/layer"
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
-// followLinks reads files again that no analyzer knew by their own path but
-// that a well-known path leads to through symbolic links. Each layer is read
-// once more at most; a link that leads nowhere is a gap only if its path is one
-// that analyzers rely on.
+// followLinks reads files again that no analyzer knew by the path that the tar
+// gives them: those that a well-known path leads to through symbolic links, and
+// those that are unpacked into a folder that is a link. Each layer is read once
+// more at most.
 func (c *composition) followLinks(ctx context.Context) error {
 	also := map[string][]string{} // file → well-known paths
 	for _, p := range slices.Sorted(slices.Values(c.Analyzers.Exact())) {
@@ -28,14 +28,18 @@ func (c *composition) followLinks(ctx context.Context) error {
 			also[q] = append(also[q], p)
 		}
 	}
-	if len(also) == 0 {
-		return nil
+	again := make([]map[string][]string, len(c.fragments))
+	for _, m := range c.seen.moved {
+		if !c.seen.hidden(m.to, m.layer) {
+			want(again, m.layer, m.path, m.to)
+		}
 	}
-	byLayer, err := c.layersOf(also)
-	if err != nil {
-		return err
+	if len(also) > 0 {
+		if err := c.locate(also, again); err != nil {
+			return err
+		}
 	}
-	for i, wants := range byLayer {
+	for i, wants := range again {
 		if len(wants) == 0 {
 			continue
 		}
@@ -47,6 +51,16 @@ func (c *composition) followLinks(ctx context.Context) error {
 		c.extra[i] = &layer.Fragment{Version: layer.FragmentVersion, DiffID: c.fragments[i].DiffID, Analyzers: c.fragments[i].Analyzers, Files: files}
 	}
 	return nil
+}
+
+// want notes that analyzers shall see a file of layer i under the path as.
+func want(again []map[string][]string, i int, file, as string) {
+	if again[i] == nil {
+		again[i] = map[string][]string{}
+	}
+	if !slices.Contains(again[i][file], as) {
+		again[i][file] = append(again[i][file], as)
+	}
 }
 
 func (c *composition) reread(ctx context.Context, i int, wants map[string][]string) ([]layer.FileFacts, []sbom.Gap, error) {
@@ -67,38 +81,86 @@ func (c *composition) captured(p, q string) bool {
 	return true
 }
 
-// layersOf finds the topmost layer that has each file, as far as it is visible.
-func (c *composition) layersOf(also map[string][]string) ([]map[string][]string, error) {
-	at := map[string]int{}
-	v := newVisibility()
+// located is the topmost entry of a file.
+type located struct {
+	layer int
+	path  string // as the tar gives it
+	hard  bool   // a hard link
+}
+
+// locate finds the topmost layer that has each file, as far as it is visible. A
+// well-known path that is itself a link to nothing is a gap.
+func (c *composition) locate(also map[string][]string, again []map[string][]string) error {
+	at := map[string]located{}
+	v := newVisibility(c.Analyzers, c.memory)
 	for q := range also {
 		v.ask(q)
 	}
 	for i, f := range c.fragments {
 		if err := v.see(i, f); err != nil {
-			return nil, err
+			return err
 		}
 		err := f.Entries.Visit(func(kind layer.EntryKind, name, _ []byte) bool {
-			if kind == layer.EntryFile || kind == layer.EntryHardlink {
-				if _, wanted := also[string(name)]; wanted {
-					at[strings.Clone(string(name))] = i
+			if kind != layer.EntryFile && kind != layer.EntryHardlink {
+				return true
+			}
+			q := string(name)
+			if len(v.aliases[i]) > 0 {
+				if real := v.real(i, q).real; real != "" {
+					q = real
 				}
+			}
+			if _, wanted := also[q]; wanted {
+				at[q] = located{i, string(name), kind == layer.EntryHardlink}
 			}
 			return true
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	out := make([]map[string][]string, len(c.fragments))
-	for q, i := range at {
-		if v.hidden(q, i) {
+	for q, paths := range also {
+		l, ok := at[q]
+		if !ok || v.hidden(q, l.layer) {
+			c.dangling(paths, q)
 			continue
 		}
-		if out[i] == nil {
-			out[i] = map[string][]string{}
+		file := l.path
+		if l.hard {
+			file = hardTarget(c.fragments[l.layer], file)
 		}
-		out[i][q] = also[q]
+		for _, p := range paths {
+			want(again, l.layer, file, p)
+		}
 	}
-	return out, nil
+	return nil
+}
+
+// dangling records well-known paths that are links to a file that no layer has.
+func (c *composition) dangling(paths []string, q string) {
+	for _, p := range paths {
+		if _, isLink := c.links[path.Join(c.links.resolve(path.Dir(p)), path.Base(p))]; isLink {
+			c.gaps = append(c.gaps, sbom.Gap{Code: sbom.GapUncaptured, Blocking: true, Where: p, What: "links to " + q + ", which the image does not have"})
+		}
+	}
+}
+
+// hardTarget returns the file of the layer that the hard link p is a name of.
+func hardTarget(f *layer.Fragment, p string) string {
+	links := map[string]string{}
+	for e := range f.Entries.All() {
+		if e.Kind == layer.EntryHardlink {
+			links[e.Path] = e.Link
+		} else {
+			delete(links, e.Path)
+		}
+	}
+	for range len(links) {
+		next, ok := links[p]
+		if !ok {
+			break
+		}
+		p = next
+	}
+	return p
 }

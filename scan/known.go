@@ -16,7 +16,7 @@ import (
 
 // composeVersion is raised whenever the same fragments would give another
 // document.
-const composeVersion = 1
+const composeVersion = 2
 
 // knowledge names everything but the image that a result depends on.
 func (s *Scanner) knowledge() string {

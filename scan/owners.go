@@ -4,18 +4,24 @@ import (
 	"strings"
 )
 
+// writing is a path as one layer wrote it.
+type writing struct {
+	path  string
+	layer int
+}
+
 // findOwners links language packages to the operating system package that
 // installed their file. A claim of ownership holds only if the layer that last
 // wrote the file is the layer that installed the owner: otherwise somebody
 // replaced the file, and the distribution's data says nothing about it.
 func (c *composition) findOwners(all []found) {
-	wanted := map[string][]int{} // path → packages found there
+	wanted := map[writing][]int{} // packages found there
 	for i, f := range all {
 		if len(f.Owns) > 0 {
 			continue
 		}
 		for _, p := range c.aliases(f.Path) {
-			wanted[p] = append(wanted[p], i)
+			wanted[writing{p, f.Layer}] = append(wanted[writing{p, f.Layer}], i)
 		}
 	}
 	if len(wanted) == 0 {
@@ -23,11 +29,13 @@ func (c *composition) findOwners(all []found) {
 	}
 	for owner, f := range all {
 		for _, p := range f.Owns {
-			for _, i := range wanted[p] {
-				if all[i].owner < 0 && all[i].Layer == f.since {
+			at := writing{p, f.since}
+			for _, i := range wanted[at] {
+				if all[i].owner < 0 {
 					all[i].owner = owner
 				}
 			}
+			delete(wanted, at) // the first owner counts; a path is looked through once
 		}
 	}
 }

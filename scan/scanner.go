@@ -69,7 +69,7 @@ func (s *Scanner) Scan(ctx context.Context, m *Image) (*Result, error) {
 			return &Result{Document: doc, Cached: len(m.Layers)}, nil
 		}
 	}
-	run := &run{Scanner: s, image: m, budget: analyzer.NewBudget(s.Limits)}
+	run := &run{Scanner: s, image: m, budget: analyzer.NewBudget(s.Limits), memory: new(layer.Memory)}
 	fragments, err := run.fragments(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("scan %s: %w", cmp.Or(m.Subject.Name, string(m.Subject.Kind)), err)
@@ -88,6 +88,7 @@ type run struct {
 	*Scanner
 	image   *Image
 	budget  *analyzer.Budget
+	memory  *layer.Memory
 	mu      sync.Mutex
 	cached  int
 	digests map[*layer.Fragment]string // of fragments whose bytes were at hand
@@ -95,7 +96,7 @@ type run struct {
 }
 
 func (r *run) options(i int) *layer.Options {
-	o := &layer.Options{Analyzers: r.Analyzers, Budget: r.budget, TempDir: r.TempDir}
+	o := &layer.Options{Analyzers: r.Analyzers, Budget: r.budget, Memory: r.memory, TempDir: r.TempDir}
 	if r.Progress != nil {
 		o.Progress = func(n int64) { r.Progress(Progress{Layer: i, Bytes: n}) }
 	}
@@ -161,6 +162,9 @@ func (r *run) fragment(ctx context.Context, i int) (*layer.Fragment, error) {
 	b := r.image.Layers[i]
 	key := r.fragmentKey(b.DiffID)
 	if f := r.knownFragment(ctx, key, b.DiffID); f != nil {
+		if err := r.memory.Hold(f); err != nil {
+			return nil, err
+		}
 		r.done(Progress{Layer: i, Done: true, Cached: true})
 		return f, nil
 	}

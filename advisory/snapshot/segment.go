@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"io"
 	"math/bits"
 	"slices"
@@ -89,7 +90,8 @@ func (g *group) encode() ([]byte, error) {
 }
 
 func (g *group) limit(err error) error {
-	if l, ok := err.(*fault.LimitError); ok {
+	var l *fault.LimitError
+	if errors.As(err, &l) {
 		l.Where = strings.TrimSpace(g.Database + " about " + g.Ecosystem)
 	}
 	return err

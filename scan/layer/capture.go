@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"runtime/debug"
 	"strings"
 
@@ -17,71 +18,122 @@ import (
 // executable that carries build information is smaller.
 const minMagic = 4096
 
+// captured is one of the FileFacts of a path.
+type captured struct {
+	at      int  // index in Fragment.Files
+	content bool // the analyzer wanted the leading bytes, not the path
+}
+
 // regular dispatches a regular file of the tar.
 func (p *pass) regular(h header, name string) error {
 	p.by = p.set.ByPath(p.by[:0], name)
-	if h.size >= minMagic && p.set.WantsMagic() && !h.sparse {
-		head, err := p.s.peek(8)
+	p.paths = len(p.by)
+	hidden := false // the leading bytes cannot be seen
+	if h.size >= minMagic && p.set.WantsMagic() {
+		head, err := p.head(h)
 		if err != nil {
-			return unexpected(err)
+			return err
 		}
 		p.by = p.set.ByMagic(p.by, name, head)
+		hidden = head == nil
 	}
-	if len(p.by) == 0 {
+	if len(p.by) == 0 && !hidden {
 		return nil
 	}
 	if h.sparse {
 		p.gap(sbom.GapUnsupported, true, name, "sparse file: its content was not assembled")
 		return nil
 	}
-	return p.extract(&body{p: p, size: h.size, left: h.size, start: p.s.offset()}, name, h.mode, p.by)
+	return p.extract(&body{p: p, size: h.size, left: h.size, start: p.s.offset()}, name, h.mode)
 }
 
-// serve gives a file to analyzers under other paths.
+// head returns the first bytes of a file's content, or nil for a sparse file
+// whose map is too long to look over.
+func (p *pass) head(h header) ([]byte, error) {
+	if !h.mapFirst {
+		head, err := p.s.peek(8)
+		return head, unexpected(err)
+	}
+	text, err := p.s.peek(headroom)
+	if err != nil {
+		return nil, unexpected(err)
+	}
+	at := sparseMapSize(text)
+	if at < 0 || at+8 > len(text) {
+		return nil, nil
+	}
+	return text[at : at+8], nil
+}
+
+// serve gives a file to analyzers under other paths. Where a path of the tar
+// appears more than once, the last entry before the link counts.
 func (p *pass) serve(h header, name string) error {
-	paths := p.also[name]
-	if len(paths) == 0 {
+	wants := p.also[name]
+	if len(wants) == 0 || wants[len(wants)-1].before < p.s.offset() {
 		return nil
 	}
-	p.served[name] = true
 	b := &body{p: p, size: h.size, left: h.size, start: p.s.offset()}
-	at, err := b.ReaderAt()
-	if err != nil {
-		return p.failed(name, "", false, err)
-	}
 	defer b.release()
-	for _, path := range paths {
-		p.by = p.set.ByPath(p.by[:0], path)
-		for _, i := range p.by {
-			if err := p.analyze(i, path, h.size, h.mode, section{io.NewSectionReader(at, 0, h.size)}); err != nil {
-				return err
-			}
+	for _, w := range wants {
+		if w.before < b.start {
+			continue
 		}
-	}
-	return nil
-}
-
-// extract runs the analyzers by over one body.
-func (p *pass) extract(b *body, name string, mode int64, by []int) error {
-	defer b.release()
-	if len(by) == 1 {
-		return p.analyze(by[0], name, b.size, mode, b)
-	}
-	at, err := b.ReaderAt()
-	if err != nil {
-		return p.failed(name, "", false, err)
-	}
-	for _, i := range by {
-		if err := p.analyze(i, name, b.size, mode, section{io.NewSectionReader(at, 0, b.size)}); err != nil {
+		if p.served[w.as] {
+			p.forget(w.as)
+		}
+		p.served[w.as] = true
+		if err := p.serveAs(b, w.as, h); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// analyze runs one analyzer. Its failure is a gap; an error returned from here
-// ends the layer.
-func (p *pass) analyze(i int, name string, size, mode int64, c analyzer.Content) error {
+func (p *pass) serveAs(b *body, as string, h header) error {
+	if h.sparse {
+		p.gap(sbom.GapUnsupported, true, as, "sparse file: its content was not assembled")
+		return nil
+	}
+	p.again += b.size
+	if p.again > maxAgain {
+		p.gap(sbom.GapLimit, true, as, (&fault.LimitError{What: "bytes read again because links lead to them", Where: as, Max: maxAgain, Seen: p.again}).Error())
+		return nil
+	}
+	at, err := b.ReaderAt()
+	if err != nil {
+		return p.failed(as, "", false, err)
+	}
+	p.by = p.set.ByPath(p.by[:0], as)
+	p.paths = len(p.by)
+	for _, i := range p.by {
+		if err := p.analyze(i, as, b.size, h.mode, section{io.NewSectionReader(at, 0, b.size)}, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// extract runs the analyzers p.by over one body.
+func (p *pass) extract(b *body, name string, mode int64) error {
+	defer b.release()
+	if len(p.by) == 1 {
+		return p.analyze(p.by[0], name, b.size, mode, b, p.paths == 0)
+	}
+	at, err := b.ReaderAt()
+	if err != nil {
+		return p.failed(name, "", false, err)
+	}
+	for n, i := range p.by {
+		if err := p.analyze(i, name, b.size, mode, section{io.NewSectionReader(at, 0, b.size)}, n >= p.paths); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// analyze runs one analyzer, which wanted the file by its content or by its
+// path. Its failure is a gap; an error returned from here ends the layer.
+func (p *pass) analyze(i int, name string, size, mode int64, c analyzer.Content, content bool) error {
 	a, info := p.set.At(i)
 	f := analyzer.NewFile(name, size, fs.FileMode(mode)&fs.ModePerm, c, p.opt.Budget, &p.buffer)
 	facts, err := safely(func() ([]analyzer.Fact, error) { return a.Extract(p.ctx, f) })
@@ -96,15 +148,31 @@ func (p *pass) analyze(i int, name string, size, mode int64, c analyzer.Content)
 			return err
 		}
 	}
+	return p.record(name, info.Name, facts, content)
+}
+
+// record keeps what a file said.
+func (p *pass) record(name, by string, facts []analyzer.Fact, content bool) error {
 	if len(facts) == 0 {
 		return nil
 	}
 	if err := p.opt.Budget.Fact(name, int64(len(facts))); err != nil {
 		return err
 	}
-	p.seen[name]++
-	p.frag.Files = append(p.frag.Files, FileFacts{Path: name, Analyzer: info.Name, Facts: facts})
+	if err := p.keep(weight(name, facts)); err != nil {
+		return err
+	}
+	p.seen[name] = append(p.seen[name], captured{len(p.frag.Files), content})
+	p.frag.Files = append(p.frag.Files, FileFacts{Path: name, Analyzer: by, Facts: facts})
 	return nil
+}
+
+// forget removes what was recorded of a path.
+func (p *pass) forget(name string) {
+	for _, c := range p.seen[name] {
+		p.frag.Files[c.at] = FileFacts{} // taken out at the end
+	}
+	delete(p.seen, name)
 }
 
 // failed records what an analyzer could not read. Errors of the stream itself
@@ -148,43 +216,29 @@ func safely(run func() ([]analyzer.Fact, error)) (facts []analyzer.Fact, err err
 	return run()
 }
 
-// lateWants are hard links whose path some analyzer wants, by the file that
-// they lead to. What was found by its leading bytes is simply said again.
-func (p *pass) lateWants() map[string][]string {
-	late := map[string][]string{}
-	targets := map[string]string{}
-	for _, l := range p.links {
-		targets[l.path] = l.target
-	}
-	for _, l := range p.links {
-		target := l.target
-		for hops := 0; hops < 40 && targets[target] != ""; hops++ {
-			target = targets[target]
-		}
-		p.by = p.set.ByPath(p.by[:0], l.path)
-		if len(p.by) > 0 {
-			late[target] = append(late[target], l.path)
-		} else if p.seen[target] > 0 {
-			p.repeat(target, l.path)
-		}
-	}
-	return late
+// want is a path under which analyzers shall see a file, as it is before a
+// position of the tar.
+type want struct {
+	as     string
+	before int64
 }
 
-func (p *pass) repeat(target, path string) {
-	for _, f := range p.frag.Files {
-		if f.Path == target && len(p.set.ByPath(nil, target)) == 0 {
-			p.frag.Files = append(p.frag.Files, FileFacts{Path: path, Analyzer: f.Analyzer, Facts: f.Facts})
+func wanted(also map[string][]string) map[string][]want {
+	out := make(map[string][]want, len(also))
+	for _, target := range sortedKeys(also) {
+		for _, as := range also[target] {
+			out[target] = append(out[target], want{as, math.MaxInt64})
 		}
 	}
+	return out
 }
 
 // missing records second readings that found no file.
 func (p *pass) missing() {
 	for _, target := range sortedKeys(p.also) {
-		if !p.served[target] {
-			for _, path := range p.also[target] {
-				p.gap(sbom.GapUncaptured, true, path, "links to "+target+", which is not a regular file of its layer")
+		for _, w := range p.also[target] {
+			if !p.served[w.as] {
+				p.gap(sbom.GapUncaptured, true, w.as, "links to "+target+", which is not a regular file of its layer")
 			}
 		}
 	}

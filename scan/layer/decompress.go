@@ -92,7 +92,7 @@ func (o *opened) decompress(opt *Options) error {
 	case gz:
 		zr, err := gzip.NewReader(o.raw)
 		if err != nil {
-			return fmt.Errorf("gzip: %v: %w", err, fault.Invalid)
+			return o.stored.damaged(fmt.Errorf("gzip: %w", err))
 		}
 		o.body = &limitedReader{r: zr, stored: o.stored, max: limits.LayerBytes, ratio: limits.Ratio}
 	case zst:
@@ -112,6 +112,38 @@ func (o *opened) finish() (trailing int64, err error) {
 	return io.Copy(io.Discard, o.raw)
 }
 
+// explain gives the error that ended the walk a kind.
+func (o *opened) explain(err error, b Blob) error {
+	if short := o.checkSize(b); short != nil && o.stored.ended && fault.KindOf(err) == "" {
+		return fmt.Errorf("%w: %w", short, err)
+	}
+	return o.stored.damaged(err)
+}
+
+// verify compares what was read with its names. diff is nil where the digest
+// of the stored bytes is that of the tar.
+func (o *opened) verify(b Blob, diff hash.Hash) error {
+	if err := o.checkSize(b); err != nil {
+		return err
+	}
+	if o.stored.hash != nil {
+		if err := checkDigest("layer digest", b.Descriptor.Digest, o.stored.hash); err != nil {
+			return err
+		}
+	}
+	if diff == nil {
+		return nil
+	}
+	return checkDigest("diffID", b.DiffID, diff)
+}
+
+func (o *opened) checkSize(b Blob) error {
+	if d := b.Descriptor; d.Size >= 0 && d.Digest != "" && o.stored.n != d.Size {
+		return &fault.MismatchError{What: "layer size of " + d.Digest, Want: fmt.Sprint(d.Size), Got: fmt.Sprint(o.stored.n)}
+	}
+	return nil
+}
+
 func (o *opened) close() error {
 	o.free()
 	return o.blob.Close()
@@ -124,13 +156,18 @@ type storedReader struct {
 	hash     hash.Hash // nil: the source does not name the stored bytes
 	n        int64
 	progress func(int64)
+	failed   bool // the source itself gave an error
+	ended    bool // the source gave all it has
 }
 
 func (s *storedReader) Read(p []byte) (int, error) {
 	if err := s.ctx.Err(); err != nil {
+		s.failed = true
 		return 0, err
 	}
 	n, err := s.r.Read(p)
+	s.ended = err == io.EOF
+	s.failed = err != nil && !s.ended
 	if n > 0 {
 		if s.hash != nil {
 			s.hash.Write(p[:n])
@@ -141,6 +178,15 @@ func (s *storedReader) Read(p []byte) (int, error) {
 		}
 	}
 	return n, err
+}
+
+// damaged gives the error of a decompressor or of the tar a kind. Errors of the
+// source keep theirs: bytes that did not arrive say nothing about the layer.
+func (s *storedReader) damaged(err error) error {
+	if s.failed || fault.KindOf(err) != "" {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, fault.Invalid)
 }
 
 // limitedReader bounds what comes out of a decompressor, in bytes and in
@@ -165,20 +211,18 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 		return n, &fault.LimitError{What: "compression ratio", Where: "layer", Max: l.ratio, Seen: l.n / max(l.stored.n, 1)}
 	}
 	if err != nil && err != io.EOF {
-		err = decompressError(err)
+		err = l.stored.damaged(decompressError(err))
 	}
 	return n, err
 }
 
-// decompressError gives a decompressor's own errors a kind; errors of the
-// source keep theirs.
+// decompressError gives the errors of zstd that are not damage their kind.
 func decompressError(err error) error {
 	switch {
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
 		return fmt.Errorf("zstd window: %w", &fault.LimitError{What: "bytes of a zstd window", Where: "layer", Max: maxWindow})
-	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader), strings.HasPrefix(err.Error(), "flate:"),
-		errors.Is(err, zstd.ErrCRCMismatch), errors.Is(err, zstd.ErrUnknownDictionary), errors.Is(err, zstd.ErrMagicMismatch), errors.Is(err, zstd.ErrReservedBlockType):
-		return fmt.Errorf("decompress: %v: %w", err, fault.Invalid)
+	case errors.Is(err, zstd.ErrUnknownDictionary):
+		return fmt.Errorf("zstd: %w: %w", err, fault.Unsupported)
 	}
 	return fmt.Errorf("decompress: %w", err)
 }

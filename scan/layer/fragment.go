@@ -14,7 +14,7 @@ import (
 )
 
 // FragmentVersion is the version of the fragment format.
-const FragmentVersion = 1
+const FragmentVersion = 2
 
 // Fragment is everything that one layer says, apart from all other layers. It
 // depends on the layer's uncompressed bytes, the analyzers and the limits

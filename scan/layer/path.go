@@ -12,8 +12,9 @@ import (
 // odd is not empty when the name was irregular in a way worth a note.
 func cleanPath(name string) (clean, odd string) {
 	if !utf8.ValidString(name) {
-		name, odd = escapeInvalid(name), "name is not UTF-8"
+		odd = "name is not UTF-8"
 	}
+	name = escape(name)
 	if isClean(name) {
 		return name, odd
 	}
@@ -59,19 +60,37 @@ func climbs(name string) bool {
 	return false
 }
 
-func escapeInvalid(s string) string {
+// escape makes a name UTF-8: a byte that is not becomes %XX. Two names must not
+// become one, or a file could hide another: a % that would read as such an
+// escape becomes %25.
+func escape(s string) string {
+	percent := strings.IndexByte(s, '%') >= 0
+	if !percent && utf8.ValidString(s) {
+		return s
+	}
 	const digits = "0123456789ABCDEF"
 	var b strings.Builder
 	for len(s) > 0 {
 		r, n := utf8.DecodeRuneInString(s)
-		if r == utf8.RuneError && n == 1 {
+		switch {
+		case r == utf8.RuneError && n == 1:
 			b.WriteByte('%')
 			b.WriteByte(digits[s[0]>>4])
 			b.WriteByte(digits[s[0]&15])
-		} else {
+		case r == '%' && isEscape(s[1:]):
+			b.WriteString("%25")
+		default:
 			b.WriteString(s[:n])
 		}
 		s = s[n:]
 	}
 	return b.String()
+}
+
+// isEscape reports whether what follows a % is what escape would write.
+func isEscape(s string) bool {
+	if len(s) < 2 {
+		return false
+	}
+	return s[:2] == "25" || strings.IndexByte("89ABCDEF", s[0]) >= 0 && strings.IndexByte("0123456789ABCDEF", s[1]) >= 0
 }

@@ -2,8 +2,11 @@ package layer
 
 import (
 	"errors"
+	"fmt"
 	"hash"
 	"io"
+
+	"github.com/stella-ops/stella/internal/fault"
 )
 
 const (
@@ -65,9 +68,15 @@ func (s *stream) produce(r io.Reader) {
 }
 
 // readFull fills p as far as r goes. Unlike io.ReadFull it keeps the reader's
-// own error, and stops a reader that makes no progress.
-func readFull(r io.Reader, p []byte) (int, error) {
-	n, idle := 0, 0
+// own error, and stops a reader that makes no progress. A decompressor that
+// panics fails alone: nobody else could recover it on this goroutine.
+func readFull(r io.Reader, p []byte) (n int, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			n, err = 0, fmt.Errorf("decompressor panicked: %v: %w", v, fault.Invalid)
+		}
+	}()
+	idle := 0
 	for n < len(p) {
 		m, err := r.Read(p[n:])
 		n += m

@@ -26,7 +26,9 @@ type header struct {
 	sparse bool // content in the archive is not the file's content
 	gnu    bool // the header is in GNU format, the only one with old sparse maps
 	mapped bool // an old GNU sparse map goes on in blocks after the header
-	odd    string
+	// mapFirst: the content in the archive begins with a sparse map (format 1.0).
+	mapFirst bool
+	odd      string // irregular in a way worth a note
 }
 
 // tarReader walks the headers of a tar: ustar, PAX (POSIX.1-2001) and GNU, with

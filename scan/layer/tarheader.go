@@ -215,11 +215,31 @@ func (p *paxRecords) applySparse(h *header) {
 	case h.flag == 'S': // the old format says it elsewhere
 	case s.major == "0" && (s.minor == "0" || s.minor == "1"), s.major == "1" && s.minor == "0",
 		s.major == "" && s.minor == "" && (s.list != "" || s.segments):
-		h.sparse = true
+		h.sparse, h.mapFirst = true, s.major == "1"
 		if s.name != "" {
 			h.name = s.name
 		}
 	case s.major != "" || s.minor != "":
 		h.odd = "sparse format of an unknown version; unpacked as it is"
 	}
+}
+
+// sparseMapSize returns where the content begins after the map of format 1.0: a
+// count and that many pairs of numbers, one a line, in whole blocks. It returns
+// -1 where text does not hold the whole map.
+func sparseMapSize(text []byte) int {
+	first, _, ok := bytes.Cut(text, []byte{'\n'})
+	n, err := strconv.Atoi(string(first))
+	if !ok || err != nil || n < 0 || n > len(text) {
+		return -1
+	}
+	at := 0
+	for range 1 + 2*n {
+		i := bytes.IndexByte(text[at:], '\n')
+		if i < 0 {
+			return -1
+		}
+		at += i + 1
+	}
+	return int(padded(int64(at)))
 }

@@ -23,6 +23,7 @@ func ScanTree(ctx context.Context, t Tree, opt *Options) (*Fragment, error) {
 	if err := w.dir("."); err != nil {
 		return nil, fmt.Errorf("directory: %w", err)
 	}
+	p.finish()
 	return p.frag, nil
 }
 
@@ -32,11 +33,12 @@ func RereadTree(ctx context.Context, t Tree, also map[string][]string, opt *Opti
 	w := treeWalk{p: p, fsys: t.FS}
 	for _, target := range sortedKeys(also) {
 		for _, as := range also[target] {
-			if err := w.serve(hardlink{as, target}); err != nil {
+			if err := w.serve(as, target); err != nil {
 				return nil, nil, fmt.Errorf("directory: %w", err)
 			}
 		}
 	}
+	p.finish()
 	return p.frag.Files, p.frag.Gaps, nil
 }
 
@@ -60,7 +62,7 @@ func (w *treeWalk) dir(name string) error {
 			return err
 		}
 		if int64(len(full)) > w.p.opt.Budget.Limits.PathBytes {
-			return &fault.LimitError{What: "bytes of a path", Where: full[:80], Max: w.p.opt.Budget.Limits.PathBytes, Seen: int64(len(full))}
+			return &fault.LimitError{What: "bytes of a path", Where: full[:min(len(full), 80)], Max: w.p.opt.Budget.Limits.PathBytes, Seen: int64(len(full))}
 		}
 		if err := w.member(full, d); err != nil {
 			return err
@@ -74,28 +76,29 @@ func (w *treeWalk) member(full string, d fs.DirEntry) error {
 	if odd != "" {
 		w.p.oddity(clean, odd)
 	}
-	entries := &w.p.frag.Entries
 	switch mode := d.Type(); {
 	case mode.IsDir():
-		entries.Add(EntryDir, clean, "")
+		if err := w.p.add(EntryDir, clean, ""); err != nil {
+			return err
+		}
 		if slices.Contains(w.skip, full) {
 			w.p.oddity(clean, "not entered: another file system is mounted here")
 			return nil
 		}
 		return w.dir(full)
 	case mode.IsRegular():
-		entries.Add(EntryFile, clean, "")
+		if err := w.p.add(EntryFile, clean, ""); err != nil {
+			return err
+		}
 		return w.file(full, clean)
 	case mode&fs.ModeSymlink != 0:
 		target := ""
 		if links, ok := w.fsys.(fs.ReadLinkFS); ok {
 			target, _ = links.ReadLink(full) // unreadable: the link leads nowhere
 		}
-		entries.Add(EntrySymlink, clean, target)
-	default:
-		entries.Add(EntryOther, clean, "")
+		return w.p.add(EntrySymlink, clean, escape(target))
 	}
-	return nil
+	return w.p.add(EntryOther, clean, "")
 }
 
 // mayRun reports whether leading bytes are looked at in a directory, where that
@@ -138,7 +141,7 @@ func (w *treeWalk) file(full, clean string) error {
 	}
 	for _, i := range p.by {
 		c := section{io.NewSectionReader(at, 0, info.Size())}
-		if err := p.analyze(i, clean, info.Size(), int64(info.Mode().Perm()), c); err != nil {
+		if err := p.analyze(i, clean, info.Size(), int64(info.Mode().Perm()), c, false); err != nil {
 			return err
 		}
 	}
@@ -160,26 +163,26 @@ func (w *treeWalk) unreadable(clean string, err error, wanted bool) error {
 	return nil
 }
 
-// serve reads the file that a link leads to under the link's path.
-func (w *treeWalk) serve(l hardlink) error {
-	info, err := fs.Lstat(w.fsys, l.target)
+// serve reads the file target, to which links lead, under the path as.
+func (w *treeWalk) serve(as, target string) error {
+	info, err := fs.Lstat(w.fsys, target)
 	if err != nil || !info.Mode().IsRegular() {
-		w.p.gap(sbom.GapUncaptured, true, l.path, "links to "+l.target+", which is not a regular file")
+		w.p.gap(sbom.GapUncaptured, true, as, "links to "+target+", which is not a regular file")
 		return nil
 	}
-	f, err := w.fsys.Open(l.target)
+	f, err := w.fsys.Open(target)
 	if err != nil {
-		return w.unreadable(l.path, err, true)
+		return w.unreadable(as, err, true)
 	}
 	defer f.Close()
 	at, ok := f.(io.ReaderAt)
 	if !ok {
-		return fmt.Errorf("%s: file system without random access: %w", l.target, fault.Unsupported)
+		return fmt.Errorf("%s: file system without random access: %w", target, fault.Unsupported)
 	}
-	w.p.by = w.p.set.ByPath(w.p.by[:0], l.path)
+	w.p.by = w.p.set.ByPath(w.p.by[:0], as)
 	for _, i := range w.p.by {
 		c := section{io.NewSectionReader(at, 0, info.Size())}
-		if err := w.p.analyze(i, l.path, info.Size(), int64(info.Mode().Perm()), c); err != nil {
+		if err := w.p.analyze(i, as, info.Size(), int64(info.Mode().Perm()), c, false); err != nil {
 			return err
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/scan/analyzer"
 	"github.com/stella-ops/stella/scan/sbom"
 )
@@ -18,6 +17,8 @@ type Options struct {
 	Analyzers *analyzer.Set
 	// Budget is shared by all layers of a scan. Nil means one of default limits.
 	Budget *analyzer.Budget
+	// Memory is shared by all layers of a scan. Nil means one of its own.
+	Memory *Memory
 	// TempDir is where files that need random access are kept while their
 	// analyzer runs, without a name. Default: the system's.
 	TempDir string
@@ -31,6 +32,9 @@ func (o *Options) resolved() *Options {
 	if r.Budget == nil {
 		r.Budget = analyzer.NewBudget(analyzer.Limits{})
 	}
+	if r.Memory == nil {
+		r.Memory = new(Memory)
+	}
 	return &r
 }
 
@@ -43,31 +47,42 @@ func Scan(ctx context.Context, b Blob, opt *Options) (*Fragment, error) {
 	opt = opt.resolved()
 	p := newPass(ctx, opt)
 	p.frag.DiffID = b.DiffID
-	if err := p.run(b, true); err != nil {
+	if err := p.run(b); err != nil {
 		return nil, fmt.Errorf("layer %s: %w", b.DiffID, err)
 	}
-	if late := p.lateWants(); len(late) > 0 {
-		files, gaps, err := Reread(ctx, b, late, opt)
+	late, err := p.settleLinks()
+	if err != nil {
+		return nil, fmt.Errorf("layer %s: %w", b.DiffID, err)
+	}
+	if len(late) > 0 {
+		files, gaps, err := reread(ctx, b, late, opt)
 		if err != nil {
 			return nil, err
 		}
 		p.frag.Files, p.frag.Gaps = append(p.frag.Files, files...), append(p.frag.Gaps, gaps...)
 	}
+	p.finish()
 	return p.frag, nil
 }
 
 // Reread reads a layer a second time for files that are wanted under other
 // paths than their own, because links lead to them. also maps the path of a
 // file to the paths under which analyzers shall see it. Each pair that leads to
-// no regular file of the layer is a gap.
+// no regular file of the layer is a gap. What is read is verified as the first
+// time: it may come from elsewhere.
 func Reread(ctx context.Context, b Blob, also map[string][]string, opt *Options) ([]FileFacts, []sbom.Gap, error) {
-	p := newPass(ctx, opt.resolved())
+	return reread(ctx, b, wanted(also), opt.resolved())
+}
+
+func reread(ctx context.Context, b Blob, also map[string][]want, opt *Options) ([]FileFacts, []sbom.Gap, error) {
+	p := newPass(ctx, opt)
 	p.frag.DiffID, p.also = b.DiffID, also
 	p.opt.Progress = nil
-	if err := p.run(b, false); err != nil {
+	if err := p.run(b); err != nil {
 		return nil, nil, fmt.Errorf("layer %s, second reading: %w", b.DiffID, err)
 	}
 	p.missing()
+	p.finish()
 	return p.frag.Files, p.frag.Gaps, nil
 }
 
@@ -77,32 +92,35 @@ type pass struct {
 	opt    *Options
 	set    *analyzer.Set
 	frag   *Fragment
-	seen   map[string]int // captured path → number of FileFacts it has
+	seen   map[string][]captured // by path
 	links  []hardlink
-	also   map[string][]string // second reading: wanted files → paths to use
-	served map[string]bool     // second reading: files that were found
+	linked map[string]int    // path → index in links, while no later entry has the path
+	also   map[string][]want // second reading: wanted files → paths to use
+	served map[string]bool   // second reading: paths that were found
+	again  int64             // second reading: bytes shown
 	toc    map[string]EntryKind
-	by     []int
+	by     []int // analyzers of the current file
+	paths  int   // how many of by want its path
 	buffer bytes.Buffer
 	held   []byte
+	owed   int64                   // memory not charged yet
+	more   map[sbom.GapCode]excess // gaps that are not listed
 
 	s   *stream
 	tar *tarReader
 	at  io.ReaderAt // for reading in place, or nil
 }
 
-type hardlink struct{ path, target string }
-
 func newPass(ctx context.Context, opt *Options) *pass {
 	o := *opt
 	return &pass{
-		ctx: ctx, opt: &o, set: opt.Analyzers, seen: map[string]int{}, served: map[string]bool{},
+		ctx: ctx, opt: &o, set: opt.Analyzers, seen: map[string][]captured{}, served: map[string]bool{},
 		frag: &Fragment{Version: FragmentVersion, Analyzers: opt.Analyzers.Identity()},
 	}
 }
 
-// run walks the tar of b and verifies it when asked to.
-func (p *pass) run(b Blob, verify bool) (err error) {
+// run walks the tar of b and verifies it.
+func (p *pass) run(b Blob) (err error) {
 	o, err := openBlob(p.ctx, b, p.opt)
 	if err != nil {
 		return err
@@ -115,40 +133,28 @@ func (p *pass) run(b Blob, verify bool) (err error) {
 	if err != nil {
 		return err
 	}
-	oneHash := o.encoding == plain && o.stored.hash != nil && b.Descriptor.Digest == b.DiffID
-	switch {
-	case oneHash:
-		p.s = newStream(o.body, nil)
-	default:
-		p.s = newStream(o.body, diff)
+	if o.encoding == plain && o.stored.hash != nil && b.Descriptor.Digest == b.DiffID {
+		diff = nil // one hash is enough
 	}
-	walkErr := p.walk()
-	if walkErr == nil {
-		walkErr = errors.Join(p.tail(), p.checkTOC())
+	p.s = newStream(o.body, diff)
+	err = p.walk()
+	if err == nil {
+		err = errors.Join(p.tail(), p.checkTOC())
 	}
 	p.s.close()
-	if walkErr != nil || !verify {
-		return walkErr
+	if err != nil {
+		return o.explain(err, b)
 	}
 	p.frag.Size = p.s.taken
 	p.noteEncoding(o, b)
-	if trailing, err := o.finish(); err != nil {
+	trailing, err := o.finish()
+	if err != nil {
 		return fmt.Errorf("after the end of the tar: %w", err)
-	} else if trailing > 0 {
+	}
+	if trailing > 0 {
 		p.oddity("", fmt.Sprintf("%d stored bytes follow the compressed data", trailing))
 	}
-	if b.Descriptor.Size >= 0 && b.Descriptor.Digest != "" && o.stored.n != b.Descriptor.Size {
-		return &fault.MismatchError{What: "layer size of " + b.Descriptor.Digest, Want: fmt.Sprint(b.Descriptor.Size), Got: fmt.Sprint(o.stored.n)}
-	}
-	if o.stored.hash != nil {
-		if err := checkDigest("layer digest", b.Descriptor.Digest, o.stored.hash); err != nil {
-			return err
-		}
-	}
-	if oneHash {
-		return nil
-	}
-	return checkDigest("diffID", b.DiffID, diff)
+	return o.verify(b, diff)
 }
 
 // noteEncoding records a label that does not say how the layer is stored.
@@ -199,11 +205,17 @@ func (p *pass) tail() error {
 // entry handles one header; the content, if any, is next in the stream.
 func (p *pass) entry(h header) error {
 	name, odd := cleanPath(h.name)
-	if odd != "" && p.also == nil {
+	if odd != "" {
 		p.oddity(name, odd)
 	}
+	if h.odd != "" {
+		p.oddity(name, h.odd)
+	}
 	if name == "" {
-		return nil // the root itself
+		if h.flag != '5' {
+			p.oddity("", fmt.Sprintf("an entry of type %q has the name of the root: %q", h.flag, h.name))
+		}
+		return nil
 	}
 	if p.also != nil {
 		if h.flag == '0' || h.flag == '7' || h.flag == 'S' {
@@ -211,78 +223,74 @@ func (p *pass) entry(h header) error {
 		}
 		return nil
 	}
-	if p.whiteout(name) {
-		return nil
+	if hidden, err := p.whiteout(name); hidden || err != nil {
+		return err
 	}
-	if n := p.seen[name]; n > 0 {
-		p.drop(name)
+	if len(p.seen[name]) > 0 {
+		p.forget(name)
+		p.oddity(name, "the path appears more than once in the layer; the last entry counts")
 	}
+	if len(p.linked) > 0 {
+		delete(p.linked, name)
+	}
+	return p.member(h, name)
+}
+
+// member handles an entry that is something in the file system.
+func (p *pass) member(h header, name string) error {
+	kind, link := EntryOther, ""
 	switch h.flag {
 	case '0', '7', 'S':
-		p.frag.Entries.Add(EntryFile, name, "")
-		if name == tocName {
-			var err error
-			p.toc, err = readTOC(&body{p: p, size: h.size, left: h.size}, h.size)
-			return err
-		}
-		return p.regular(h, name)
+		kind = EntryFile
 	case '1':
-		target, _ := cleanPath(h.link)
-		p.frag.Entries.Add(EntryHardlink, name, target)
-		p.links = append(p.links, hardlink{name, target})
+		kind = EntryHardlink
+		link, _ = cleanPath(h.link)
 	case '2':
-		p.frag.Entries.Add(EntrySymlink, name, strings.ToValidUTF8(h.link, "%"))
+		kind, link = EntrySymlink, escape(h.link)
 	case '5':
-		p.frag.Entries.Add(EntryDir, name, "")
+		kind = EntryDir
 	case '3', '4', '6':
-		p.frag.Entries.Add(EntryOther, name, "")
 	default:
-		p.frag.Entries.Add(EntryOther, name, "")
 		p.oddity(name, fmt.Sprintf("unknown tar entry type %q", h.flag))
+	}
+	if err := p.add(kind, name, link); err != nil {
+		return err
+	}
+	switch {
+	case kind == EntryHardlink:
+		return p.link(name, link)
+	case kind == EntryFile && name == tocName:
+		return p.readTOC(h.size)
+	case kind == EntryFile:
+		return p.regular(h, name)
 	}
 	return nil
 }
 
+// add notes one path.
+func (p *pass) add(kind EntryKind, name, link string) error {
+	before := len(p.frag.Entries.data)
+	p.frag.Entries.Add(kind, name, link)
+	return p.keep(int64(len(p.frag.Entries.data) - before))
+}
+
 // whiteout records a removal of the OCI image-spec (layer.md, "Whiteouts") and
 // reports whether name is one.
-func (p *pass) whiteout(name string) bool {
+func (p *pass) whiteout(name string) (bool, error) {
 	slash := strings.LastIndexByte(name, '/') + 1
 	base := name[slash:]
 	if !strings.HasPrefix(base, ".wh.") {
-		return false
+		return false, nil
 	}
 	switch hidden := base[len(".wh."):]; {
 	case base == ".wh..wh..opq":
 		p.frag.Opaque = append(p.frag.Opaque, strings.TrimSuffix(name[:slash], "/"))
-	case strings.HasPrefix(hidden, ".wh."): // aufs housekeeping
+	case strings.HasPrefix(hidden, ".wh."):
+		p.oddity(name, "housekeeping of aufs; it removes nothing")
 	case hidden == "" || hidden == "." || hidden == "..":
 		p.oddity(name, "whiteout without a name")
 	default:
 		p.frag.Whiteouts = append(p.frag.Whiteouts, name[:slash]+hidden)
 	}
-	return true
-}
-
-// drop forgets what an earlier entry of the same path said: the last one wins.
-func (p *pass) drop(name string) {
-	kept := p.frag.Files[:0]
-	for _, f := range p.frag.Files {
-		if f.Path != name {
-			kept = append(kept, f)
-		}
-	}
-	p.frag.Files = kept
-	delete(p.seen, name)
-	p.oddity(name, "the path appears more than once in the layer; the last entry counts")
-}
-
-func (p *pass) oddity(where, what string) {
-	p.gap(sbom.GapOddity, false, where, what)
-}
-
-func (p *pass) gap(code sbom.GapCode, blocking bool, where, what string) {
-	if where == "" {
-		where = "layer"
-	}
-	p.frag.Gaps = append(p.frag.Gaps, sbom.Gap{Code: code, Blocking: blocking, Where: where, Layer: p.frag.DiffID, What: strings.ToValidUTF8(what, "?")})
+	return true, p.keep(weightString + int64(len(name)))
 }

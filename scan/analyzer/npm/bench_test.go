@@ -55,7 +55,7 @@ func benchLocks() map[string]string {
 		"package-lock.json": `{"lockfileVersion":3,"packages":{` + each(`
     "node_modules/package-%[1]d": {
       "version": "1.0.%[1]d",
-      "resolved": "https://registry.npmjs.org/package-%[1]d/-/package-%[1]d-1.0.%[1]d.tgz",
+      "resolved": "https://registry.example/package-%[1]d/-/package-%[1]d-1.0.%[1]d.tgz",
       "integrity": "%[3]s",
       "dev": true,
       "license": "MIT",
@@ -77,7 +77,7 @@ func benchLocks() map[string]string {
 		"yarn.lock": "# yarn lockfile v1\n\n" + each(`
 package-%[1]d@^1.0.0:
   version "1.0.%[1]d"
-  resolved "https://registry.yarnpkg.com/package-%[1]d/-/package-%[1]d-1.0.%[1]d.tgz#da39a3ee5e6b4b0d3255bfef95601890afd80709"
+  resolved "https://registry.example/package-%[1]d/-/package-%[1]d-1.0.%[1]d.tgz#da39a3ee5e6b4b0d3255bfef95601890afd80709"
   integrity %[3]s
   dependencies:
 %[2]s`, "    package-%d \"^1.0.0\"\n"),

@@ -68,8 +68,8 @@ func TestSource(t *testing.T) {
 		vcs  string
 	}{
 		{"", registry, ""},
-		{"https://registry.npmjs.org/a/-/a-1.0.0.tgz", registry, ""},
-		{"https://npm.pkg.github.com/download/@s/a/1.0.0/0123", registry, ""},
+		{"https://registry.example/a/-/a-1.0.0.tgz", registry, ""},
+		{"https://packages.example/download/@s/a/1.0.0/0123", registry, ""},
 		{"a-1.0.0.tgz#0123", registry, ""},
 		{"https://files.example/a.tgz", remote, ""},
 		{"https://codeload.github.com/u/a/tar.gz/0123", remote, ""},

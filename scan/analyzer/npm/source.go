@@ -33,7 +33,7 @@ func sourceOf(text string) source {
 		strings.HasPrefix(rest, "//git@"), strings.Contains(text, ".git#"), strings.Contains(text, "#commit="):
 		return source{git, text}
 	case scheme == "http", scheme == "https":
-		if strings.Contains(rest, "/-/") || strings.HasPrefix(rest, "//npm.pkg.github.com/") {
+		if isRegistryPath(rest) {
 			return source{registry, text}
 		}
 		return source{remote, text}
@@ -43,6 +43,14 @@ func sourceOf(text string) source {
 		return source{archive, text}
 	}
 	return source{local, text}
+}
+
+// isRegistryPath reports whether the rest of a URL is one under which registries
+// offer tarballs: "…/name/-/name-1.0.0.tgz", or GitHub's
+// "//host/download/@scope/name/1.0.0/digest".
+func isRegistryPath(rest string) bool {
+	_, path, _ := strings.Cut(strings.TrimPrefix(rest, "//"), "/")
+	return strings.Contains(path, "/-/") || strings.HasPrefix(path, "download/@")
 }
 
 // isArchive reports whether a path is that of a tarball, with or without a

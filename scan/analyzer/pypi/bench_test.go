@@ -56,7 +56,7 @@ func BenchmarkLockfile(b *testing.B) {
 	locks := map[string]string{
 		"poetry.lock": each("[[package]]\nname = \"package-%[1]d\"\nversion = \"1.0.%[1]d\"\ndescription = \"A package\"\noptional = false\ngroups = [\"main\"]\nfiles = [\n%[3]s]\n\n[package.dependencies]\n%[2]s\n",
 			"package-%d = \">=1.0\"\n", "    {file = \"package_%d-1.0-cp31%d-none-any.whl\", hash = \"%s\"},\n"),
-		"uv.lock": "version = 1\n\n" + each("[[package]]\nname = \"package-%[1]d\"\nversion = \"1.0.%[1]d\"\nsource = { registry = \"https://pypi.org/simple\" }\ndependencies = [\n%[2]s]\nwheels = [\n%[3]s]\n\n",
+		"uv.lock": "version = 1\n\n" + each("[[package]]\nname = \"package-%[1]d\"\nversion = \"1.0.%[1]d\"\nsource = { registry = \"https://index.example/simple\" }\ndependencies = [\n%[2]s]\nwheels = [\n%[3]s]\n\n",
 			"    { name = \"package-%d\", marker = \"python_full_version < '3.11'\" },\n", "    { url = \"https://files.example/package_%d-1.0-cp31%d-none-any.whl\", hash = \"%s\", size = 12345 },\n"),
 		"requirements.txt": each("package-%[1]d==1.0.%[1]d \\\n%[3]s    # via x\n", "", "    --hash=%[3]s \\\n"),
 		"Pipfile.lock":     `{"default":{` + each(`"package-%[1]d":{"hashes":[%[3]s"x"],"index":"pypi","version":"==1.0.%[1]d"},`, "", `"%[3]s",`) + `"z":{"version":"==1.0"}}}`,

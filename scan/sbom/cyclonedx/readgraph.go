@@ -1,8 +1,6 @@
 package cyclonedx
 
 import (
-	"strconv"
-
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
@@ -62,28 +60,26 @@ func (r *reader) relate(from string, kind sbom.RelationshipKind, to string) {
 }
 
 // nameless gives components without a bom-ref the ID that their content calls
-// for, told apart by their order in the document.
+// for.
 func (r *reader) nameless() {
-	taken := map[string]int{}
-	for _, p := range r.components {
-		if p.ID != "" {
+	var nameless sbom.Document
+	for _, c := range r.components {
+		if c.ID == "" {
+			nameless.Packages = append(nameless.Packages, c.Package)
+		}
+	}
+	nameless.Identify()
+	taken := map[string]bool{}
+	for _, c := range r.components {
+		if c.ID != "" {
 			continue
 		}
-		one := sbom.Document{Packages: []sbom.Package{p.Package}}
-		one.Normalize()
-		base := one.Packages[0].ID
-		for {
-			taken[base]++
-			if p.ID = base; taken[base] > 1 {
-				p.ID = base + "-" + strconv.Itoa(taken[base])
-			}
-			if _, ok := r.refs[p.ID]; !ok && taken[p.ID] <= 1 {
-				break
-			}
+		c.ID = nameless.Packages[0].ID
+		nameless.Packages = nameless.Packages[1:]
+		for r.refs[c.ID] || taken[c.ID] { // a bom-ref that looks like it
+			c.ID += "-"
 		}
-		if p.ID != base {
-			taken[p.ID]++
-		}
+		taken[c.ID] = true
 	}
 }
 

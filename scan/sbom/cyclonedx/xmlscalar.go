@@ -44,8 +44,6 @@ func scalarNode(k *kind, text string) node {
 		if s, ok := jsonNumber(trimmed); ok {
 			return node{kind: '0', text: s}
 		}
-	case k.enum != "":
-		return stringNode(trimmed)
 	}
 	return stringNode(text)
 }
