@@ -95,27 +95,41 @@ func (c *comparison) contains(r *Range) version.Answer {
 	return set.ContainsVersion(c.version)
 }
 
-// simple answers for the range that most records have, from one version to
-// another; it says what [version.NewRange] does, without building a range.
-func (c *comparison) simple(events []version.Event) (version.Answer, bool) {
-	if c.invalid || len(events) != 2 || events[0].Introduced == "" || events[1].Fixed == "" || c.scheme.String() == "composer" { // whose branches have no order
-		return version.Answer{}, false
+// simple answers for the ranges that most records have, whose events are
+// introduced and fixed in turn and in order. It says what [version.NewRange]
+// does, without building a range; ok is false for all other ranges.
+func (c *comparison) simple(events []version.Event) (a version.Answer, ok bool) {
+	if c.invalid || len(events) == 0 || c.scheme.String() == "composer" { // whose branches have no order
+		return a, false
 	}
-	before, err := c.scheme.Compare(c.query.version, events[1].Fixed)
-	if err != nil {
-		return version.Answer{}, false
+	inside, last := false, ""
+	for i, e := range events {
+		v := e.Introduced
+		if i%2 == 1 {
+			v = e.Fixed
+		}
+		if i == 0 && v == "0" {
+			inside = true
+			continue
+		}
+		if v == "" || v == "0" && e.Introduced != "" {
+			return a, false
+		}
+		if last != "" {
+			if o, err := c.scheme.Compare(last, v); err != nil || o >= 0 {
+				return a, false
+			}
+		}
+		o, err := c.scheme.Compare(c.query.version, v)
+		if err != nil {
+			return a, false
+		}
+		if o >= 0 {
+			inside = i%2 == 0
+		}
+		last = v
 	}
-	if events[0].Introduced == "0" {
-		return answer(before < 0), true
-	}
-	after, err := c.scheme.Compare(c.query.version, events[0].Introduced)
-	if err != nil {
-		return version.Answer{}, false
-	}
-	if order, err := c.scheme.Compare(events[0].Introduced, events[1].Fixed); err != nil || order >= 0 {
-		return version.Answer{}, false
-	}
-	return answer(after >= 0 && before < 0), true
+	return answer(inside), true
 }
 
 func answer(yes bool) version.Answer {

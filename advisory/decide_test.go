@@ -23,7 +23,17 @@ func TestSimple(t *testing.T) {
 		)
 		used := 0
 		rapid.Check(t, func(t *rapid.T) {
-			events := []version.Event{{Introduced: versions.Draw(t, "introduced")}, {Fixed: versions.Draw(t, "fixed")}}
+			var events []version.Event
+			for i, v := range rapid.SliceOfN(versions, 1, 6).Draw(t, "events") {
+				if i%2 == 0 {
+					events = append(events, version.Event{Introduced: v})
+				} else {
+					events = append(events, version.Event{Fixed: v})
+				}
+			}
+			if rapid.Bool().Draw(t, "in order") {
+				order(scheme, events)
+			}
 			c := comparison{scheme: scheme, query: query{version: versions.Draw(t, "version")}}
 			c.parse()
 			got, ok := c.simple(events)
@@ -41,6 +51,22 @@ func TestSimple(t *testing.T) {
 		})
 		if used == 0 && ecosystem != "Packagist" {
 			t.Errorf("%s: never used", ecosystem)
+		}
+	}
+}
+
+// order sorts the versions of events, where they can be.
+func order(scheme version.Scheme, events []version.Event) {
+	var versions []string
+	for _, e := range events {
+		versions = append(versions, e.Introduced+e.Fixed)
+	}
+	versions = sortVersions(scheme, versions)
+	for i := range min(len(versions), len(events)) {
+		if events[i].Fixed = ""; i%2 == 0 {
+			events[i].Introduced = versions[i]
+		} else {
+			events[i].Fixed = versions[i]
 		}
 	}
 }

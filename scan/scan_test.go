@@ -100,10 +100,20 @@ func (m model) remove(p string, self bool) {
 	}
 }
 
+// folders makes folders of the files in the way to p.
+func (m model) folders(p string) {
+	for dir := path.Dir(p); dir != "."; dir = path.Dir(dir) {
+		delete(m, dir)
+	}
+}
+
 func (m model) apply(files []imagetest.File) {
 	for _, f := range files {
 		dir, base := path.Split(f.Name)
 		dir = strings.TrimSuffix(dir, "/")
+		if strings.HasPrefix(base, ".wh.") {
+			m.folders(f.Name) // a marker says that there is a folder around it
+		}
 		switch hidden, ok := strings.CutPrefix(base, ".wh."); {
 		case base == ".wh..wh..opq":
 			m.remove(dir, false)
@@ -116,9 +126,7 @@ func (m model) apply(files []imagetest.File) {
 		if strings.HasPrefix(path.Base(p), ".wh.") {
 			continue
 		}
-		for dir := path.Dir(p); dir != "."; dir = path.Dir(dir) {
-			delete(m, dir) // a file in the way becomes a folder
-		}
+		m.folders(p)
 		if strings.HasSuffix(f.Name, "/") {
 			delete(m, p)
 			m[p+"/"] = ""
