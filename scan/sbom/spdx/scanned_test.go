@@ -1,0 +1,74 @@
+package spdx
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	oraclejson "github.com/spdx/tools-golang/json"
+	oracle "github.com/spdx/tools-golang/spdx"
+	oracletag "github.com/spdx/tools-golang/tagvalue"
+
+	"github.com/stella-ops/stella/internal/imagetest/scanned"
+)
+
+// What scans of real package databases, lock files and archives say, written
+// in every form: JSON is valid by the published schemas, SPDX 3 by the published
+// model, the SPDX project's library reads the rest as we do, and we read back
+// what we wrote.
+func TestScannedIsValid(t *testing.T) {
+	m := loadModel3(t)
+	for _, name := range scanned.Names {
+		d := scanned.Document(t, name)
+		for _, opt := range append(forms, EncodeOptions{Version: Version301}) {
+			out, losses := encoded(t, d, &opt)
+			if len(losses) > 0 {
+				t.Errorf("%s %+v: losses %v", name, opt, losses)
+			}
+			if opt.Version == Version301 {
+				if problems := m.checkGraph(out); len(problems) > 0 {
+					t.Errorf("%s %+v: %.2000q", name, opt, problems)
+				}
+				continue
+			}
+			back, err := Decode(bytes.NewReader(out), nil)
+			if err != nil {
+				t.Fatalf("%s %+v: %v", name, opt, err)
+			}
+			if diff := cmp.Diff(d, back, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("%s %+v: comes back changed (-was +is):\n%.2000s", name, opt, diff)
+			}
+			read := oracletag.Read
+			if !opt.TagValue {
+				version := Version23
+				if opt.Version != "" {
+					version = strings.TrimPrefix(opt.Version, "SPDX-")
+				}
+				if err := validate(t, version, out); err != nil {
+					t.Errorf("%s %+v: output is invalid: %.1500v", name, opt, err)
+				}
+				read = oraclejson.Read
+			}
+			theirs, err := read(bytes.NewReader(out))
+			if err != nil {
+				t.Errorf("%s %+v: the library: %v", name, opt, err)
+				continue
+			}
+			compareRows(t, name, theirs, out)
+		}
+	}
+}
+
+func compareRows(t *testing.T, name string, theirs *oracle.Document, out []byte) {
+	t.Helper()
+	rows, edges := oracleRows(theirs)
+	ours, ourEdges := wireRows(t, out)
+	if diff := cmp.Diff(rows, ours, cmp.AllowUnexported(row{})); diff != "" {
+		t.Errorf("%s: the library reads other packages (-theirs +ours):\n%.2000s", name, diff)
+	}
+	if diff := cmp.Diff(edges, ourEdges); diff != "" {
+		t.Errorf("%s: the library reads other relationships (-theirs +ours):\n%.2000s", name, diff)
+	}
+}
