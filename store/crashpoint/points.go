@@ -1,0 +1,55 @@
+package crashpoint
+
+// The points of the scan flow, in its order. The comment says what the process
+// did just before; docs/architecture.md says what must hold afterwards.
+const (
+	SubmitBegin      Point = "scan.submit.begin"       // nothing
+	SubmitJob        Point = "scan.submit.job"         // inserted the job
+	SubmitKey        Point = "scan.submit.key"         // inserted the idempotency row
+	SubmitEvent      Point = "scan.submit.event"       // inserted the outbox rows
+	SubmitCommitted  Point = "scan.submit.committed"   // committed, nobody was answered
+	RelayClaimed     Point = "relay.claimed"           // claimed outbox rows
+	RelayPublished   Point = "relay.published"         // published them, not marked
+	RelayMarked      Point = "relay.marked"            // marked them
+	RelayRepublished Point = "relay.republished"       // returned unconsumed rows after a loss
+	Received         Point = "queue.received"          // received a message, not handled
+	Handled          Point = "queue.handled"           // handled it, not settled
+	Settled          Point = "queue.settled"           // settled it
+	ClaimBegin       Point = "scan.claim.begin"        // nothing
+	ClaimUpdated     Point = "scan.claim.updated"      // took the lease, not committed
+	ClaimCommitted   Point = "scan.claim.committed"    // committed the lease
+	WorkerScanned    Point = "scan.worker.scanned"     // scanned, stored nothing
+	WorkerFragment   Point = "scan.worker.fragment"    // stored a fragment
+	WorkerSBOM       Point = "scan.worker.sbom"        // stored the composed documents
+	WorkerNamed      Point = "scan.worker.named"       // copied them to their human names
+	CompleteSBOM     Point = "scan.complete.sbom"      // inserted documents
+	CompletePackages Point = "scan.complete.packages"  // inserted packages
+	CompleteFindings Point = "scan.complete.findings"  // inserted findings
+	CompleteEvent    Point = "scan.complete.event"     // inserted the outbox rows
+	CompleteDone     Point = "scan.complete.committed" // committed, message not acknowledged
+	FailCommitted    Point = "scan.fail.committed"     // committed a failed attempt
+	EvaluateClaimed  Point = "scan.evaluate.claimed"   // took the evaluation lease
+	EvaluateVerdict  Point = "scan.evaluate.verdict"   // has a verdict, stored nothing
+	EvaluateSigned   Point = "scan.evaluate.signed"    // has a signature, stored nothing
+	EvaluateUpdated  Point = "scan.evaluate.updated"   // wrote state and event, not committed
+	EvaluateDone     Point = "scan.evaluate.committed" // committed, message not acknowledged
+	CancelCommitted  Point = "scan.cancel.committed"   // committed a cancellation
+	SweepRequeued    Point = "scan.sweep.requeued"     // announced jobs again whose lease expired
+	BlobWritten      Point = "blob.written"            // wrote a temporary object
+	BlobSynced       Point = "blob.synced"             // made it durable, not named
+	BlobNamed        Point = "blob.named"              // named it
+	CollectListed    Point = "blob.collect.listed"     // listed candidates
+	CollectChecked   Point = "blob.collect.checked"    // found one unreferenced, not deleted
+)
+
+var points = []Point{
+	SubmitBegin, SubmitJob, SubmitKey, SubmitEvent, SubmitCommitted,
+	RelayClaimed, RelayPublished, RelayMarked, RelayRepublished,
+	Received, Handled, Settled,
+	ClaimBegin, ClaimUpdated, ClaimCommitted,
+	WorkerScanned, WorkerFragment, WorkerSBOM, WorkerNamed,
+	CompleteSBOM, CompletePackages, CompleteFindings, CompleteEvent, CompleteDone, FailCommitted,
+	EvaluateClaimed, EvaluateVerdict, EvaluateSigned, EvaluateUpdated, EvaluateDone,
+	CancelCommitted, SweepRequeued,
+	BlobWritten, BlobSynced, BlobNamed, CollectListed, CollectChecked,
+}

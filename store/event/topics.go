@@ -1,0 +1,37 @@
+package event
+
+// Type says what happened, lower case and dotted.
+type Type string
+
+// The types of this release. A consumer that does not know a type leaves the
+// event alone; it never guesses.
+const (
+	ScanQueued    Type = "scan.queued"
+	ScanStarted   Type = "scan.started"
+	ScanCompleted Type = "scan.completed"
+	ScanFailed    Type = "scan.failed"
+	ScanCancelled Type = "scan.cancelled"
+	SBOMCreated   Type = "sbom.created"
+	// ScanJob is not announced to everybody: it is the job message itself.
+	ScanJob Type = "scan.job"
+)
+
+// The topics, named as the streams that carry them. On NATS, dots stand for the
+// colons.
+const (
+	ScannerJobs   = "scanner:jobs"
+	ScannerEvents = "scanner:events"
+)
+
+// The groups that read topics. Each sees every message of its topic.
+const (
+	GroupScannerWorkers = "scanner-workers"
+	GroupScannerWeb     = "scanner-web"
+	GroupNotify         = "notify-workers"
+	GroupTimeline       = "timeline"
+	GroupPolicy         = "policy"
+	GroupExport         = "export"
+)
+
+// Dead returns the topic that holds what could not be handled.
+func Dead(topic string) string { return topic + ":dead" }
