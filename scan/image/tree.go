@@ -20,16 +20,25 @@ import (
 // regular files are io.ReaderAt and io.Seeker.
 //
 // It rests on os.Root, which never leaves the folder, and goes further: os.Root
-// follows links that stay inside. The folder used last is kept open, so that the
-// files of one folder do not cost the whole way down each.
+// follows links that stay inside. The folders on the way to the one used last are
+// kept open, so that a walk opens each folder once.
 type tree struct {
 	root *os.Root
 	most int // entries of one folder
 
-	mu  sync.Mutex
-	dir string   // name of at
-	at  *os.Root // the folder used last; nil for none
+	mu   sync.Mutex
+	open []step // from the top down, each inside the one before
 }
+
+// step is an open folder.
+type step struct {
+	name string // from the root of the tree
+	at   *os.Root
+}
+
+// maxOpen bounds the folders that are kept open. Of a deeper path the last one
+// is, and not all of those above it.
+const maxOpen = 64
 
 func openTree(name string, most int) (*tree, error) {
 	info, err := os.Stat(name) // a pipe would keep OpenRoot waiting
@@ -49,15 +58,17 @@ func openTree(name string, most int) (*tree, error) {
 func (t *tree) close() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.leave()
+	for len(t.open) > 0 {
+		t.leave()
+	}
 	return t.root.Close()
 }
 
+// leave closes the folder used last.
 func (t *tree) leave() {
-	if t.at != nil {
-		t.at.Close()
-	}
-	t.dir, t.at = "", nil
+	last := len(t.open) - 1
+	t.open[last].at.Close() // nothing was written
+	t.open = t.open[:last]
 }
 
 // errLink is why a path is not opened.
@@ -80,40 +91,42 @@ func (t *tree) within(op, name string, f func(parent *os.Root, base string) erro
 	return nil
 }
 
-// enter opens a folder, one step at a time.
+// enter opens a folder, one step at a time from the nearest one that is open.
 func (t *tree) enter(dir string) (*os.Root, error) {
 	if dir == "." {
 		return t.root, nil
 	}
-	if t.at != nil && t.dir == dir {
-		return t.at, nil
-	}
-	rest, deeper := strings.CutPrefix(dir, t.dir+"/")
-	if t.at == nil || !deeper {
-		t.leave()
-		rest = dir
-	}
-	for step := range strings.SplitSeq(rest, "/") {
-		parent := t.root
-		if t.at != nil {
-			parent = t.at
+	at, rest := step{at: t.root}, dir
+	for len(t.open) > 0 {
+		last := t.open[len(t.open)-1]
+		if dir == last.name {
+			return last.at, nil
 		}
-		info, err := parent.Lstat(step)
+		if below, ok := strings.CutPrefix(dir, last.name+"/"); ok {
+			at, rest = last, below
+			break
+		}
+		t.leave()
+	}
+	for name := range strings.SplitSeq(rest, "/") {
+		info, err := at.at.Lstat(name)
 		if err == nil && info.Mode()&fs.ModeSymlink != 0 {
 			err = errLink
 		}
 		var next *os.Root
 		if err == nil {
-			next, err = parent.OpenRoot(step)
+			next, err = at.at.OpenRoot(name)
 		}
 		if err != nil {
 			return nil, err
 		}
-		below := path.Join(t.dir, step)
-		t.leave()
-		t.dir, t.at = below, next
+		at = step{path.Join(at.name, name), next}
+		if len(t.open) == maxOpen {
+			t.leave()
+		}
+		t.open = append(t.open, at)
 	}
-	return t.at, nil
+	return at.at, nil
 }
 
 // Open opens a regular file or a folder. A link is an error of kind "invalid

@@ -1,10 +1,12 @@
 package layer
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 
 	"github.com/stella-ops/stella/internal/fault"
@@ -35,10 +37,16 @@ type Entry struct {
 // uvarint length, bytes), and for links the target (uvarint length, bytes).
 // The zero value is an empty list.
 type Entries struct {
-	data  []byte
-	last  []byte
-	count int
+	blocks [][]byte // each of whole entries: a long list grows without being copied
+	size   int      // bytes of all blocks
+	last   []byte
+	count  int
 }
+
+const (
+	firstBlock = 1 << 10
+	entryBlock = 64 << 10
+)
 
 // Len returns the number of entries.
 func (e *Entries) Len() int { return e.count }
@@ -49,16 +57,33 @@ func (e *Entries) Add(kind EntryKind, path, link string) {
 	for n := min(len(path), len(e.last)); shared < n && path[shared] == e.last[shared]; {
 		shared++
 	}
-	e.data = append(e.data, byte(kind))
-	e.data = binary.AppendUvarint(e.data, uint64(shared))
-	e.data = binary.AppendUvarint(e.data, uint64(len(path)-shared))
-	e.data = append(e.data, path[shared:]...)
+	b := e.room(1 + 3*binary.MaxVarintLen32 + len(path) - shared + len(link))
+	before := len(b)
+	b = append(b, byte(kind))
+	b = binary.AppendUvarint(b, uint64(shared))
+	b = binary.AppendUvarint(b, uint64(len(path)-shared))
+	b = append(b, path[shared:]...)
 	if kind == EntrySymlink || kind == EntryHardlink {
-		e.data = binary.AppendUvarint(e.data, uint64(len(link)))
-		e.data = append(e.data, link...)
+		b = binary.AppendUvarint(b, uint64(len(link)))
+		b = append(b, link...)
 	}
+	e.blocks[len(e.blocks)-1] = b
+	e.size += len(b) - before
 	e.last = append(e.last[:shared], path[shared:]...)
 	e.count++
+}
+
+// room returns the last block, with room for n bytes more or a first growth.
+func (e *Entries) room(n int) []byte {
+	if last := len(e.blocks) - 1; last >= 0 && (cap(e.blocks[last])-len(e.blocks[last]) >= n || len(e.blocks[last])+n <= entryBlock) {
+		return e.blocks[last]
+	}
+	size := entryBlock
+	if len(e.blocks) == 0 {
+		size = firstBlock
+	}
+	e.blocks = append(e.blocks, make([]byte, 0, max(size, n)))
+	return e.blocks[len(e.blocks)-1]
 }
 
 var errEntries = fmt.Errorf("layer entries: %w", fault.Invalid)
@@ -67,36 +92,40 @@ var errEntries = fmt.Errorf("layer entries: %w", fault.Invalid)
 // valid during the call only. It returns an error where the data is damaged.
 func (e *Entries) Visit(visit func(kind EntryKind, path, link []byte) bool) error {
 	var path []byte
-	field := func(data []byte) ([]byte, []byte, error) {
-		n, w := binary.Uvarint(data)
-		if w <= 0 || n > uint64(len(data)-w) {
-			return nil, nil, errEntries
-		}
-		return data[w : w+int(n)], data[w+int(n):], nil
-	}
-	for data := e.data; len(data) > 0; {
-		kind := EntryKind(data[0])
-		shared, w := binary.Uvarint(data[1:])
-		if w <= 0 || shared > uint64(len(path)) {
-			return errEntries
-		}
-		rest, tail, err := field(data[1+w:])
-		if err != nil {
-			return err
-		}
-		path = append(path[:shared], rest...)
-		var link []byte
-		if kind == EntrySymlink || kind == EntryHardlink {
-			if link, tail, err = field(tail); err != nil {
+	for _, block := range e.blocks {
+		for data := block; len(data) > 0; {
+			kind := EntryKind(data[0])
+			shared, w := binary.Uvarint(data[1:])
+			if w <= 0 || shared > uint64(len(path)) {
+				return errEntries
+			}
+			rest, tail, err := field(data[1+w:])
+			if err != nil {
 				return err
 			}
+			path = append(path[:shared], rest...)
+			var link []byte
+			if kind == EntrySymlink || kind == EntryHardlink {
+				if link, tail, err = field(tail); err != nil {
+					return err
+				}
+			}
+			if !visit(kind, path, link) {
+				return nil
+			}
+			data = tail
 		}
-		if !visit(kind, path, link) {
-			return nil
-		}
-		data = tail
 	}
 	return nil
+}
+
+// field cuts bytes off that their length stands before.
+func field(data []byte) (value, rest []byte, err error) {
+	n, w := binary.Uvarint(data)
+	if w <= 0 || n > uint64(len(data)-w) {
+		return nil, nil, errEntries
+	}
+	return data[w : w+int(n)], data[w+int(n):], nil
 }
 
 // All yields the entries in order.
@@ -110,7 +139,21 @@ func (e *Entries) All() iter.Seq[Entry] {
 
 // MarshalText returns the base64 form.
 func (e Entries) MarshalText() ([]byte, error) {
-	return base64.StdEncoding.AppendEncode(nil, e.data), nil
+	var b bytes.Buffer
+	b.Grow(base64.StdEncoding.EncodedLen(e.size))
+	err := e.encode(&b)
+	return b.Bytes(), err
+}
+
+// encode writes the base64 form.
+func (e *Entries) encode(w io.Writer) error {
+	enc := base64.NewEncoder(base64.StdEncoding, w)
+	for _, block := range e.blocks {
+		if _, err := enc.Write(block); err != nil {
+			return err
+		}
+	}
+	return enc.Close()
 }
 
 // UnmarshalText parses the base64 form and checks it.
@@ -119,11 +162,14 @@ func (e *Entries) UnmarshalText(text []byte) error {
 	if err != nil {
 		return errors.Join(errEntries, err)
 	}
-	*e = Entries{data: data}
-	n := 0
-	if err := e.Visit(func(EntryKind, []byte, []byte) bool { n++; return true }); err != nil {
-		return err
+	read := Entries{blocks: [][]byte{data}, size: len(data)}
+	err = read.Visit(func(_ EntryKind, path, _ []byte) bool {
+		read.count++
+		read.last = append(read.last[:0], path...)
+		return true
+	})
+	if err == nil {
+		*e = read
 	}
-	e.count = n
-	return nil
+	return err
 }

@@ -2,6 +2,7 @@ package layer
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -70,4 +71,26 @@ func FuzzFragment(f *testing.F) {
 			t.Errorf("encoding is not stable:\n%s\n%s", once, twice)
 		}
 	})
+}
+
+// A long list is kept in several blocks; its digest is that of the bytes.
+func TestDigestIsThatOfTheBytes(t *testing.T) {
+	f := &Fragment{Version: FragmentVersion, DiffID: "sha256:00", Files: []FileFacts{{Path: "a", Analyzer: "x"}}}
+	for i := range 20_000 {
+		if i%4_999 == 0 {
+			digest, err := f.Digest()
+			b, encodeErr := f.Encode()
+			if err != nil || encodeErr != nil || Digest(b) != digest {
+				t.Fatalf("%d entries: digest %s (%v), of the bytes %s (%v)", i, digest, err, Digest(b), encodeErr)
+			}
+			back, err := DecodeFragment(b)
+			if diff := cmp.Diff(slices.Collect(f.Entries.All()), slices.Collect(back.Entries.All())); err != nil || diff != "" {
+				t.Fatalf("%d entries: %v (-want +got):\n%s", i, err, diff)
+			}
+		}
+		f.Entries.Add(EntryFile, fmt.Sprintf("usr/share/%x", i*i), "")
+	}
+	if len(f.Entries.blocks) < 3 {
+		t.Errorf("%d blocks: too short a list", len(f.Entries.blocks))
+	}
 }

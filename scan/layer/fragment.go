@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 
 	"github.com/go-json-experiment/json"
 
@@ -69,10 +70,37 @@ func DecodeFragment(b []byte) (*Fragment, error) {
 // Digest returns the digest of the canonical bytes without holding them.
 func (f *Fragment) Digest() (string, error) {
 	h := sha256.New()
-	if err := json.MarshalWrite(h, f, json.Deterministic(true)); err != nil {
+	const end = `"}` // the entries are the last member
+	head := &withoutEnd{w: h, n: len(end)}
+	short := *f
+	short.Entries = Entries{}
+	err := json.MarshalWrite(head, &short, json.Deterministic(true))
+	if err == nil {
+		err = f.Entries.encode(h)
+	}
+	if err != nil {
 		return "", fmt.Errorf("digest of the fragment of %s: %w", f.DiffID, err)
 	}
+	h.Write(head.kept)
 	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// withoutEnd passes on all but the last n bytes, which it keeps.
+type withoutEnd struct {
+	w    io.Writer
+	n    int
+	kept []byte
+}
+
+func (w *withoutEnd) Write(p []byte) (int, error) {
+	w.kept = append(w.kept, p...)
+	over := len(w.kept) - w.n
+	if over <= 0 {
+		return len(p), nil
+	}
+	_, err := w.w.Write(w.kept[:over])
+	w.kept = append(w.kept[:0], w.kept[over:]...)
+	return len(p), err
 }
 
 // Digest returns the "sha256:…" digest of canonical fragment bytes.

@@ -34,7 +34,7 @@ func (m *Memory) Take(where string, n int64) error {
 
 // Hold charges a fragment that was not read here but decoded.
 func (m *Memory) Hold(f *Fragment) error {
-	n := int64(len(f.Entries.data))
+	n := int64(f.Entries.size)
 	for i := range f.Files {
 		n += weight(f.Files[i].Path, f.Files[i].Facts)
 	}

@@ -90,7 +90,7 @@ func (w *treeWalk) member(full string, d fs.DirEntry) error {
 		if err := w.p.add(EntryFile, clean, ""); err != nil {
 			return err
 		}
-		return w.file(full, clean)
+		return w.file(full, clean, d)
 	case mode&fs.ModeSymlink != 0:
 		target := ""
 		if links, ok := w.fsys.(fs.ReadLinkFS); ok {
@@ -110,13 +110,13 @@ func mayRun(name string, mode fs.FileMode) bool {
 
 // file dispatches one regular file. Files that no path rule wants are opened
 // only where leading bytes may be wanted.
-func (w *treeWalk) file(full, clean string) error {
+func (w *treeWalk) file(full, clean string, d fs.DirEntry) error {
 	p := w.p
 	p.by = p.set.ByPath(p.by[:0], clean)
 	if len(p.by) == 0 && !p.set.WantsMagic() {
 		return nil
 	}
-	info, err := fs.Lstat(w.fsys, full)
+	info, err := d.Info() // often known since the folder was read
 	if err != nil || !info.Mode().IsRegular() {
 		return nil // gone, or replaced, since the folder was read
 	}

@@ -269,9 +269,9 @@ func (p *pass) member(h header, name string) error {
 
 // add notes one path.
 func (p *pass) add(kind EntryKind, name, link string) error {
-	before := len(p.frag.Entries.data)
+	before := p.frag.Entries.size
 	p.frag.Entries.Add(kind, name, link)
-	return p.keep(int64(len(p.frag.Entries.data) - before))
+	return p.keep(int64(p.frag.Entries.size - before))
 }
 
 // whiteout records a removal of the OCI image-spec (layer.md, "Whiteouts") and

@@ -1,0 +1,3 @@
+// Package oracle holds the SDK against independent programs that do the same:
+// another reader of rpm databases, and the kernel's overlayfs.
+package oracle
