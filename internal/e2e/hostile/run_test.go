@@ -1,0 +1,291 @@
+package hostile
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http/httptrace"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stella-ops/stella/internal/imagetest"
+	"github.com/stella-ops/stella/scan"
+	"github.com/stella-ops/stella/scan/analyzer"
+	"github.com/stella-ops/stella/scan/analyzer/all"
+	"github.com/stella-ops/stella/scan/image"
+	"github.com/stella-ops/stella/scan/sbom"
+)
+
+var (
+	quiet   = log.New(io.Discard, "", 0)
+	modTime = time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC)
+)
+
+// want is what a case must come to.
+type want struct {
+	kind  error    // nil: a document
+	says  []string // what the error must say
+	gaps  []string // exactly: "code where", with "!" before blocking ones
+	what  []string // what the gaps must say together
+	pkgs  []string // names of packages, exactly; "witness" is added
+	blind bool     // the witness is hidden by what the case does
+}
+
+// failed is a result that is an error.
+func failed(kind error, says ...string) want { return want{kind: kind, says: says} }
+
+// noted is a document with gaps.
+func noted(gaps ...string) want { return want{gaps: gaps} }
+
+// shown is a document without gaps that has these packages: the case is regular
+// after all, and must be read as unpackers do.
+func shown(pkgs ...string) want { return want{pkgs: pkgs} }
+
+func (w want) with(pkgs ...string) want   { w.pkgs = append(w.pkgs, pkgs...); return w }
+func (w want) saying(what ...string) want { w.what = append(w.what, what...); return w }
+func (w want) unseen() want               { w.blind = true; return w }
+
+// hostile is one way to break a scanner.
+type hostile struct {
+	class, name string
+	kit         func(c imagetest.Compression) *kit
+	at          []where                 // nil: everywhere
+	as          []imagetest.Compression // nil: all
+	limits      analyzer.Limits
+	options     image.Options
+	large       bool // one place and compression will do
+	want        want
+}
+
+// trace records what is connected to or looked up.
+type trace struct {
+	mu    sync.Mutex
+	dials []string
+}
+
+func (c *trace) note(s string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dials = append(c.dials, s)
+}
+
+func (c *trace) context(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		ConnectStart: func(_, addr string) { c.note(addr) },
+		DNSStart:     func(i httptrace.DNSStartInfo) { c.note(i.Host) },
+	})
+}
+
+// outside returns what was connected to that is not this machine.
+func (c *trace) outside() (out []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, d := range c.dials {
+		if !strings.HasPrefix(d, "127.") && !strings.HasPrefix(d, "[::1]:") && d != "localhost" {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// lab is where the cases run.
+type lab struct {
+	root   string // fixtures
+	canary string // must not change
+	temp   string // must be empty after each case
+	before map[string]string
+	runs   int
+	slow   time.Duration
+}
+
+const secret = "canary-secret"
+
+func newLab(t *testing.T) *lab {
+	t.Helper()
+	base := t.TempDir()
+	l := &lab{root: filepath.Join(base, "images"), canary: filepath.Join(base, "canary"), temp: filepath.Join(base, "temp")}
+	for _, dir := range []string{l.root, l.temp, filepath.Join(l.canary, "home"), filepath.Join(l.canary, "node_modules/outside")} {
+		check(os.MkdirAll(dir, 0o755))
+	}
+	check(os.WriteFile(filepath.Join(l.canary, "file"), []byte(secret), 0o644))
+	check(os.WriteFile(filepath.Join(l.canary, "node_modules/outside/package.json"), []byte(npmText("outside")), 0o644))
+	t.Setenv("TMPDIR", l.temp)
+	t.Setenv("HOME", filepath.Join(l.canary, "home"))
+	t.Chdir(filepath.Join(l.canary, "home"))
+	l.before = snapshot(t, l.canary)
+	return l
+}
+
+// snapshot says what is below a folder.
+func snapshot(t testing.TB, dir string) map[string]string {
+	out := map[string]string{}
+	err := filepath.WalkDir(dir, func(p string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		content := ""
+		if info.Mode().IsRegular() {
+			b, err := os.ReadFile(p)
+			if err != nil {
+				return err
+			}
+			content = imagetest.Digest(b)
+		}
+		out[strings.TrimPrefix(p, dir)] = fmt.Sprint(info.Mode(), info.ModTime().UnixNano(), content)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// untouched fails when anything outside changed or was left behind.
+func (l *lab) untouched(t *testing.T) {
+	t.Helper()
+	if diff := cmp.Diff(l.before, snapshot(t, l.canary)); diff != "" {
+		t.Errorf("the canary folder changed:\n%s", diff)
+	}
+	left, err := os.ReadDir(l.temp)
+	if err != nil || len(left) > 0 {
+		t.Errorf("left in the temporary folder: %v, %v", left, err)
+		for _, e := range left {
+			os.RemoveAll(filepath.Join(l.temp, e.Name()))
+		}
+	}
+}
+
+// run scans one image in one place and holds it against what is wanted.
+func (l *lab) run(t *testing.T, h *hostile, at where, c imagetest.Compression) {
+	dir := filepath.Join(l.root, fmt.Sprint(l.runs))
+	l.runs++
+	check(os.Mkdir(dir, 0o755))
+	defer os.RemoveAll(dir)
+	k := h.kit(c)
+	ref, free, err := k.place(at, dir)
+	defer free()
+	if err != nil {
+		t.Fatalf("make the image: %v", err)
+	}
+	l.scan(t, h, ref)
+}
+
+func (l *lab) scan(t *testing.T, h *hostile, ref string) {
+	var c trace
+	opt := h.options
+	if opt.Platform == "" {
+		opt.Platform = "linux/amd64"
+	}
+	if opt.Credentials == nil {
+		opt.Credentials = image.NoCredentials
+	}
+	start := time.Now()
+	ctx, cancel := context.WithTimeout(c.context(t.Context()), time.Minute)
+	defer cancel()
+	doc, err := scanned(ctx, ref, &opt, h.limits)
+	took := time.Since(start)
+	l.slow = max(l.slow, took)
+	if took > time.Minute {
+		t.Errorf("took %s", took)
+	}
+	if out := c.outside(); len(out) > 0 {
+		t.Errorf("connected to %q", out)
+	}
+	l.untouched(t)
+	judge(t, &h.want, doc, err)
+}
+
+// scanned opens and scans.
+func scanned(ctx context.Context, ref string, opt *image.Options, limits analyzer.Limits) (doc *sbom.Document, err error) {
+	m, err := image.Open(ctx, ref, opt)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, m.Close()) }()
+	s := &scan.Scanner{Analyzers: all.Set(), Limits: limits}
+	r, err := s.Scan(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return r.Document, nil
+}
+
+// judge compares a result with what was wanted.
+func judge(t *testing.T, w *want, doc *sbom.Document, err error) {
+	t.Helper()
+	if err != nil {
+		if errors.Is(err, context.DeadlineExceeded) && !errors.Is(w.kind, context.DeadlineExceeded) {
+			t.Fatalf("did not end: %v", err)
+		}
+		if strings.Contains(err.Error(), secret) {
+			t.Errorf("shows what it should not: %v", err)
+		}
+		if w.kind == nil || !errors.Is(err, w.kind) {
+			t.Fatalf("got the error %q, want kind %v", err, w.kind)
+		}
+		for _, s := range w.says {
+			if !strings.Contains(err.Error(), s) {
+				t.Errorf("%q does not say %q", err, s)
+			}
+		}
+		return
+	}
+	var gaps, pkgs []string
+	text := ""
+	for _, g := range doc.Gaps {
+		s := string(g.Code) + " " + g.Where
+		if g.Blocking {
+			s = "!" + s
+		}
+		gaps = append(gaps, s)
+		text += g.What + "\n"
+		if g.Where == "" || g.What == "" {
+			t.Errorf("a gap that does not say where or what: %+v", g)
+		}
+	}
+	for _, p := range doc.Packages {
+		pkgs = append(pkgs, p.Name)
+	}
+	if w.kind != nil {
+		t.Fatalf("got a document with packages %q and gaps %q (%s), want an error of kind %v", pkgs, gaps, text, w.kind)
+	}
+	wantPkgs := slices.Clone(w.pkgs)
+	if !w.blind {
+		wantPkgs = append(wantPkgs, "witness")
+	}
+	if diff := cmp.Diff(sorted(w.gaps), sorted(gaps)); diff != "" {
+		t.Errorf("gaps (-want +got):\n%s%s", diff, text)
+	}
+	if diff := cmp.Diff(sorted(wantPkgs), sorted(pkgs)); diff != "" {
+		t.Errorf("packages (-want +got):\n%s", diff)
+	}
+	for _, s := range w.what {
+		if !strings.Contains(text, s) {
+			t.Errorf("gaps do not say %q:\n%s", s, text)
+		}
+	}
+	if b, err := json.Marshal(doc); err != nil || strings.Contains(string(b), secret) {
+		t.Errorf("the document shows what it should not (%v)", err)
+	}
+}
+
+func sorted(list []string) []string {
+	if len(list) == 0 {
+		return nil
+	}
+	return slices.Sorted(slices.Values(list))
+}
