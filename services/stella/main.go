@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
@@ -64,10 +65,20 @@ func (p *program) run(ctx context.Context, args []string) int {
 	var coded *codeError
 	if errors.As(err, &coded) {
 		if coded.err != nil {
-			fmt.Fprintln(p.stderr, "stella:", coded.err)
+			p.complain(coded.err)
 		}
 		return coded.code
 	}
-	fmt.Fprintln(p.stderr, "stella:", err)
+	p.complain(err)
 	return exitError
+}
+
+// complain prints an error. Errors quote what files say, which must not command
+// the terminal.
+func (p *program) complain(err error) {
+	lines := strings.Split(err.Error(), "\n")
+	for i := range lines {
+		lines[i] = clean(lines[i])
+	}
+	fmt.Fprintln(p.stderr, "stella:", strings.Join(lines, "\n"))
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -51,7 +52,7 @@ func (f *outputFlags) parse() ([]output, error) {
 	for _, spec := range specs {
 		name, file, _ := strings.Cut(spec, "=")
 		if !writable(name) {
-			return nil, usageError("output format %q: want table, packages, json, %s", name, strings.Join(format.Writable(), ", "))
+			return nil, unknownFormat(name)
 		}
 		if file == "" {
 			stdout++
@@ -64,13 +65,22 @@ func (f *outputFlags) parse() ([]output, error) {
 	return out, nil
 }
 
+// unknownFormat says which formats and versions there are instead.
+func unknownFormat(name string) error {
+	canonical, version, ok := format.Resolve(name)
+	if known := format.Versions(canonical); ok && len(known) > 0 {
+		return usageError("output format %q: %s has no version %q here, but %s", name, canonical, version, strings.Join(known, ", "))
+	}
+	return usageError("output format %q: want table, packages, json, %s", name, strings.Join(format.Writable(), ", "))
+}
+
 func writable(name string) bool {
 	switch name {
 	case "table", "packages", "json":
 		return true
 	}
-	canonical, _, ok := format.Resolve(name)
-	return ok && canonical != format.SyftJSON
+	canonical, version, _ := format.Resolve(name)
+	return slices.Contains(format.Writable(), canonical) && (version == "" || slices.Contains(format.Versions(canonical), version))
 }
 
 // write produces every output. Files appear whole or not at all.
@@ -107,7 +117,7 @@ func (p *program) encode(w io.Writer, name string, r *result, indent bool) error
 		return err
 	}
 	for _, l := range losses {
-		fmt.Fprintf(p.stderr, "note: %s cannot carry: %s: %s\n", name, l.Where, l.What)
+		fmt.Fprintf(p.stderr, "note: %s cannot carry: %s: %s\n", name, clean(l.Where), clean(l.What))
 	}
 	return nil
 }

@@ -173,13 +173,13 @@ func (p *program) sbomValidate() *cobra.Command {
 				}
 				problems := doc.Check()
 				for _, problem := range problems {
-					fmt.Fprintf(p.stdout, "%s: %s %s\n", file, clean(problem.Where), clean(problem.What))
+					fmt.Fprintf(p.stdout, "%s: %s %s\n", clean(file), clean(problem.Where), clean(problem.What))
 				}
 				if len(problems) > 0 {
 					bad++
 					continue
 				}
-				fmt.Fprintf(p.stdout, "%s: %s, %d packages, %d relationships: consistent\n", file, name, len(doc.Packages), len(doc.Relationships))
+				fmt.Fprintf(p.stdout, "%s: %s, %d packages, %d relationships: consistent\n", clean(file), name, len(doc.Packages), len(doc.Relationships))
 			}
 			if bad > 0 {
 				return &codeError{exitError, fmt.Errorf("%d of %d documents are not valid", bad, len(args))}

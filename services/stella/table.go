@@ -57,7 +57,7 @@ func (p *program) colored(w io.Writer) bool {
 
 func (p *program) heading(b *strings.Builder, r *result) {
 	d := r.Document
-	fmt.Fprintf(b, "%s  %s", cmp.Or(string(d.Subject.Kind), "subject"), clean(r.Reference))
+	fmt.Fprintf(b, "%s  %s", clean(cmp.Or(string(d.Subject.Kind), "subject")), clean(r.Reference))
 	if d.Subject.OS != nil {
 		fmt.Fprintf(b, "  %s", clean(cmp.Or(d.Subject.OS.PrettyName, d.Subject.OS.ID+" "+d.Subject.OS.VersionID)))
 	}
@@ -66,7 +66,7 @@ func (p *program) heading(b *strings.Builder, r *result) {
 	}
 	b.WriteByte('\n')
 	if d.Subject.ConfigDigest != "" {
-		fmt.Fprintf(b, "id     %s\n", d.Subject.ConfigDigest)
+		fmt.Fprintf(b, "id     %s\n", clean(d.Subject.ConfigDigest))
 	}
 	if d.Source != nil && d.Source.PlatformChoice != "" {
 		fmt.Fprintf(b, "note   %s\n", clean(d.Source.PlatformChoice))
@@ -115,8 +115,8 @@ func writePackages(b *strings.Builder, r *result) {
 				where += fmt.Sprintf(" (+%d)", n)
 			}
 		}
-		t.AppendRow(gotable.Row{cmp.Or(p.PURL.Type, "-"), clean(p.Name), clean(cmp.Or(p.Version, "unknown")),
-			cmp.Or(string(p.State), "installed"), layers.of(p), clean(where)})
+		t.AppendRow(gotable.Row{clean(cmp.Or(p.PURL.Type, "-")), clean(p.Name), clean(cmp.Or(p.Version, "unknown")),
+			clean(cmp.Or(string(p.State), "installed")), layers.of(p), clean(where)})
 	}
 	b.WriteString(t.Render())
 	b.WriteString("\n\n")
@@ -167,7 +167,7 @@ func writeSummary(b *strings.Builder, r *result, color bool) {
 	}
 	var parts []string
 	for _, t := range slices.Sorted(maps.Keys(byType)) {
-		parts = append(parts, fmt.Sprintf("%d %s", byType[t], t))
+		parts = append(parts, fmt.Sprintf("%d %s", byType[t], clean(t)))
 	}
 	fmt.Fprintf(b, "%d packages", len(r.Document.Packages))
 	if len(parts) > 0 {

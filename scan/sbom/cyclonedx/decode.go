@@ -51,16 +51,30 @@ func (o *DecodeOptions) limits() DecodeOptions {
 // tolerated becomes a gap of code sbom.GapOddity, whose Where begins with
 // "cyclonedx:".
 func Decode(r io.Reader, opt *DecodeOptions) (*sbom.Document, error) {
-	d, err := decode(r, opt.limits())
-	if err != nil {
-		return nil, fmt.Errorf("decode CycloneDX: %w", err)
-	}
-	return d, nil
+	d, _, err := DecodeForm(r, opt)
+	return d, err
 }
 
-func decode(in io.Reader, limits DecodeOptions) (*sbom.Document, error) {
+// Form is what a document is written in.
+type Form struct {
+	XML     bool   // XML, or else JSON
+	Version string // of the specification, such as "1.6"; empty where it is not known
+}
+
+// DecodeForm is Decode and says also in which form the document was; beside an
+// error, as far as it was read.
+func DecodeForm(r io.Reader, opt *DecodeOptions) (*sbom.Document, Form, error) {
+	var f Form
+	d, err := decode(r, opt.limits(), &f)
+	if err != nil {
+		return nil, f, fmt.Errorf("decode CycloneDX: %w", err)
+	}
+	return d, f, nil
+}
+
+func decode(in io.Reader, limits DecodeOptions, form *Form) (*sbom.Document, error) {
 	br := bufio.NewReaderSize(&limitedReader{r: in, left: limits.MaxBytes, max: limits.MaxBytes}, 64<<10)
-	r := &reader{limits: limits}
+	r := &reader{limits: limits, form: form}
 	format, err := sniff(br, r.note)
 	switch {
 	case err != nil:
@@ -69,6 +83,7 @@ func decode(in io.Reader, limits DecodeOptions) (*sbom.Document, error) {
 		r.d = jsontext.NewDecoder(br)
 		return r.document()
 	}
+	form.XML = true
 	input, err := io.ReadAll(br)
 	if err != nil {
 		return nil, fmt.Errorf("read: %w", err)

@@ -25,6 +25,7 @@ func (r *reader) document() (*sbom.Document, error) {
 	if err := h.check(r.xml); err != nil {
 		return nil, err
 	}
+	r.form.Version = h.version.String()
 	if !h.hasSchema {
 		r.foreign.set("$schema", node{kind: 'n'})
 	}

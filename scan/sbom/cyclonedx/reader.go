@@ -11,7 +11,8 @@ import (
 type reader struct {
 	d      *jsontext.Decoder
 	limits DecodeOptions
-	xml    bool // the JSON was made from XML
+	form   *Form // told to the caller
+	xml    bool  // the JSON was made from XML
 
 	doc        sbom.Document
 	foreign    node            // members of the document for Foreign

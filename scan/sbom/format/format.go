@@ -3,21 +3,16 @@
 package format
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/scan/sbom"
 	"github.com/stella-ops/stella/scan/sbom/cyclonedx"
 	"github.com/stella-ops/stella/scan/sbom/spdx"
-	"github.com/stella-ops/stella/scan/sbom/syftjson"
 )
 
 // The names of formats. A version may follow after '@', as in
@@ -27,6 +22,7 @@ const (
 	CycloneDXXML  = "cyclonedx-xml"
 	SPDXJSON      = "spdx-json"
 	SPDXTagValue  = "spdx-tag-value"
+	SPDXYAML      = "spdx-yaml"   // read only
 	SyftJSON      = "syft-json"   // read only
 	StellaJSON    = "stella-json" // the neutral model itself, without loss
 )
@@ -42,12 +38,28 @@ func Writable() []string {
 	return []string{CycloneDXJSON, CycloneDXXML, SPDXJSON, SPDXTagValue, StellaJSON}
 }
 
+// Versions returns the versions of a format, by its canonical name, that Encode
+// takes; nil for formats that are not written.
+func Versions(format string) []string {
+	switch format {
+	case CycloneDXJSON, CycloneDXXML:
+		return []string{"1.4", "1.5", "1.6", "1.7"}
+	case SPDXJSON:
+		return []string{spdx.Version22, spdx.Version23, spdx.Version301}
+	case SPDXTagValue:
+		return []string{spdx.Version22, spdx.Version23}
+	case StellaJSON:
+		return []string{stellaVersion}
+	}
+	return nil
+}
+
 // Resolve returns the canonical name and version of a format name or alias; an
 // empty version means the default. ok is false for names that are not formats.
 func Resolve(name string) (format, version string, ok bool) {
 	name, version, _ = strings.Cut(strings.ToLower(name), "@")
 	format, implied, _ := strings.Cut(cmp.Or(aliases[name], name), "@")
-	return format, cmp.Or(version, implied), slices.Contains(Writable(), format) || format == SyftJSON
+	return format, cmp.Or(version, implied), slices.Contains(Writable(), format) || format == SyftJSON || format == SPDXYAML
 }
 
 // MediaType returns the media type of a format name.
@@ -62,6 +74,8 @@ func MediaType(name string) string {
 		return "application/spdx+json"
 	case SPDXTagValue:
 		return "text/spdx"
+	case SPDXYAML:
+		return "application/yaml"
 	}
 	return "application/json"
 }
@@ -81,6 +95,9 @@ func Encode(w io.Writer, d *sbom.Document, name string, opt *Options) ([]sbom.Lo
 		opt = new(Options)
 	}
 	format, version, _ := Resolve(name)
+	if known := Versions(format); version != "" && known != nil && !slices.Contains(known, version) {
+		return nil, fmt.Errorf("write SBOM: %s has no version %q here (there are %s): %w", format, version, strings.Join(known, ", "), fault.Unsupported)
+	}
 	switch format {
 	case CycloneDXJSON, CycloneDXXML:
 		return cyclonedx.Encode(w, d, &cyclonedx.EncodeOptions{Version: version, XML: format == CycloneDXXML, Indent: opt.Indent})
@@ -90,78 +107,4 @@ func Encode(w io.Writer, d *sbom.Document, name string, opt *Options) ([]sbom.Lo
 		return nil, encodeStella(w, d, opt.Indent)
 	}
 	return nil, fmt.Errorf("write SBOM: format %q (there are %s): %w", name, strings.Join(Writable(), ", "), fault.Unsupported)
-}
-
-func encodeStella(w io.Writer, d *sbom.Document, indent bool) error {
-	b, err := json.Marshal(struct {
-		Schema string `json:"schema"`
-		*sbom.Document
-	}{stellaSchema, d}, json.Deterministic(true))
-	if err != nil {
-		return fmt.Errorf("write SBOM: %w", err)
-	}
-	if indent {
-		if b, err = indented(b); err != nil {
-			return fmt.Errorf("write SBOM: %w", err)
-		}
-	}
-	_, err = w.Write(append(b, '\n'))
-	return err
-}
-
-const stellaSchema = "stella-sbom/1"
-
-// Decode recognises the format of r by its beginning, reads it and returns its
-// name beside the document.
-func Decode(r io.Reader) (*sbom.Document, string, error) {
-	br := bufio.NewReaderSize(r, 64<<10)
-	head, err := br.Peek(32 << 10)
-	if err != nil && err != io.EOF && len(head) == 0 {
-		return nil, "", fmt.Errorf("read SBOM: %w", err)
-	}
-	name := sniff(head)
-	var d *sbom.Document
-	switch name {
-	case StellaJSON:
-		d, err = decodeStella(br)
-	case SyftJSON:
-		d, err = syftjson.Decode(br, nil)
-	case SPDXJSON:
-		d, err = spdx.Decode(br, nil)
-	case CycloneDXJSON:
-		d, err = cyclonedx.Decode(br, nil)
-	default:
-		return nil, "", fmt.Errorf("read SBOM: neither CycloneDX, SPDX, syft-json nor stella-json: %w", fault.Unsupported)
-	}
-	if err != nil {
-		return nil, name, err
-	}
-	d.Normalize()
-	return d, name, nil
-}
-
-// sniff names the family of a document by its first bytes.
-func sniff(head []byte) string {
-	switch {
-	case bytes.Contains(head, []byte(`"`+stellaSchema+`"`)):
-		return StellaJSON
-	case cyclonedx.Sniff(head):
-		return CycloneDXJSON
-	case spdx.Sniff(head):
-		return SPDXJSON
-	case syftjson.Sniff(head):
-		return SyftJSON
-	}
-	return ""
-}
-
-func decodeStella(r io.Reader) (*sbom.Document, error) {
-	doc := struct {
-		Schema string `json:"schema"`
-		*sbom.Document
-	}{Document: new(sbom.Document)}
-	if err := json.UnmarshalRead(io.LimitReader(r, 1<<30), &doc, json.RejectUnknownMembers(true)); err != nil {
-		return nil, fmt.Errorf("read stella-json: %v: %w", err, fault.Invalid)
-	}
-	return doc.Document, nil
 }

@@ -106,5 +106,5 @@ func ExampleDecode() {
 	}
 	back, name, err := format.Decode(&b)
 	fmt.Println(name, back.Packages[0].Name, back.Packages[0].Version, err)
-	// Output: spdx-json zlib 1.3 <nil>
+	// Output: spdx-json@2.3 zlib 1.3 <nil>
 }

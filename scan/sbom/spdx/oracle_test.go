@@ -83,7 +83,7 @@ func oracleRows(d *oracle.Document) (rows []row, edges []string) {
 }
 
 func wireRows(t *testing.T, doc []byte) (rows []row, edges []string) {
-	w, err := read(bytes.NewReader(doc), (*DecodeOptions)(nil).withDefaults())
+	w, err := read(bytes.NewReader(doc), (*DecodeOptions)(nil).withDefaults(), new(Form))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,6 +39,9 @@ const (
 	formXML
 )
 
+// syntaxes are the forms that callers are told.
+var syntaxes = map[form]Syntax{formJSON: JSON, formTagValue: TagValue, formYAML: YAML}
+
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // formOf tells the syntax of a document by its first bytes.
@@ -70,7 +73,7 @@ func formOf(prefix []byte) form {
 }
 
 // read reads a document in any form and checks it.
-func read(r io.Reader, opt *DecodeOptions) (*document, error) {
+func read(r io.Reader, opt *DecodeOptions, said *Form) (*document, error) {
 	bounded := newBoundedReader(r, opt)
 	br := bufio.NewReaderSize(bounded, sniffLength)
 	prefix, err := br.Peek(sniffLength)
@@ -78,6 +81,7 @@ func read(r io.Reader, opt *DecodeOptions) (*document, error) {
 		return nil, fmt.Errorf("decode SPDX: %w", err)
 	}
 	form := formOf(prefix)
+	said.Syntax = syntaxes[form]
 	if bytes.HasPrefix(prefix, byteOrderMark) {
 		br.Discard(len(byteOrderMark)) // was peeked: cannot fail
 	}
@@ -103,6 +107,7 @@ func read(r io.Reader, opt *DecodeOptions) (*document, error) {
 	if err != nil {
 		return nil, fmt.Errorf("decode SPDX: %w", err)
 	}
+	said.Version = w.version()
 	forgetLines(w)
 	takeExtensions(w)
 	sortElements(w)

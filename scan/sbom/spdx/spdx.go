@@ -117,10 +117,40 @@ func (o *DecodeOptions) withDefaults() *DecodeOptions {
 // versions and forms, named) or "limit reached". Errors of r are returned as they
 // are, wrapped.
 func Decode(r io.Reader, opt *DecodeOptions) (*sbom.Document, error) {
-	w, err := read(r, opt.withDefaults())
+	d, _, err := DecodeForm(r, opt)
+	return d, err
+}
+
+// Form is what a document is written in.
+type Form struct {
+	Syntax  Syntax
+	Version string // of the specification, such as "2.3"; empty where it is not known
+}
+
+// Syntax is one of the notations of SPDX.
+type Syntax string
+
+// The notations that are read.
+const (
+	JSON     Syntax = "json"
+	TagValue Syntax = "tag-value"
+	YAML     Syntax = "yaml"
+)
+
+// DecodeForm is Decode and says also in which form the document was; beside an
+// error, as far as it was read.
+func DecodeForm(r io.Reader, opt *DecodeOptions) (*sbom.Document, Form, error) {
+	var f Form
+	w, err := read(r, opt.withDefaults(), &f)
 	if err != nil {
-		return nil, err
+		return nil, f, err
 	}
+	d, err := understand(w)
+	return d, f, err
+}
+
+// understand turns what was read into the model.
+func understand(w *document) (*sbom.Document, error) {
 	understood := interpret(w)
 	if err := keepForeign(understood, w); err != nil {
 		return nil, err

@@ -76,6 +76,13 @@ func Sniff(prefix []byte) bool {
 // "unsupported" (another schema version, named) or "limit reached". Errors of r are
 // returned as they are, wrapped.
 func Decode(r io.Reader, opt *DecodeOptions) (*sbom.Document, error) {
+	d, _, err := DecodeVersion(r, opt)
+	return d, err
+}
+
+// DecodeVersion is Decode and returns also the version of the schema that the
+// document names, such as "16.0.2"; empty beside an error.
+func DecodeVersion(r io.Reader, opt *DecodeOptions) (*sbom.Document, string, error) {
 	limits := DecodeOptions{MaxBytes: DefaultMaxBytes, MaxElements: DefaultMaxElements}
 	if opt != nil && opt.MaxBytes > 0 {
 		limits.MaxBytes = opt.MaxBytes
@@ -85,9 +92,9 @@ func Decode(r io.Reader, opt *DecodeOptions) (*sbom.Document, error) {
 	}
 	w, err := read(r, &limits)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	d := interpret(w)
 	d.Normalize()
-	return d, nil
+	return d, w.Schema.Version, nil
 }
