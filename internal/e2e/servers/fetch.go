@@ -131,6 +131,9 @@ func fetchDebian(dir string, packages ...string) error {
 		if err := run(dir, nil, "dpkg-deb", "-x", f, dir); err != nil {
 			return err
 		}
+		if err := os.Remove(f); err != nil {
+			return err
+		}
 	}
 	return os.RemoveAll(apt)
 }

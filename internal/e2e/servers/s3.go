@@ -130,7 +130,7 @@ func findS3() (program, error) {
 		return program{path: p, how: p}, nil
 	}
 	dir, err := fetch("versitygw-"+versitygwVersion, func(dir string) error {
-		return run(dir, []string{"GOBIN=" + dir, "GOWORK=off"}, "go", "install", versitygw+"@"+versitygwVersion)
+		return run(dir, []string{"GOBIN=" + dir, "GOWORK=off"}, "go", "install", "-ldflags=-s -w", versitygw+"@"+versitygwVersion)
 	})
 	if err != nil {
 		return program{}, err
