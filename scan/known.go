@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -23,8 +25,27 @@ func (s *Scanner) knowledge() string {
 	return fmt.Sprintf("%s fragment=%d limits=%v", s.Analyzers.Identity(), layer.FragmentVersion, s.Limits)
 }
 
-func (s *Scanner) fragmentKey(diffID string) string {
-	return "fragment/" + hexDigest(s.knowledge()) + "/" + strings.ReplaceAll(diffID, ":", "-")
+// fragmentKey names a layer's fragment. Where the stored bytes have a table of
+// contents they count too: it is not part of what the diffID stands for.
+func (s *Scanner) fragmentKey(b layer.Blob) string {
+	key := "fragment/" + hexDigest(s.knowledge()) + "/" + strings.ReplaceAll(b.DiffID, ":", "-")
+	if t := tables(b); t != "" {
+		key += "-" + hexDigest(t)
+	}
+	return key
+}
+
+// tables names the stored bytes of a layer with a table of contents, else it is
+// empty.
+func tables(b layer.Blob) string {
+	if len(b.Annotations) == 0 {
+		return ""
+	}
+	words := []string{b.Descriptor.Digest}
+	for _, name := range slices.Sorted(maps.Keys(b.Annotations)) {
+		words = append(words, name, b.Annotations[name])
+	}
+	return strings.Join(words, "\x00")
 }
 
 func (s *Scanner) documentKey(m *Image) string {
@@ -33,11 +54,12 @@ func (s *Scanner) documentKey(m *Image) string {
 		Created  string
 		Gaps     []sbom.Gap
 		DiffIDs  []string
+		Tables   []string `json:",omitempty"` // of layers that have one
 		Know     string
 		Composer int
 		Shape    string // of the document: packed values have no names
 		Tool     sbom.Tool
-	}{m.Subject, m.Created, m.Gaps, diffIDs(m), s.knowledge(), composeVersion, packed.Shape(sbom.Document{}), s.tool()}, json.Deterministic(true))
+	}{m.Subject, m.Created, m.Gaps, diffIDs(m), layerTables(m), s.knowledge(), composeVersion, packed.Shape(sbom.Document{}), s.tool()}, json.Deterministic(true))
 	if err != nil {
 		return "" // text that JSON cannot hold: such a document is not kept
 	}
@@ -50,6 +72,15 @@ func diffIDs(m *Image) []string {
 		ids[i] = l.DiffID
 	}
 	return ids
+}
+
+func layerTables(m *Image) (out []string) {
+	for _, l := range m.Layers {
+		if t := tables(l); t != "" {
+			out = append(out, l.DiffID+"\x00"+t)
+		}
+	}
+	return out
 }
 
 func hexDigest(s string) string {

@@ -160,7 +160,7 @@ func (r *run) fragment(ctx context.Context, i int) (*layer.Fragment, error) {
 		return nil, err
 	}
 	b := r.image.Layers[i]
-	key := r.fragmentKey(b.DiffID)
+	key := r.fragmentKey(b)
 	if f := r.knownFragment(ctx, key, b.DiffID); f != nil {
 		if err := r.memory.Hold(f); err != nil {
 			return nil, err

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"maps"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/scan/layer"
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
@@ -20,9 +22,10 @@ type descriptor struct {
 	Data         []byte
 	Platform     *platform
 	ArtifactType string
-	Ref          string // org.opencontainers.image.ref.name
-	FullName     string // io.containerd.image.name
-	Attestation  bool   // BuildKit's attestation manifests
+	Ref          string            // org.opencontainers.image.ref.name
+	FullName     string            // io.containerd.image.name
+	Attestation  bool              // BuildKit's attestation manifests
+	Tables       map[string]string // annotations that lead to a table of contents, see layer.Blob
 }
 
 // attests reports whether the entry of an index is not an image to run but a
@@ -48,6 +51,12 @@ type jsonDescriptor struct {
 		RefName   string `json:"org.opencontainers.image.ref.name"`
 		FullName  string `json:"io.containerd.image.name"`
 		Reference string `json:"vnd.docker.reference.type"`
+
+		StargzDigest      string `json:"containerd.io/snapshot/stargz/toc.digest"`
+		ChunkedDigest     string `json:"io.github.containers.zstd-chunked.manifest-checksum"`
+		ChunkedPosition   string `json:"io.github.containers.zstd-chunked.manifest-position"`
+		ChunkedDigestV0   string `json:"io.containers.zstd-chunked.manifest-checksum"`
+		ChunkedPositionV0 string `json:"io.containers.zstd-chunked.manifest-position"`
 	} `json:"annotations"`
 }
 
@@ -102,6 +111,11 @@ func (j *jsonDescriptor) descriptor(what string) (descriptor, error) {
 	if a := j.Annotations; a != nil {
 		d.Ref, d.FullName = a.RefName, a.FullName
 		d.Attestation = a.Reference == "attestation-manifest"
+		d.Tables = map[string]string{
+			layer.StargzDigest: a.StargzDigest, layer.ChunkedDigest: a.ChunkedDigest, layer.ChunkedPosition: a.ChunkedPosition,
+			layer.ChunkedDigestV0: a.ChunkedDigestV0, layer.ChunkedPositionV0: a.ChunkedPositionV0,
+		}
+		maps.DeleteFunc(d.Tables, func(_, value string) bool { return value == "" })
 	}
 	return d, nil
 }

@@ -147,7 +147,7 @@ func (r *resolver) assemble(ctx context.Context, cfg *config, layers []descripto
 			continue
 		}
 		m.Layers = append(m.Layers, layer.Blob{
-			DiffID: cfg.diffIDs[i], CreatedBy: cfg.line(i), Descriptor: d.stored(),
+			DiffID: cfg.diffIDs[i], CreatedBy: cfg.line(i), Descriptor: d.stored(), Annotations: d.Tables,
 			Open: func(ctx context.Context) (io.ReadCloser, error) { return r.store.open(ctx, d) },
 		})
 	}

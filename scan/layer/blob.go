@@ -23,6 +23,9 @@ type Blob struct {
 	// does not name them (docker-archive), and then only DiffID is checked; a
 	// Size below 0 means it is not known.
 	Descriptor sbom.Descriptor
+	// Annotations are those of the layer's descriptor that name a table of
+	// contents, such as [StargzDigest]; others do not matter.
+	Annotations map[string]string
 	// Open returns the stored bytes from the start. It may be called more than
 	// once. A result that is also an io.ReaderAt over the same bytes lets files
 	// of uncompressed layers be read in place.

@@ -69,6 +69,7 @@ func openBlob(ctx context.Context, b Blob, opt *Options) (*opened, error) {
 			return nil, errors.Join(err, rc.Close())
 		}
 	}
+	o.stored.frames = newFrames() // loses its way at once where it is not zstd
 	o.raw = bufio.NewReaderSize(o.stored, chunkSize)
 	head, err := o.raw.Peek(8)
 	if err != nil && err != io.EOF {
@@ -149,6 +150,9 @@ func (o *opened) close() error {
 	return o.blob.Close()
 }
 
+// tailSize is enough for the footers of layers.
+const tailSize = 64
+
 // storedReader counts, hashes and reports stored bytes, and stops with ctx.
 type storedReader struct {
 	ctx      context.Context
@@ -156,8 +160,10 @@ type storedReader struct {
 	hash     hash.Hash // nil: the source does not name the stored bytes
 	n        int64
 	progress func(int64)
-	failed   bool // the source itself gave an error
-	ended    bool // the source gave all it has
+	frames   *frames // of zstd
+	tail     []byte  // the last bytes
+	failed   bool    // the source itself gave an error
+	ended    bool    // the source gave all it has
 }
 
 func (s *storedReader) Read(p []byte) (int, error) {
@@ -172,12 +178,22 @@ func (s *storedReader) Read(p []byte) (int, error) {
 		if s.hash != nil {
 			s.hash.Write(p[:n])
 		}
+		if s.frames != nil {
+			_, _ = s.frames.Write(p[:n])
+		}
+		s.keepTail(p[:n])
 		s.n += int64(n)
 		if s.progress != nil {
 			s.progress(int64(n))
 		}
 	}
 	return n, err
+}
+
+func (s *storedReader) keepTail(p []byte) {
+	p = p[max(0, len(p)-tailSize):]
+	old := s.tail[max(0, len(s.tail)+len(p)-tailSize):]
+	s.tail = append(append(make([]byte, 0, tailSize), old...), p...)
 }
 
 // damaged gives the error of a decompressor or of the tar a kind. Errors of the
@@ -220,7 +236,7 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 func decompressError(err error) error {
 	switch {
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
-		return fmt.Errorf("zstd window: %w", &fault.LimitError{What: "bytes of a zstd window", Where: "layer", Max: maxWindow})
+		return fmt.Errorf("zstd window: %w: %w", fault.Invalid, &fault.LimitError{What: "bytes of a zstd window", Where: "layer", Max: maxWindow})
 	case errors.Is(err, zstd.ErrUnknownDictionary):
 		return fmt.Errorf("zstd: %w: %w", err, fault.Unsupported)
 	}

@@ -20,7 +20,7 @@ type excess struct {
 }
 
 func (p *pass) oddity(where, what string) {
-	if p.also == nil { // said by the first reading
+	if p.also == nil && p.against == nil { // said by the first reading
 		p.gap(sbom.GapOddity, false, where, what)
 	}
 }

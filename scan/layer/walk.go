@@ -50,6 +50,12 @@ func Scan(ctx context.Context, b Blob, opt *Options) (*Fragment, error) {
 	if err := p.run(b); err != nil {
 		return nil, fmt.Errorf("layer %s: %w", b.DiffID, err)
 	}
+	if p.lazy != nil {
+		if err := checkTable(ctx, b, p.lazy, opt); err != nil {
+			return nil, fmt.Errorf("layer %s: %w", b.DiffID, err)
+		}
+	}
+	p.lazy, p.toc = nil, nil
 	late, err := p.settleLinks()
 	if err != nil {
 		return nil, fmt.Errorf("layer %s: %w", b.DiffID, err)
@@ -88,23 +94,26 @@ func reread(ctx context.Context, b Blob, also map[string][]want, opt *Options) (
 
 // pass is one reading of one layer or tree.
 type pass struct {
-	ctx    context.Context
-	opt    *Options
-	set    *analyzer.Set
-	frag   *Fragment
-	seen   map[string][]captured // by path
-	links  []hardlink
-	linked map[string]int    // path → index in links, while no later entry has the path
-	also   map[string][]want // second reading: wanted files → paths to use
-	served map[string]bool   // second reading: paths that were found
-	again  int64             // second reading: bytes shown
-	toc    map[string]EntryKind
-	by     []int // analyzers of the current file
-	paths  int   // how many of by want its path
-	buffer bytes.Buffer
-	held   []byte
-	owed   int64                   // memory not charged yet
-	more   map[sbom.GapCode]excess // gaps that are not listed
+	ctx     context.Context
+	opt     *Options
+	set     *analyzer.Set
+	frag    *Fragment
+	seen    map[string][]captured // by path
+	links   []hardlink
+	linked  map[string]int    // path → index in links, while no later entry has the path
+	also    map[string][]want // second reading: wanted files → paths to use
+	served  map[string]bool   // second reading: paths that were found
+	again   int64             // second reading: bytes shown
+	tocErr  error             // why it could not be read
+	toc     *table            // of the tar itself
+	lazy    *table            // the one that runtimes use
+	against *table            // reading to compare: with this one
+	by      []int             // analyzers of the current file
+	paths   int               // how many of by want its path
+	buffer  bytes.Buffer
+	held    []byte
+	owed    int64                   // memory not charged yet
+	more    map[sbom.GapCode]excess // gaps that are not listed
 
 	s   *stream
 	tar *tarReader
@@ -139,7 +148,7 @@ func (p *pass) run(b Blob) (err error) {
 	p.s = newStream(o.body, diff)
 	err = p.walk()
 	if err == nil {
-		err = errors.Join(p.tail(), p.checkTOC())
+		err = p.tail()
 	}
 	p.s.close()
 	if err != nil {
@@ -154,7 +163,11 @@ func (p *pass) run(b Blob) (err error) {
 	if trailing > 0 {
 		p.oddity("", fmt.Sprintf("%d stored bytes follow the compressed data", trailing))
 	}
-	return o.verify(b, diff)
+	if err := o.verify(b, diff); err != nil || p.also != nil || p.against != nil {
+		return err
+	}
+	p.lazy, err = p.tables(b, o)
+	return err
 }
 
 // noteEncoding records a label that does not say how the layer is stored.
@@ -217,6 +230,9 @@ func (p *pass) entry(h header) error {
 		}
 		return nil
 	}
+	if p.against != nil {
+		return p.compare(h, name)
+	}
 	if p.also != nil {
 		if h.flag == '0' || h.flag == '7' || h.flag == 'S' {
 			return p.serve(h, name)
@@ -238,19 +254,8 @@ func (p *pass) entry(h header) error {
 
 // member handles an entry that is something in the file system.
 func (p *pass) member(h header, name string) error {
-	kind, link := EntryOther, ""
-	switch h.flag {
-	case '0', '7', 'S':
-		kind = EntryFile
-	case '1':
-		kind = EntryHardlink
-		link, _ = cleanPath(h.link)
-	case '2':
-		kind, link = EntrySymlink, escape(h.link)
-	case '5':
-		kind = EntryDir
-	case '3', '4', '6':
-	default:
+	kind, link := kindOf(h)
+	if kind == EntryOther && (h.flag < '3' || h.flag > '6') {
 		p.oddity(name, fmt.Sprintf("unknown tar entry type %q", h.flag))
 	}
 	if err := p.add(kind, name, link); err != nil {
@@ -265,6 +270,22 @@ func (p *pass) member(h header, name string) error {
 		return p.regular(h, name)
 	}
 	return nil
+}
+
+// kindOf returns what a header is, and the target of a link.
+func kindOf(h header) (kind EntryKind, link string) {
+	switch h.flag {
+	case '0', '7', 'S':
+		return EntryFile, ""
+	case '1':
+		link, _ = cleanPath(h.link)
+		return EntryHardlink, link
+	case '2':
+		return EntrySymlink, escape(h.link)
+	case '5':
+		return EntryDir, ""
+	}
+	return EntryOther, ""
 }
 
 // add notes one path.
