@@ -135,6 +135,10 @@ func (c *consumer) deliver(ctx context.Context, d Delivery) {
 			return
 		}
 		s = c.settlement(d, err)
+		if err != nil && ctx.Err() != nil {
+			// The shutdown ended it, which is not the message's fault.
+			s = Settlement{Action: Postpone}
+		}
 	}
 	crashpoint.Hit(crashpoint.Handled)
 	// A settlement that fails is repeated a few times; then the message comes
@@ -168,15 +172,31 @@ func (c *consumer) attempt(ctx context.Context, d Delivery) (err error, lost boo
 			if lost {
 				continue
 			}
-			err := c.g.driver.Settle(ctx, c.g.topic, c.g.name, d, Settlement{Action: Extend, Delay: c.opts.Claim})
-			if err == nil {
-				held = time.Now()
-			} else if c.opts.Report(fmt.Errorf("extend %s of %s for %s: %w", d.ID, c.g.topic, c.g.name, err)); time.Since(held) > c.opts.Claim {
-				lost = true
+			// A process that was stopped may ask too late; the answer would
+			// not tell.
+			asked := time.Now()
+			lost = asked.Sub(held) > c.opts.Claim
+			if !lost {
+				err := c.extend(ctx, d)
+				if err == nil {
+					held = asked
+				} else {
+					c.opts.Report(fmt.Errorf("extend %s of %s for %s: %w", d.ID, c.g.topic, c.g.name, err))
+					lost = time.Since(held) > c.opts.Claim
+				}
+			}
+			if lost {
 				cancel()
 			}
 		}
 	}
+}
+
+// extend waits no longer for a backend than until the next extension.
+func (c *consumer) extend(ctx context.Context, d Delivery) error {
+	ctx, cancel := context.WithTimeout(ctx, c.opts.Claim/3)
+	defer cancel()
+	return c.g.driver.Settle(ctx, c.g.topic, c.g.name, d, Settlement{Action: Extend, Delay: c.opts.Claim})
 }
 
 func (c *consumer) call(ctx context.Context, body []byte) (err error) {

@@ -15,7 +15,10 @@ package queue
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/stella-ops/stella/internal/fault"
 )
@@ -31,10 +34,13 @@ var (
 // MaxBody bounds the body of a message, in bytes.
 const MaxBody = 1 << 20
 
+// MaxID bounds the ID of a message, in bytes.
+const MaxID = 512
+
 // Message is what a topic carries.
 type Message struct {
 	// ID is the message's idempotency key: publishing it twice may deliver it
-	// twice.
+	// twice. It is 1 to MaxID bytes of UTF-8 without control characters.
 	ID string
 	// Body is at most MaxBody bytes.
 	Body []byte
@@ -119,8 +125,8 @@ func (q *Queue) Publish(ctx context.Context, topic string, messages ...Message) 
 		return err
 	}
 	for _, m := range messages {
-		if m.ID == "" {
-			return fmt.Errorf("publish to %s: message without an ID: %w", topic, fault.Invalid)
+		if m.ID == "" || len(m.ID) > MaxID || !utf8.ValidString(m.ID) || strings.ContainsFunc(m.ID, unicode.IsControl) {
+			return fmt.Errorf("publish to %s: message ID %.80q: want 1 to %d bytes of UTF-8 without control characters: %w", topic, m.ID, MaxID, fault.Invalid)
 		}
 		if len(m.Body) > MaxBody {
 			return &fault.LimitError{What: "bytes of a message", Where: "publish " + m.ID + " to " + topic, Max: MaxBody, Seen: int64(len(m.Body))}
