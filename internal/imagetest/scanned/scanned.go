@@ -54,7 +54,7 @@ func image(tars [][]byte) *scan.Image {
 			Tags: []string{"registry.example/app:1"}},
 	}
 	for _, data := range tars {
-		b := imagetest.Blob(data, imagetest.Gzip)
+		b := imagetest.Blob(data, imagetest.Plain)
 		img.Layers = append(img.Layers, b)
 		img.Subject.Layers = append(img.Subject.Layers, sbom.Layer{DiffID: b.DiffID, CreatedBy: "COPY a \"b\" <c> & d /"})
 		img.Source.Layers = append(img.Source.Layers, b.Descriptor)

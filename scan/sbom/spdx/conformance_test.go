@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"compress/bzip2"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"path"
+	"reflect"
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,9 +22,48 @@ import (
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
+// A realDocument is one of the shared data, decoded once for all tests.
+type realDocument struct {
+	text []byte
+	once sync.Once
+	doc  *sbom.Document
+	err  error
+}
+
+// decoded returns what Decode makes of it, which tests must not change.
+func (r *realDocument) decoded(t testing.TB) *sbom.Document {
+	t.Helper()
+	r.once.Do(func() { r.doc, r.err = Decode(bytes.NewReader(r.text), nil) })
+	if r.err != nil {
+		t.Fatal(r.err)
+	}
+	return r.doc
+}
+
+// shared is what several tests read of the shared data.
+var shared struct {
+	sync.Mutex
+	documents map[string]*realDocument
+	model     *model3
+	schemas   map[string]*jsonschema.Schema
+}
+
 // realDocuments returns the SPDX JSON documents of the shared data by name;
 // without the largest in short mode.
-func realDocuments(t testing.TB) map[string][]byte {
+func realDocuments(t testing.TB) map[string]*realDocument {
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.documents == nil {
+		docs := map[string]*realDocument{}
+		for name, text := range readDocuments(t) {
+			docs[name] = &realDocument{text: text}
+		}
+		shared.documents = docs
+	}
+	return shared.documents
+}
+
+func readDocuments(t testing.TB) map[string][]byte {
 	docs := map[string][]byte{}
 	for _, pack := range []string{"sbom/guac-top-images.tar.gz", "sbom/guac-docs.tar.gz", "sbom/redhat-trustify.tar.gz",
 		"conformance/spdx-examples.tar.gz", "conformance/spdx-tools-golang.tar.gz"} {
@@ -46,17 +88,14 @@ func realDocuments(t testing.TB) map[string][]byte {
 
 // Every real document must decode, come back equal, and be as valid as it was.
 func TestRoundTripOfRealDocuments(t *testing.T) {
+	t.Parallel()
 	docs := realDocuments(t)
 	if len(docs) < 30 {
 		t.Fatalf("only %d documents", len(docs))
 	}
 	for _, name := range slices.Sorted(maps.Keys(docs)) {
 		t.Run(name, func(t *testing.T) {
-			source := docs[name]
-			d, err := Decode(bytes.NewReader(source), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
+			source, d := docs[name].text, docs[name].decoded(t)
 			version := strings.TrimPrefix(member(t, source, "spdxVersion"), "SPDX-")
 			out, losses := encoded(t, d, &EncodeOptions{Version: version})
 			if len(losses) > 0 {
@@ -65,7 +104,7 @@ func TestRoundTripOfRealDocuments(t *testing.T) {
 			if strings.Contains(name, "null_package") {
 				return // the null cannot come back
 			}
-			if diff := cmp.Diff(unordered(t, source), unordered(t, out)); diff != "" {
+			if diff := changes(unordered(t, source), unordered(t, out)); diff != "" {
 				t.Errorf("comes back changed (-was +is):\n%.2000s", diff)
 			}
 			if err := validate(t, version, source); err == nil {
@@ -77,7 +116,7 @@ func TestRoundTripOfRealDocuments(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(d, again); diff != "" {
+			if diff := changes(d, again); diff != "" {
 				t.Errorf("the model changes on the second reading:\n%.2000s", diff)
 			}
 		})
@@ -108,6 +147,14 @@ func encoded(t testing.TB, d *sbom.Document, opt *EncodeOptions) ([]byte, []sbom
 	return b.Bytes(), losses
 }
 
+// changes is cmp.Diff, which takes its time, where there is a difference.
+func changes(was, is any, opt ...cmp.Option) string {
+	if reflect.DeepEqual(was, is) {
+		return ""
+	}
+	return cmp.Diff(was, is, opt...)
+}
+
 // unordered returns JSON as a value in which the order of arrays is gone: SPDX
 // gives it no meaning.
 func unordered(t testing.TB, doc []byte) any {
@@ -118,27 +165,28 @@ func unordered(t testing.TB, doc []byte) any {
 	if err := dec.Decode(&v); err != nil {
 		t.Fatal(err)
 	}
-	return sorted(v)
+	sortArrays(v)
+	return v
 }
 
-func sorted(v any) any {
+// sortArrays sorts the arrays in v and returns a text that equal values share.
+func sortArrays(v any) string {
+	var b strings.Builder
 	switch v := v.(type) {
 	case map[string]any:
-		for k := range v {
-			v[k] = sorted(v[k])
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			fmt.Fprintf(&b, "%q:%s,", k, sortArrays(v[k]))
 		}
+		return "{" + b.String() + "}"
 	case []any:
-		for i := range v {
-			v[i] = sorted(v[i])
-		}
 		keys := make([]string, len(v))
 		for i := range v {
-			b, _ := json.Marshal(v[i])
-			keys[i] = string(b)
+			keys[i] = sortArrays(v[i])
 		}
 		sort.Sort(byKey{v, keys})
+		return "[" + strings.Join(keys, ",") + "]"
 	}
-	return v
+	return fmt.Sprintf("%T %v", v, v)
 }
 
 type byKey struct {
@@ -166,7 +214,9 @@ func validate(t testing.TB, version string, doc []byte) error {
 // schema returns the published schema of a version.
 func schema(t testing.TB, version string) *jsonschema.Schema {
 	t.Helper()
-	if s := schemas[version]; s != nil {
+	shared.Lock()
+	defer shared.Unlock()
+	if s := shared.schemas[version]; s != nil {
 		return s
 	}
 	pack := "conformance/spdx-schema" + strings.ReplaceAll(version, ".", "") + ".tar.gz"
@@ -178,9 +228,13 @@ func schema(t testing.TB, version string) *jsonschema.Schema {
 	if err := c.AddResource("spdx-"+version+".json", text); err != nil {
 		t.Fatal(err)
 	}
-	schemas[version] = c.MustCompile("spdx-" + version + ".json")
-	return schemas[version]
+	s, err := c.Compile("spdx-" + version + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if shared.schemas == nil {
+		shared.schemas = map[string]*jsonschema.Schema{}
+	}
+	shared.schemas[version] = s
+	return s
 }
-
-// schemas are the compiled schemas by version.
-var schemas = map[string]*jsonschema.Schema{}

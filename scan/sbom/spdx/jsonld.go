@@ -8,8 +8,8 @@ const context3 = "https://spdx.org/rdf/3.0.1/spdx-context.jsonld"
 
 // graph3 is a document: all its elements.
 type graph3 struct {
-	Context string     `json:"@context"`
-	Graph   []element3 `json:"@graph"`
+	Context string      `json:"@context"`
+	Graph   []*element3 `json:"@graph"`
 }
 
 // element3 is an element of any class, or a CreationInfo.

@@ -18,6 +18,7 @@ type model3 struct {
 	vocab   map[string]string            // prefix of a term's values
 	parents map[string][]string          // superclasses by class
 	shapes  map[string]map[string]shape3 // properties by class
+	all     map[string]map[string]shape3 // the same with those of superclasses
 }
 
 type shape3 struct {
@@ -27,6 +28,16 @@ type shape3 struct {
 }
 
 func loadModel3(t testing.TB) *model3 {
+	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.model == nil {
+		shared.model = readModel3(t)
+	}
+	return shared.model
+}
+
+func readModel3(t testing.TB) *model3 {
 	t.Helper()
 	files := testdata.Open(t, "conformance/spdx3-model.tar.gz")
 	m := &model3{terms: map[string]string{}, vocab: map[string]string{}, parents: map[string][]string{}, shapes: map[string]map[string]shape3{}}
@@ -51,6 +62,11 @@ func loadModel3(t testing.TB) *model3 {
 	if len(m.shapes) < 30 {
 		t.Fatalf("only %d shapes", len(m.shapes))
 	}
+	all := map[string]map[string]shape3{}
+	for class := range m.shapes {
+		all[class] = m.properties(class)
+	}
+	m.all = all
 	return m
 }
 
@@ -136,7 +152,7 @@ func (m *model3) check(o map[string]any) []string {
 	if m.shapes[class] == nil {
 		return []string{fmt.Sprintf("unknown class %q", name)}
 	}
-	shapes := m.properties(class)
+	shapes := m.all[class]
 	seen := map[string]int{}
 	for key, v := range o {
 		if key == "type" || key == "spdxId" || key == "@id" {

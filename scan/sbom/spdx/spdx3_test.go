@@ -38,17 +38,15 @@ func TestModel3Checker(t *testing.T) {
 }
 
 func TestSPDX3OfRealDocuments(t *testing.T) {
+	t.Parallel()
 	m := loadModel3(t)
 	docs := realDocuments(t)
 	for _, name := range slices.Sorted(maps.Keys(docs)) {
-		if len(docs[name]) > 1<<20 || strings.Contains(name, "broken-refs") { // big ones add nothing but time; a broken reference stays broken
+		if len(docs[name].text) > 1<<20 || strings.Contains(name, "broken-refs") { // big ones add nothing but time; a broken reference stays broken
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
-			d, err := Decode(bytes.NewReader(docs[name]), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
+			d := docs[name].decoded(t)
 			out, losses := encoded(t, d, &EncodeOptions{Version: Version301, Indent: true})
 			if problems := m.checkGraph(out); len(problems) > 0 {
 				t.Errorf("%q", problems)
@@ -66,6 +64,7 @@ func TestSPDX3OfRealDocuments(t *testing.T) {
 }
 
 func TestSPDX3OfModels(tb *testing.T) {
+	tb.Parallel()
 	m := loadModel3(tb)
 	rapid.Check(tb, func(t *rapid.T) {
 		d := documents().Draw(t, "document")

@@ -51,7 +51,7 @@ func writeJSONLD(out io.Writer, w *document, indent bool) ([]sbom.Loss, error) {
 type writer3 struct {
 	w         *document
 	base      string // of the IRIs
-	elements  []element3
+	elements  []*element3
 	ids       map[string]bool // of elements, by IRI
 	external  map[string]*externalDocumentRef
 	fileTypes map[string]int // that have no counterpart, with how many files have them
@@ -97,7 +97,7 @@ func (g *writer3) add(e element3) string {
 		if e.Type != "CreationInfo" {
 			e.CreationInfo = cmp.Or(e.CreationInfo, g.info)
 		}
-		g.elements = append(g.elements, e)
+		g.elements = append(g.elements, &e)
 	}
 	return id
 }
@@ -160,11 +160,11 @@ func (g *writer3) collect() {
 	w := g.w
 	data := g.add(element3{ID: g.derived("License", text(w.DataLicense)), Type: "simplelicensing_LicenseExpression",
 		Expression: cmp.Or(text(w.DataLicense), "CC0-1.0")})
-	slices.SortFunc(g.elements, func(a, b element3) int {
+	slices.SortFunc(g.elements, func(a, b *element3) int {
 		return cmp.Or(cmp.Compare(rank3(a.Type), rank3(b.Type)), strings.Compare(a.ID, b.ID), strings.Compare(a.BlankID, b.BlankID))
 	})
-	bom := element3{ID: g.base + "SPDXRef-SBOM", Type: "software_Sbom", CreationInfo: g.info, RootElements: g.described()}
-	doc := element3{ID: g.iri(text(w.SPDXID)), Type: "SpdxDocument", CreationInfo: g.info, Name: text(w.Name), Comment: text(w.Comment),
+	bom := &element3{ID: g.base + "SPDXRef-SBOM", Type: "software_Sbom", CreationInfo: g.info, RootElements: g.described()}
+	doc := &element3{ID: g.iri(text(w.SPDXID)), Type: "SpdxDocument", CreationInfo: g.info, Name: text(w.Name), Comment: text(w.Comment),
 		DataLicense: data, RootElements: []string{bom.ID}, Elements: []string{bom.ID}, Imports: g.imports(),
 		Profiles: []string{"core", "software", "simpleLicensing"}}
 	for _, e := range g.elements {
@@ -176,7 +176,7 @@ func (g *writer3) collect() {
 			bom.Elements = append(bom.Elements, e.ID)
 		}
 	}
-	at := slices.IndexFunc(g.elements, func(e element3) bool { return rank3(e.Type) >= rank3("software_Package") })
+	at := slices.IndexFunc(g.elements, func(e *element3) bool { return rank3(e.Type) >= rank3("software_Package") })
 	if at < 0 {
 		at = len(g.elements)
 	}
