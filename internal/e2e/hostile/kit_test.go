@@ -154,12 +154,11 @@ func (k *kit) savedFiles() map[string][]byte {
 type where string
 
 const (
-	atArchive    where = "docker-archive"
-	atLayout     where = "oci"
-	atLayoutTar  where = "oci-archive"
-	atRegistry   where = "registry" // go-containerregistry's
-	atShelf      where = "shelf"    // a registry that checks nothing
-	noArtificial where = ""
+	atArchive   where = "docker-archive"
+	atLayout    where = "oci"
+	atLayoutTar where = "oci-archive"
+	atRegistry  where = "registry" // go-containerregistry's
+	atShelf     where = "shelf"    // a registry that checks nothing
 )
 
 var everywhere = []where{atArchive, atLayout, atLayoutTar, atRegistry}
@@ -248,12 +247,14 @@ func (k *kit) shelf() http.HandlerFunc {
 		if id == "latest" {
 			id = k.topDesc["digest"].(string)
 		}
+		_, hasManifest := k.types[id]
+		_, hasBlob := k.types[digest]
 		switch {
 		case r.URL.Path == "/v2/":
-		case isManifest && k.blobs[id] != nil:
+		case isManifest && hasManifest:
 			w.Header().Set("Content-Type", k.types[id])
 			w.Write(k.blobs[id])
-		case isBlob && k.blobs[digest] != nil:
+		case isBlob && hasBlob:
 			http.ServeContent(w, r, "", modTime, bytes.NewReader(k.blobs[digest]))
 		default:
 			w.WriteHeader(http.StatusNotFound)

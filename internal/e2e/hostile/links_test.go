@@ -43,14 +43,14 @@ func links() []hostile {
 		one("links that double a path", noted("!uncaptured "+status).unseen(), doubling()...),
 		one("folder is a link out of the root", noted().unseen().with("second"), symlink("var/lib/dpkg", "../../../../srv"), file("srv/status", statusOf2)),
 		one("folder is a link to itself", noted().unseen(), symlink("var", "var")).
-			reported("!uncaptured " + status),
+			reported("!uncaptured "+status).
+			reported("!uncaptured var/lib/rpm/Packages", "!uncaptured var/lib/rpm/Packages.db", "!uncaptured var/lib/rpm/rpmdb.sqlite", "!uncaptured var/lib/rpm/rpmdb.sqlite-journal", "!uncaptured var/lib/rpm/rpmdb.sqlite-wal", "!uncaptured var/lib/rpmmanifest/container-manifest-1", "!uncaptured var/lib/rpmmanifest/container-manifest-2"),
 		two("folder becomes a link in a layer above", shown("second").unseen(), list(file("srv/status", statusOf2)), list(symlink("var/lib/dpkg", "/srv"))),
 		two("entry through a link of a layer below", shown("seen"), list(symlink("app", "opt")), list(npm("app", "seen"))),
 		one("entry through a link of its own layer", shown("seen"), symlink("app", "opt"), npm("app", "seen")),
 		one("entry through a link to the host", shown("seen"), symlink("app", "/../../../../tmp"), npm("app", "seen")),
 		one("database through a link of its own layer", shown("second").unseen(), symlink("v", "var"), file("v/lib/dpkg/status", statusOf2)),
-		one("file over a link", shown("second").unseen(), symlink(status, "/srv/nothing"), file(status, statusOf2)).
-			reported("oddity " + status).maybe(),
+		one("file over a link", shown("second").unseen(), symlink(status, "/srv/nothing"), file(status, statusOf2)),
 		one("link over a file", noted("!uncaptured "+status).unseen(), file(status, statusOf2), symlink(status, "/srv/nothing")).
 			reported("oddity " + status),
 		one("link with a NUL", shown("second").unseen(), symlink(status, "/srv/db\x00/etc/passwd"), file("srv/db", statusOf2)),
@@ -63,7 +63,7 @@ func links() []hostile {
 		one("hard link to a folder", noted("!uncaptured "+status).unseen(), folder("srv/"), hardlink(status, "srv")),
 		one("hard link to a link", shown("second").unseen(), file("srv/db", statusOf2), symlink("srv/l", "/srv/db"), hardlink(status, "srv/l")),
 		one("hard link to a device", shown().unseen(), entry{name: "srv/dev", flag: '3'}, hardlink(status, "srv/dev")),
-		one("hard link to a later entry", noted("!uncaptured "+status).unseen(), hardlink(status, "srv/db"), file("srv/db", statusOf2)).maybe(),
+		one("hard link to a later entry", noted("!uncaptured "+status).unseen(), hardlink(status, "srv/db"), file("srv/db", statusOf2)),
 		two("hard link to another layer", noted("!uncaptured "+status).unseen(), list(file("srv/db", statusOf2)), list(hardlink(status, "srv/db"))),
 		one("hard link to a file that is then removed", shown("second").unseen(), file("srv/db", statusOf2), hardlink(status, "srv/db"), whiteout("srv/.wh.db")),
 		one("hard link to a file that is then replaced", shown("second").unseen(), file("srv/db", statusOf2), hardlink(status, "srv/db"), file("srv/db", "x")),
@@ -72,7 +72,7 @@ func links() []hostile {
 		one("package file by a hard link", shown("seen"), file("srv/x", e.data), hardlink(e.name, "srv/x")),
 		one("package file by a symbolic link", shown(), file("srv/x", e.data), symlink(e.name, "/srv/x")),
 		grown(class, "100,000 hard links to one database", shown("second").unseen(), manyLinks(100_000)),
-		grown(class, "a million symbolic links", failed(image.ErrLimit, "memory", "symbolic links"), manySymlinks(1_000_000)),
+		grown(class, "symbolic links over the memory for them", failed(image.ErrLimit, "memory"), manySymlinks(450_000)).stored(imagetest.Gzip),
 	}
 }
 
@@ -81,8 +81,6 @@ func (h hostile) reported(gaps ...string) hostile {
 	h.want.gaps = append(h.want.gaps, gaps...)
 	return h
 }
-
-func (h hostile) maybe() hostile { return h }
 
 // chain is the database behind n links.
 func chain(n int) []entry {
@@ -115,7 +113,8 @@ func manyLinks(n int) func(io.Writer) {
 func manySymlinks(n int) func(io.Writer) {
 	return func(w io.Writer) {
 		for i := range n {
-			w.Write(symlink(fmt.Sprint("opt/", i), fmt.Sprint(i+1)).bytes())
+			name := fmt.Sprintf("%07d%080d", i, 0) // no two begin alike
+			w.Write(symlink(name, name).bytes())
 		}
 		w.Write(tarball())
 	}
@@ -147,7 +146,7 @@ func whiteouts() []hostile {
 		stack("of the folder above by dots", noted("oddity "+dir+".wh...").with("seen"), base, list(whiteout(dir+".wh..."))),
 		stack("of the root", noted("oddity .wh.").with("seen"), base, list(whiteout(".wh."))),
 		stack("with dots in its path", shown(), base, list(whiteout("usr/../"+dir+".wh.seen"))),
-		stack("that leads out of the root", noted("oddity .wh.opt"), base, list(whiteout("../../.wh.opt"))).maybe(),
+		stack("that leads out of the root", noted("oddity .wh.opt"), base, list(whiteout("../../.wh.opt"))),
 		stack("with content", shown(), base, list(file(dir+".wh.seen", "content"))),
 		stack("that is a folder", shown(), base, list(folder(dir+".wh.seen/"))),
 		stack("that is a link", shown(), base, list(symlink(dir+".wh.seen", "/etc/passwd"))),
@@ -155,19 +154,19 @@ func whiteouts() []hostile {
 		stack("and the file again beside it", shown("seen"), base, list(whiteout(dir+".wh.seen"), e)),
 		stack("of a whiteout", noted("oddity "+dir+".wh..wh.seen").with("seen"), base, list(whiteout(dir+".wh..wh.seen"))),
 		stack("aufs housekeeping", noted("oddity .wh..wh.plnk", "oddity .wh..wh.aufs").with("seen"), base, list(whiteout(".wh..wh.plnk"), whiteout(".wh..wh.aufs"))),
-		stack("overlay device 0/0", noted("oddity x").with("seen"), base, list(entry{name: dir + "seen/package.json", flag: '3'})).maybe(),
+		stack("overlay device 0/0", shown(), base, list(entry{name: dir + "seen/package.json", flag: '3'})),
 		stack("opaque folder", shown(), base, list(whiteout(dir+"seen/.wh..wh..opq"))),
 		stack("opaque folder, filled before", shown("new"), base, list(npm("opt", "new"), whiteout(dir+".wh..wh..opq"))),
 		stack("opaque folder, filled after", shown("new"), base, list(whiteout(dir+".wh..wh..opq"), npm("opt", "new"))),
 		stack("opaque root", shown("new").unseen(), base, list(whiteout(".wh..wh..opq"), npm("opt", "new"))),
-		stack("opaque file", shown("seen"), base, list(whiteout(dir+"seen/package.json/.wh..wh..opq"))).maybe(),
+		stack("opaque below a file", shown(), base, list(whiteout(dir+"seen/package.json/.wh..wh..opq"))),
 		stack("opaque with content", shown(), base, list(file(dir+".wh..wh..opq", "content"))),
 		stack("opaque of the layer alone", shown("seen"), list(whiteout(dir+".wh..wh..opq"), e)),
 		stack("folder replaced by a file", shown(), base, list(file("opt", "x"))),
 		stack("file replaced by a folder", shown(), base, list(folder(e.name+"/"))),
 		stack("folder again keeps what is in it", shown("seen"), base, list(folder("opt/"), folder(dir))),
 		stack("of the database", shown().unseen(), list(whiteout("var/lib/dpkg/.wh.status"))),
-		stack("not UTF-8", noted("oddity opt/%FF/"+e.name, "oddity opt/.wh.%FF"), list(npm("opt/\xff/opt", "seen")), list(whiteout("opt/.wh.\xff"))).maybe(),
+		stack("not UTF-8", noted("oddity opt/%FF/"+e.name, "oddity opt/.wh.%FF"), list(npm("opt/\xff/opt", "seen")), list(whiteout("opt/.wh.\xff"))),
 		{class: class, name: "by the hundred thousand", want: shown(), large: true, kit: over(whole(tarball(e)), func(w io.Writer) {
 			for i := range 100_000 {
 				w.Write(whiteout(fmt.Sprintf("usr/.wh.%d", i)).bytes())
