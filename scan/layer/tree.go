@@ -101,11 +101,15 @@ func (w *treeWalk) member(full string, d fs.DirEntry) error {
 	return w.p.add(EntryOther, clean, "")
 }
 
+// largeProgram is the size from which a file is looked at whatever it is called:
+// a Go executable without the mark of a program is never smaller.
+const largeProgram = 256 << 10
+
 // mayRun reports whether leading bytes are looked at in a directory, where that
-// costs opening the file: programs and shared libraries. In an image every file
-// is looked at.
-func mayRun(name string, mode fs.FileMode) bool {
-	return mode&0o111 != 0 || strings.Contains(name, ".so") || strings.HasSuffix(name, ".exe") || strings.HasSuffix(name, ".dll") || strings.HasSuffix(name, ".dylib")
+// costs opening the file: programs, shared libraries and what is large enough to
+// be one under any name. In an image every file is looked at.
+func mayRun(name string, size int64, mode fs.FileMode) bool {
+	return size >= largeProgram || mode&0o111 != 0 || strings.Contains(name, ".so") || strings.HasSuffix(name, ".exe") || strings.HasSuffix(name, ".dll") || strings.HasSuffix(name, ".dylib")
 }
 
 // file dispatches one regular file. Files that no path rule wants are opened
@@ -120,7 +124,7 @@ func (w *treeWalk) file(full, clean string, d fs.DirEntry) error {
 	if err != nil || !info.Mode().IsRegular() {
 		return nil // gone, or replaced, since the folder was read
 	}
-	if len(p.by) == 0 && (info.Size() < minMagic || !mayRun(path.Base(clean), info.Mode())) {
+	if len(p.by) == 0 && (info.Size() < minMagic || !mayRun(path.Base(clean), info.Size(), info.Mode())) {
 		return nil
 	}
 	f, err := w.fsys.Open(full)

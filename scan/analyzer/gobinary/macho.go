@@ -1,6 +1,7 @@
 package gobinary
 
 import (
+	"bytes"
 	"debug/macho"
 	"encoding/binary"
 	"fmt"
@@ -60,7 +61,9 @@ func parseMachO(head []byte) (*image, error) {
 		}
 		commands = commands[size:]
 	}
-	return c.image(), nil
+	m := c.image()
+	m.packed = bytes.Contains(head[:min(4096, len(head))], []byte("UPX!"))
+	return m, nil
 }
 
 // machCommands collects the segments of one Mach-O file.

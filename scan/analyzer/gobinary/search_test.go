@@ -93,6 +93,8 @@ func TestBad(t *testing.T) {
 	put(upx, 0x2f0, []byte("UPX!"))
 	upxPE := forgePE("", "")
 	put(upxPE, 0x98+112, []byte("UPX0\x00\x00\x00\x00"))
+	upxMach := forgeMachO("", now, false)
+	put(upxMach, 0x300, []byte("UPX!"))
 	texts, old := oldBlob("go1.16.4", "")
 	for name, tt := range map[string]struct {
 		data []byte
@@ -111,6 +113,7 @@ func TestBad(t *testing.T) {
 		"stripped of its information": {forgeELF("", strings.Repeat("x", 4096), true), fault.Unsupported, "no build information"},
 		"packed":                      {upx, fault.Unsupported, "UPX"},
 		"packed PE":                   {upxPE, fault.Unsupported, "UPX"},
+		"packed Mach-O":               {upxMach, fault.Unsupported, "UPX"},
 		"old, texts out of reach":     {forgeELF(texts, old, false), fault.Unsupported, "earlier in the file"},
 		"magic again and again":       {forgeELF("", strings.Repeat(magic+"\x07\x00"+strings.Repeat("x", 32), 1<<16)+now, false), fault.Invalid, "damaged"},
 		"old, pointer size":           {forgeELF("", magic+"\x07\x00"+strings.Repeat("x", 64), false), fault.Invalid, "damaged"},
