@@ -17,6 +17,7 @@ import (
 // all versions and both formats. The output must be valid, and what reads
 // differently must have been told as a loss.
 func TestAcrossVersions(t *testing.T) {
+	t.Parallel()
 	v := newValidator(t)
 	docs := conformanceDocs(t, "valid-")
 	maps.Copy(docs, realDocs(t))

@@ -32,6 +32,7 @@ func realDocs(t testing.TB) map[string][]byte {
 }
 
 func TestRealDocuments(t *testing.T) {
+	t.Parallel()
 	v := newValidator(t)
 	docs := realDocs(t)
 	for _, name := range testdata.Names(docs) {
