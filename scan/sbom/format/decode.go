@@ -85,6 +85,8 @@ func sniff(head []byte) (string, error) {
 		return CycloneDXJSON, nil
 	case spdx.Sniff(head):
 		return SPDXJSON, nil
+	case text[0] == '<' && bytes.Contains(text, []byte("spdx.org/rdf/")):
+		return "", fmt.Errorf("SPDX as RDF or XML is not read, convert it to JSON or tag-value first: %w", fault.Unsupported)
 	}
 	return "", fmt.Errorf("neither CycloneDX, SPDX, syft-json nor stella-json: %w", fault.Unsupported)
 }
