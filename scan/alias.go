@@ -82,6 +82,10 @@ func (v *visibility) liveLinks() links {
 // move enters an entry of layer i at the real place of its folder.
 func (v *visibility) move(i int, at alias, kind layer.EntryKind, name, target string) error {
 	real := path.Join(at.real, path.Base(name))
+	if n, ok := v.index[real]; ok && at.own && kind != layer.EntryDir {
+		m := &v.marks[n] // it replaces what a layer below has there
+		m.entry, m.other, m.link = max(m.entry, i), max(m.other, i), -1
+	}
 	switch kind {
 	case layer.EntrySymlink:
 		return v.link(i, real, target)

@@ -199,7 +199,7 @@ func (s *storedReader) keepTail(p []byte) {
 // damaged gives the error of a decompressor or of the tar a kind. Errors of the
 // source keep theirs: bytes that did not arrive say nothing about the layer.
 func (s *storedReader) damaged(err error) error {
-	if s.failed || fault.KindOf(err) != "" {
+	if s.failed || fault.KindOf(err) != "" || s.ctx.Err() != nil {
 		return err
 	}
 	return fmt.Errorf("%w: %w", err, fault.Invalid)
@@ -218,6 +218,11 @@ type limitedReader struct {
 const ratioFree = 64 << 20 // bytes before the ratio is looked at
 
 func (l *limitedReader) Read(p []byte) (int, error) {
+	// Much can come out of stored bytes that were read long ago.
+	if err := l.stored.ctx.Err(); err != nil {
+		l.stored.failed = true
+		return 0, err
+	}
 	n, err := l.r.Read(p)
 	l.n += int64(n)
 	if l.n > l.max {

@@ -122,7 +122,7 @@ func (p *pass) checkStargzPlace(b Blob, off int64) error {
 		return wrong(err.Error())
 	}
 	again := newPass(p.ctx, p.opt)
-	again.s = newStream(&limitedReader{r: zr, stored: &storedReader{}, max: 2 * maxTOC}, nil)
+	again.s = newStream(&limitedReader{r: zr, stored: &storedReader{ctx: p.ctx}, max: 2 * maxTOC}, nil)
 	defer again.s.close()
 	again.tar = &tarReader{s: again.s, names: p.opt.Budget.Limits.PathBytes}
 	h, err := again.tar.next()
@@ -169,7 +169,7 @@ func (p *pass) chunkedTable(b Blob, f *frames) (*table, error) {
 		return nil, fmt.Errorf("%s: %v: %w", name, err, fault.Invalid)
 	}
 	defer zr.Close()
-	return p.readTable(name, &limitedReader{r: zr, stored: &storedReader{}, max: maxTOC})
+	return p.readTable(name, &limitedReader{r: zr, stored: &storedReader{ctx: p.ctx}, max: maxTOC})
 }
 
 // span is a range of the stored bytes.

@@ -207,8 +207,8 @@ func floods(class string) []hostile {
 		big("dpkg with files by the ten million", "var/lib/dpkg/info/witness.list", noted("!limit var/lib/dpkg/info/witness.list"), "", "/\n/a\n", "", 10_000_000),
 		big("apk with a million packages", "lib/apk/db/installed", noted("!limit lib/apk/db/installed"), "", "P:a\nV:1\n\n", "", 1_000_000),
 		big("apk with files by the ten million", "lib/apk/db/installed", noted("!limit lib/apk/db/installed"), "P:a\nV:1\n", "R:a\n", "", 10_000_000),
-		big("requirements with a million lines", "app/requirements.txt", noted(), "", "a==1\n", "", 1_000_000),
-		big("npm lock of 60 MB", "app/package-lock.json", noted(), `{"lockfileVersion":1,"dependencies":{`, ``, `}}`, 0),
+		big("requirements with a million lines", "app/requirements.txt", noted("x"), "", "a==1\n", "", 1_000_000),
+		big("npm lock with a million packages", "app/package-lock.json", noted("x"), `{"lockfileVersion":2,"packages":{"":{}`, `,"node_modules/a":{"version":"1"}`, `}}`, 900_000),
 	}
 }
 

@@ -21,6 +21,9 @@ import (
 const (
 	scope   = "apk"
 	maxLine = 1 << 20 // bytes of one line
+
+	maxPackages = 100_000   // of one database; all of Alpine has some 30,000
+	maxNames    = 1_000_000 // files, dependencies and provided names of one database
 )
 
 // Analyzer reads apk databases. The zero value is ready to use.
@@ -38,12 +41,18 @@ func (Analyzer) Paths() analyzer.Paths {
 
 // Extract implements analyzer.Analyzer: one fact a package, with its files.
 func (Analyzer) Extract(_ context.Context, f *analyzer.File) ([]analyzer.Fact, error) {
+	if limit := f.Budget.Limits.FileBytes; f.Size > limit {
+		return nil, &fault.LimitError{What: "bytes of a package database", Where: f.Path, Max: limit, Seen: f.Size}
+	}
 	s := bufio.NewScanner(f)
 	s.Buffer(make([]byte, 0, 64<<10), maxLine)
 	var d database
 	for line := 1; s.Scan(); line++ {
 		if err := d.take(s.Bytes()); err != nil {
 			return d.done(), fmt.Errorf("%s: line %d: %w", f.Path, line, err)
+		}
+		if err := d.tooMany(f.Path); err != nil {
+			return d.done(), err
 		}
 	}
 	if err := s.Err(); err == bufio.ErrTooLong {
@@ -64,6 +73,18 @@ type database struct {
 	fact   analyzer.Fact
 	origin string
 	dir    string // of the files that follow
+	names  int    // files, dependencies and provided names of all records
+}
+
+// tooMany bounds what one small file can make of itself.
+func (d *database) tooMany(where string) error {
+	switch {
+	case len(d.facts) > maxPackages:
+		return &fault.LimitError{What: "packages of one database", Where: where, Max: maxPackages, Seen: int64(len(d.facts))}
+	case d.names > maxNames:
+		return &fault.LimitError{What: "files and relations of one database", Where: where, Max: maxNames, Seen: int64(d.names)}
+	}
+	return nil
 }
 
 func (d *database) done() []analyzer.Fact { return d.facts }
@@ -100,11 +121,14 @@ func (d *database) take(line []byte) error {
 		d.origin = value
 	case 'D':
 		d.fact.DependsOn = strings.Fields(value)
+		d.names += len(d.fact.DependsOn)
 	case 'p':
 		d.fact.Provides = strings.Fields(value)
+		d.names += len(d.fact.Provides)
 	case 'F':
 		d.dir = value
 	case 'R':
+		d.names++
 		d.fact.Owns = append(d.fact.Owns, strings.TrimPrefix(d.dir+"/"+value, "/"))
 	}
 	return nil

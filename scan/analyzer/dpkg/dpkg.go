@@ -6,11 +6,13 @@
 package dpkg
 
 import (
+	"bytes"
 	"context"
 	"path"
 	"slices"
 	"strings"
 
+	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/scan/analyzer"
 	"github.com/stella-ops/stella/scan/sbom"
 )
@@ -20,7 +22,8 @@ const (
 	statusDir  = "var/lib/dpkg/status.d"
 	infoDir    = "var/lib/dpkg/info"
 	docDir     = "usr/share/doc"
-	scope      = "dpkg" // all files of the database form one name space
+	scope      = "dpkg"    // all files of the database form one name space
+	maxOwned   = 1_000_000 // lines of one file list
 )
 
 // Analyzer reads dpkg databases. The zero value is ready to use.
@@ -77,8 +80,12 @@ func ownedFiles(f *analyzer.File, key string, pathOf func(string) string) ([]ana
 	if err != nil {
 		return nil, err
 	}
+	lines := bytes.Count(data, []byte{'\n'}) + 1
+	if lines > maxOwned {
+		return nil, &fault.LimitError{What: "lines of a file list", Where: f.Path, Max: maxOwned, Seen: int64(lines)}
+	}
 	text := strings.ToValidUTF8(string(data), "%")
-	owns := make([]string, 0, strings.Count(text, "\n")+1)
+	owns := make([]string, 0, lines)
 	for len(text) > 0 {
 		line, rest, _ := strings.Cut(text, "\n")
 		if p := pathOf(line); p != "" {

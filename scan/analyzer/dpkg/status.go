@@ -15,6 +15,9 @@ import (
 const (
 	maxLine   = 4 << 20  // bytes of one line; longer ones are skipped when nobody needs their field
 	maxFields = 64 << 10 // bytes kept of one field
+
+	maxPackages  = 100_000   // of one file; all of Debian has some 65,000
+	maxRelations = 1_000_000 // dependencies and provided names of one file
 )
 
 // stanza is one paragraph of a status file, as far as it is needed.
@@ -61,18 +64,36 @@ func (s *stanza) field(name []byte) *string {
 // parseStatus streams the stanzas of f. A stanza of the status file without a
 // Status is broken; files of status.d have none.
 func parseStatus(f *analyzer.File, wantStatus bool) ([]analyzer.Fact, error) {
+	if limit := f.Budget.Limits.FileBytes; f.Size > limit {
+		return nil, &fault.LimitError{What: "bytes of a package database", Where: f.Path, Max: limit, Seen: f.Size}
+	}
 	r := bufio.NewReaderSize(f, 64<<10)
 	var facts []analyzer.Fact
 	var s stanza
 	var current *string
 	var firstErr error
+	blank := true // nothing since the last stanza
+	relations := 0
+	var folded []byte // what goes on after the line of current
+	settle := func() {
+		if current != nil && len(folded) > 0 {
+			*current += string(folded)
+		}
+		folded = folded[:0]
+	}
 	flush := func(line int) {
+		if blank {
+			return
+		}
+		blank = true
+		settle()
 		fact, err := s.fact(wantStatus)
 		if err != nil && firstErr == nil {
 			firstErr = fmt.Errorf("%s: stanza before line %d: %w", f.Path, line, err)
 		}
 		if fact != nil {
 			facts = append(facts, *fact)
+			relations += len(fact.DependsOn) + len(fact.Provides)
 		}
 		s, current = stanza{}, nil
 	}
@@ -87,12 +108,17 @@ func parseStatus(f *analyzer.File, wantStatus bool) ([]analyzer.Fact, error) {
 			return facts, firstErr
 		case len(bytes.TrimSpace(text)) == 0:
 			flush(line)
+			if err := tooMany(f.Path, len(facts), relations); err != nil {
+				return facts, err
+			}
 		case text[0] == ' ' || text[0] == '\t':
 			// Only folded relationship fields go on; of a description the first line is enough.
-			if current != nil && current != &s.description && len(*current)+len(text) < maxFields {
-				*current += " " + string(bytes.TrimSpace(text))
+			if current != nil && current != &s.description && len(*current)+len(folded)+len(text) < maxFields {
+				folded = append(append(folded, ' '), bytes.TrimSpace(text)...)
 			}
 		default:
+			settle()
+			blank = false
 			current = s.take(text)
 			if current == nil && bytes.IndexByte(text, ':') < 0 && firstErr == nil {
 				firstErr = fmt.Errorf("%s: line %d: no field name: %w", f.Path, line, fault.Invalid)
@@ -102,6 +128,17 @@ func parseStatus(f *analyzer.File, wantStatus bool) ([]analyzer.Fact, error) {
 			}
 		}
 	}
+}
+
+// tooMany bounds what one small file can make of itself.
+func tooMany(where string, packages, relations int) error {
+	switch {
+	case packages > maxPackages:
+		return &fault.LimitError{What: "packages of one database", Where: where, Max: maxPackages, Seen: int64(packages)}
+	case relations > maxRelations:
+		return &fault.LimitError{What: "relations of one database", Where: where, Max: maxRelations, Seen: int64(relations)}
+	}
+	return nil
 }
 
 // take keeps the value of a "Field: value" line and returns where.

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	maxText   = 256 << 20 // bytes of names, paths and descriptions kept of one database
+	maxText   = 128 << 20 // bytes kept of one database, as estimated here
 	maxBroken = 1000      // records that cannot be read before a database is given up
 
 	keyPackage = "gpg-pubkey" // the name of entries that are no packages
@@ -162,9 +162,9 @@ func splitName(s string) (name, version string, ok bool) {
 	return s[:dash], s[dash+1:], true
 }
 
-// textSize is about how much memory the texts of p take.
+// textSize is about how much memory p takes.
 func textSize(p *rpmdb.Package) int64 {
-	n := len(p.Name) + len(p.Version) + len(p.Release) + len(p.SourceRPM) + len(p.Vendor) + len(p.License) + len(p.Summary) + len(p.URL)
+	n := 1024 + len(p.Name) + len(p.Version) + len(p.Release) + len(p.SourceRPM) + len(p.Vendor) + len(p.License) + len(p.Summary) + len(p.URL)
 	for _, list := range [][]string{p.Files, p.Requires, p.Provides} {
 		for _, s := range list {
 			n += len(s) + 16
