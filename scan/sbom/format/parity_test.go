@@ -38,6 +38,7 @@ var readable = []string{
 // with the document that went through each format: every finding, with its
 // evidence, and every gap must be the same.
 func TestSBOMIsAsGoodAsItsImage(t *testing.T) {
+	t.Parallel()
 	real := realRecords(t)
 	for _, name := range scanned.Names {
 		d := scanned.Document(t, name)
