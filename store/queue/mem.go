@@ -244,7 +244,7 @@ func (m *mem) Settle(ctx context.Context, topic, group string, d Delivery, s Set
 
 // trim drops what every group is done with.
 func (m *mem) trim(t *memTopic) {
-	if t.acks++; t.acks < 64 {
+	if t.acks++; t.acks < max(64, len(t.messages)/4) {
 		return
 	}
 	t.acks = 0
