@@ -49,14 +49,14 @@ func FuzzScan(f *testing.F) {
 		data, _ := io.ReadAll(rc) // from memory
 		f.Add(data)
 	}
-	set := all.Set()
+	opt := &layer.Options{Analyzers: all.Set(), TempDir: f.TempDir()}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		checkStored(t, set, data)
+		checkStored(t, opt, data)
 		tar := bytes.Clone(data)
 		putChecksumsRight(tar)
 		var digests []string // that of Plain may be another: it may look compressed
 		for _, c := range []imagetest.Compression{imagetest.Plain, imagetest.Gzip, imagetest.Zstd} {
-			digests = append(digests, scanTwice(t, set, imagetest.Blob(tar, c)))
+			digests = append(digests, scanTwice(t, opt, imagetest.Blob(tar, c)))
 		}
 		if digests[1] != digests[2] {
 			t.Errorf("gzip and zstd differ: %v", digests)
@@ -68,7 +68,7 @@ func first[A, B any](a A, _ B) A { return a }
 
 // checkStored scans bytes as they are stored, under the digest of what they
 // decompress to.
-func checkStored(t *testing.T, set *analyzer.Set, stored []byte) {
+func checkStored(t *testing.T, opt *layer.Options, stored []byte) {
 	var r io.Reader = bytes.NewReader(stored)
 	switch {
 	case bytes.HasPrefix(stored, []byte("\x1f\x8b")):
@@ -86,16 +86,17 @@ func checkStored(t *testing.T, set *analyzer.Set, stored []byte) {
 	if err != nil {
 		tar = stored
 	}
-	scanTwice(t, set, storedBlob(tar, stored))
+	scanTwice(t, opt, storedBlob(tar, stored))
 }
 
 // scanTwice returns the digest of a layer's fragment, or the kind of its error.
-func scanTwice(t *testing.T, set *analyzer.Set, b layer.Blob) string {
+func scanTwice(t *testing.T, opt *layer.Options, b layer.Blob) string {
 	t.Helper()
 	var said [2]string
 	for i := range said {
-		budget, memory := analyzer.NewBudget(fuzzLimits), &layer.Memory{Max: fuzzMemory}
-		f, err := layer.Scan(t.Context(), b, &layer.Options{Analyzers: set, Budget: budget, Memory: memory, TempDir: t.TempDir()})
+		own := *opt
+		own.Budget, own.Memory = analyzer.NewBudget(fuzzLimits), &layer.Memory{Max: fuzzMemory}
+		f, err := layer.Scan(t.Context(), b, &own)
 		if (f == nil) != (err != nil) {
 			t.Fatalf("fragment %v, error %v", f, err)
 		}

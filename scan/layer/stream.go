@@ -39,20 +39,15 @@ type stream struct {
 // newStream starts reading r. Every byte goes through h, when it is not nil.
 func newStream(r io.Reader, h hash.Hash) *stream {
 	s := &stream{hash: h, filled: make(chan chunk, chunks), free: make(chan []byte, chunks), stop: make(chan struct{})}
-	for range chunks {
-		s.free <- make([]byte, headroom+chunkSize)
-	}
 	go s.produce(r)
 	return s
 }
 
 func (s *stream) produce(r io.Reader) {
 	defer close(s.filled)
-	for {
-		var buf []byte
-		select {
-		case buf = <-s.free:
-		case <-s.stop:
+	for made := 0; ; {
+		buf := s.buffer(&made)
+		if buf == nil {
 			return
 		}
 		n, err := readFull(r, buf[headroom:headroom+chunkSize])
@@ -64,6 +59,26 @@ func (s *stream) produce(r io.Reader) {
 		if err != nil {
 			return
 		}
+	}
+}
+
+// buffer gives a buffer that is free, or a new one while there are not enough:
+// small layers need only one. It returns nil when the stream is stopped.
+func (s *stream) buffer(made *int) []byte {
+	select {
+	case buf := <-s.free:
+		return buf
+	default:
+	}
+	if *made < chunks {
+		*made++
+		return make([]byte, headroom+chunkSize)
+	}
+	select {
+	case buf := <-s.free:
+		return buf
+	case <-s.stop:
+		return nil
 	}
 }
 
