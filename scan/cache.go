@@ -13,6 +13,9 @@ var (
 	ErrNotFound    error = fault.NotFound
 	ErrLimit       error = fault.Limit
 	ErrMismatch    error = fault.Mismatch // content is not what its digest says
+	ErrConflict    error = fault.Conflict
+	ErrFenced      error = fault.Fenced      // another holder has the job, or it ended
+	ErrUnavailable error = fault.Unavailable // the same call may succeed later
 )
 
 // Cache keeps what was computed from layers and images whose identity was

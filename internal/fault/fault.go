@@ -32,6 +32,8 @@ const (
 	Unavailable Kind = "unavailable"
 	// Limit means an explicit bound was reached. See [LimitError].
 	Limit Kind = "limit reached"
+	// Fenced means that the caller's lease is over: somebody else may act now.
+	Fenced Kind = "fenced"
 	// Mismatch means content does not have the digest or size it was named by.
 	Mismatch Kind = "content mismatch"
 )
@@ -74,7 +76,7 @@ func (e *MismatchError) Is(target error) bool { return target == Mismatch }
 
 // KindOf returns the kind that err wraps, or the empty kind.
 func KindOf(err error) Kind {
-	for _, k := range []Kind{Mismatch, Limit, Invalid, Unsupported, NotFound, Conflict, Unauthenticated, Forbidden, Unavailable} {
+	for _, k := range []Kind{Mismatch, Limit, Fenced, Invalid, Unsupported, NotFound, Conflict, Unauthenticated, Forbidden, Unavailable} {
 		if errors.Is(err, k) {
 			return k
 		}

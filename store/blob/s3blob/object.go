@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"net/url"
 	"strings"
 	"time"
 
@@ -106,7 +105,7 @@ func (d *Driver) Copy(ctx context.Context, from, to string) error {
 	if err != nil {
 		return err
 	}
-	source := (&url.URL{Path: d.bucket + "/" + d.prefix + from}).EscapedPath()
+	source := d.bucket + "/" + strings.ReplaceAll(d.prefix+from, "+", "%2B") // the only character of a key that needs it
 	if info.Size <= d.copyLimit {
 		_, err := d.client.CopyObject(ctx, &s3.CopyObjectInput{Bucket: &d.bucket, Key: aws.String(d.prefix + to), CopySource: &source})
 		return d.native("copy "+from+" to", to, err)

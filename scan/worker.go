@@ -1,0 +1,228 @@
+package scan
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/scan/sbom"
+	"github.com/stella-ops/stella/store/blob"
+	"github.com/stella-ops/stella/store/crashpoint"
+	"github.com/stella-ops/stella/store/event"
+)
+
+// DefaultLease is how long a worker holds a job between heartbeats.
+const DefaultLease = 15 * time.Second
+
+// Neutral is the format of the document that everything else is derived from.
+const Neutral = "stella-json"
+
+// Target is an image that a job names.
+type Target struct {
+	Reference string
+	Digest    string // what the reference stood for at an earlier attempt, or ""
+	Platform  string
+}
+
+// Artifacts keep what a worker made. A blob.Bucket is one.
+type Artifacts interface {
+	// Put keeps the bytes of r under their content. Doing it twice is no error.
+	Put(ctx context.Context, r io.Reader) (blob.Ref, error)
+	// Name copies an object, once it is verified, to a human name.
+	Name(ctx context.Context, ref blob.Ref, name string) error
+}
+
+// Encoding writes a document in one format.
+type Encoding func(w io.Writer, d *sbom.Document, format string) (mediaType, suffix string, err error)
+
+// Worker scans what job messages name. Jobs, Open, Scanner, Artifacts and
+// Encode are required. A Worker is safe for concurrent use.
+type Worker struct {
+	// Jobs gives the jobs of a tenant.
+	Jobs func(tenant string) (Jobs, error)
+	// Open opens an image.
+	Open func(ctx context.Context, t Target) (*Image, error)
+	// Scanner gives the scanner of a tenant; tenants that do not trust each
+	// other must not share its cache.
+	Scanner func(tenant string) *Scanner
+	// Matcher is asked what affects the packages. Nil: nothing is matched, and
+	// the results say so.
+	Matcher Matcher
+	// Artifacts keep the documents and fragments of a tenant.
+	Artifacts func(tenant string) (Artifacts, error)
+	// Encode writes a document.
+	Encode Encoding
+	// Formats are kept where a request names none.
+	Formats []string
+	// Holder names this worker in leases. It must be unique.
+	Holder string
+	// Lease is how long a job is held between heartbeats. Default: DefaultLease.
+	Lease time.Duration
+	// Report is told what does not end an attempt, such as a lost heartbeat. Nil
+	// means nobody. It is called from several goroutines.
+	Report func(error)
+}
+
+// Handle scans the job of one message, whose ID it notes. A nil error means that
+// the message is done, whatever became of the job: that stands in the store.
+// Any other error means that the store could not be asked.
+func (w *Worker) Handle(ctx context.Context, body []byte) error {
+	message, err := event.Decode(body)
+	if err != nil {
+		return err
+	}
+	if message.Type != event.ScanJob {
+		return nil // of a later release
+	}
+	s, err := event.DecodeScan(message)
+	if err != nil {
+		return err
+	}
+	jobs, err := w.Jobs(message.Tenant)
+	if err != nil {
+		return fmt.Errorf("job %s: %w", s.JobID, err)
+	}
+	lease, err := jobs.Claim(ctx, ClaimRequest{JobID: s.JobID, Holder: w.Holder, Message: message.ID, Length: cmp.Or(w.Lease, DefaultLease)})
+	switch {
+	case errors.Is(err, fault.Conflict), errors.Is(err, fault.NotFound):
+		return nil // it ended, or somebody else holds it
+	case err != nil:
+		return fmt.Errorf("job %s: claim: %w", s.JobID, err)
+	}
+	return w.attempt(ctx, jobs, message.Tenant, lease)
+}
+
+// attempt does the work of a lease and says how it ended.
+func (w *Worker) attempt(ctx context.Context, jobs Jobs, tenant string, lease *Lease) error {
+	held := w.hold(ctx, jobs, lease)
+	results, err := w.work(held.ctx, jobs, tenant, lease)
+	if err == nil {
+		err = jobs.Complete(held.ctx, *lease, *results)
+		if errors.Is(err, fault.Unavailable) && held.ctx.Err() == nil {
+			err = jobs.Complete(held.ctx, *lease, *results) // the answer may have been lost
+		}
+	}
+	held.release()
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fault.Fenced) || held.fenced.Load():
+		return nil // somebody else has the job
+	case ctx.Err() != nil:
+		// Stopping: the job goes back at once, not after its lease.
+		err = fmt.Errorf("worker %s stopped", w.Holder)
+	}
+	failure := Failure{Cause: err.Error(), Permanent: permanent(err)}
+	err = jobs.Fail(context.WithoutCancel(ctx), *lease, failure)
+	if errors.Is(err, fault.Fenced) {
+		return nil
+	}
+	return err
+}
+
+// permanent reports whether another attempt would fail the same way.
+func permanent(err error) bool {
+	switch fault.KindOf(err) {
+	case fault.Invalid, fault.Unsupported, fault.Forbidden, fault.Mismatch, fault.Limit, fault.NotFound:
+		return true
+	}
+	return false
+}
+
+// holding keeps a lease alive.
+type holding struct {
+	ctx    context.Context // done when the lease is lost
+	fenced atomic.Bool
+	stop   context.CancelFunc
+	ended  chan struct{}
+}
+
+func (h *holding) release() {
+	h.stop()
+	<-h.ended
+}
+
+// hold sends heartbeats. Work stops when the store says that the lease is over,
+// and by itself when no heartbeat succeeded for two thirds of its length.
+func (w *Worker) hold(ctx context.Context, jobs Jobs, lease *Lease) *holding {
+	h := &holding{ended: make(chan struct{})}
+	h.ctx, h.stop = context.WithCancel(ctx)
+	go func() {
+		defer close(h.ended)
+		tick := time.NewTicker(lease.Length / 4)
+		defer tick.Stop()
+		good := time.Now()
+		for {
+			select {
+			case <-h.ctx.Done():
+				return
+			case <-tick.C:
+			}
+			beat, cancel := context.WithTimeout(h.ctx, lease.Length/4)
+			began := time.Now()
+			_, err := jobs.Heartbeat(beat, *lease)
+			cancel()
+			switch {
+			case err == nil:
+				good = began
+				continue
+			case h.ctx.Err() != nil:
+				return
+			}
+			w.report(fmt.Errorf("job %s: heartbeat: %w", lease.JobID, err))
+			if errors.Is(err, fault.Fenced) || time.Since(good) > lease.Length*2/3 {
+				h.fenced.Store(true)
+				h.stop()
+				return
+			}
+		}
+	}()
+	return h
+}
+
+func (w *Worker) report(err error) {
+	if w.Report != nil {
+		w.Report(err)
+	}
+}
+
+// work scans, matches and keeps the documents.
+func (w *Worker) work(ctx context.Context, jobs Jobs, tenant string, lease *Lease) (*Results, error) {
+	doc, fragments, err := w.scan(ctx, jobs, tenant, lease)
+	if err != nil {
+		return nil, err
+	}
+	crashpoint.Hit(crashpoint.WorkerScanned)
+	r := &Results{ImageDigest: doc.Subject.ConfigDigest, Gaps: len(doc.Gaps), Blocked: doc.Blocked()}
+	if w.Matcher != nil {
+		if r.Report, err = w.Matcher.Match(ctx, doc); err != nil {
+			return nil, fmt.Errorf("match: %w", err)
+		}
+		r.Gaps += len(r.Report.Gaps)
+		r.Blocked = r.Blocked || r.Report.Blocked()
+		r.Inputs = map[string]string{"advisories": r.Report.Snapshot}
+	} else {
+		r.Blocked = true // nothing is known: not assessed
+	}
+	for i := range doc.Packages {
+		p := &doc.Packages[i]
+		r.Packages = append(r.Packages, PackageFact{ID: p.ID, PURL: p.PURL.String(), Name: p.Name, Version: p.Version})
+	}
+	keep := &keeper{worker: w, lease: lease}
+	if keep.artifacts, err = w.Artifacts(tenant); err != nil {
+		return nil, err
+	}
+	if r.Fragments, err = keep.fragments(ctx, fragments); err != nil {
+		return nil, err
+	}
+	if r.Documents, err = keep.documents(ctx, doc); err != nil {
+		return nil, err
+	}
+	r.SBOMDigest = r.Documents[0].Ref.Digest
+	return r, nil
+}

@@ -1,0 +1,163 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/stella-ops/stella/store/event"
+)
+
+// Retention says how long rows are kept after they were last needed. Zero fields
+// mean the defaults; a negative one means for ever.
+type Retention struct {
+	Scans  time.Duration // ended jobs with their documents and findings. Default: 90 days
+	Keys   time.Duration // idempotency keys. Default: 24 h
+	Events time.Duration // outbox rows that every group consumed, and inbox rows. Default: 7 days
+	Batch  int           // rows of a kind deleted in one transaction. Default: 500
+}
+
+const day = 24 * time.Hour
+
+// Removed counts what a collection deleted.
+type Removed struct {
+	Scans, Keys, Events, Inbox, Packages, Cached int64
+}
+
+// Collect deletes what the retention allows, in small transactions, until nothing
+// is left to delete. Objects are another matter: they become free, and
+// blob.Bucket.Collect removes them. It may run at any time, and several times at
+// once.
+func (r *Root) Collect(ctx context.Context, keep *Retention) (Removed, error) {
+	var k Retention
+	if keep != nil {
+		k = *keep
+	}
+	k.Scans, k.Keys, k.Events, k.Batch = cmp.Or(k.Scans, 90*day), cmp.Or(k.Keys, day), cmp.Or(k.Events, 7*day), cmp.Or(k.Batch, 500)
+	var done Removed
+	tenants, err := r.tenants(ctx)
+	if err != nil {
+		return done, err
+	}
+	for _, name := range tenants {
+		t := &Tenant{root: r, name: name}
+		if err := t.collect(ctx, k, &done); err != nil {
+			return done, fmt.Errorf("collect what tenant %s no longer needs: %w", name, err)
+		}
+	}
+	return done, r.collectTransport(ctx, k, &done)
+}
+
+// tenants lists all that have jobs.
+func (r *Root) tenants(ctx context.Context) ([]string, error) {
+	var out []string
+	err := r.read(ctx, Scope{Role: RoleRelay}, "list tenants", func(tx *tx) error {
+		out = out[:0]
+		for last := ""; ; { // leaps over the index: a tenant may have very many jobs
+			var next string
+			err := tx.get(`SELECT tenant_id FROM scanner.scan_jobs WHERE tenant_id > $1 ORDER BY tenant_id LIMIT 1`, []any{last}, &next)
+			if isNoRows(err) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			out, last = append(out, next), next
+		}
+	})
+	return out, err
+}
+
+// repeat runs a deletion until it finds less than a batch.
+func repeat(batch int, total *int64, step func() (int64, error)) error {
+	for {
+		n, err := step()
+		*total += n
+		if err != nil || n < int64(batch) {
+			return err
+		}
+	}
+}
+
+func (t *Tenant) collect(ctx context.Context, k Retention, done *Removed) error {
+	if k.Scans > 0 {
+		if err := repeat(k.Batch, &done.Scans, func() (int64, error) { return t.collectScans(ctx, k, done) }); err != nil {
+			return err
+		}
+	}
+	if k.Keys <= 0 {
+		return nil
+	}
+	return repeat(k.Batch, &done.Keys, func() (n int64, err error) {
+		err = t.write(ctx, "delete idempotency keys", func(tx *tx) error {
+			n, err = tx.exec(`DELETE FROM scanner.scan_keys WHERE tenant_id = $1 AND key IN (SELECT key FROM scanner.scan_keys WHERE tenant_id = $1 AND created_us < $2 LIMIT $3)`,
+				tx.tenant, tx.now-k.Keys.Microseconds(), k.Batch)
+			return err
+		})
+		return n, err
+	})
+}
+
+// collectScans deletes a batch of ended jobs with all that hangs on them.
+func (t *Tenant) collectScans(ctx context.Context, k Retention, done *Removed) (n int64, err error) {
+	err = t.write(ctx, "delete ended scans", func(tx *tx) error {
+		const chosen = `(SELECT job_id FROM scanner.scan_jobs WHERE tenant_id = $1 AND status IN ('completed', 'failed', 'cancelled', 'dead') AND updated_us < $2 ORDER BY updated_us, job_id LIMIT $3)`
+		args := []any{tx.tenant, tx.now - k.Scans.Microseconds(), k.Batch}
+		for _, table := range []string{"sbom_documents", "reports", "vulnerabilities", "blob_refs"} {
+			if _, err := tx.exec(`DELETE FROM scanner.`+table+` WHERE tenant_id = $1 AND scan_id IN `+chosen, args...); err != nil {
+				return err
+			}
+		}
+		if n, err = tx.exec(`DELETE FROM scanner.scan_jobs WHERE tenant_id = $1 AND job_id IN `+chosen, args...); err != nil || n == 0 {
+			return err
+		}
+		// The index of an SBOM goes with the last scan that has it; so do verdicts.
+		packages, err := tx.exec(`DELETE FROM scanner.packages WHERE tenant_id = $1 AND NOT EXISTS (
+			SELECT 1 FROM scanner.scan_jobs j WHERE j.tenant_id = $1 AND j.sbom_digest <> '' AND j.sbom_digest = scanner.packages.sbom_digest)`, tx.tenant)
+		done.Packages += packages
+		if err != nil {
+			return err
+		}
+		_, err = tx.exec(`DELETE FROM scanner.verdicts WHERE tenant_id = $1 AND NOT EXISTS (SELECT 1 FROM scanner.scan_jobs j WHERE j.tenant_id = $1 AND j.verdict = scanner.verdicts.digest)`, tx.tenant)
+		if err != nil {
+			return err
+		}
+		_, err = tx.exec(`DELETE FROM scanner.signatures WHERE tenant_id = $1 AND NOT EXISTS (SELECT 1 FROM scanner.verdicts v WHERE v.tenant_id = $1 AND v.digest = scanner.signatures.payload_digest)`, tx.tenant)
+		return err
+	})
+	return n, err
+}
+
+// collectTransport settles outbox rows that every group has consumed, and deletes
+// what has been settled for long enough.
+func (r *Root) collectTransport(ctx context.Context, k Retention, done *Removed) error {
+	step := func(total *int64, what, statement string, args func(*tx) []any) error {
+		return repeat(k.Batch, total, func() (n int64, err error) {
+			err = r.write(ctx, Scope{Role: RoleRelay}, what, func(tx *tx) error {
+				n, err = tx.exec(statement, args(tx)...)
+				return err
+			})
+			return n, err
+		})
+	}
+	var settled int64
+	err := step(&settled, "settle outbox rows", `UPDATE transport.outbox SET state = 2 WHERE seq IN (
+		SELECT o.seq FROM transport.outbox o WHERE o.state = 1 AND o.topic <> $1 AND NOT `+unconsumed+` ORDER BY o.seq LIMIT $2)`,
+		func(*tx) []any { return []any{event.ScannerJobs, k.Batch} })
+	if err != nil {
+		return err
+	}
+	if err := step(&done.Cached, "delete expired cache entries", `DELETE FROM transport.cache WHERE key IN (SELECT key FROM transport.cache WHERE expires_us <= $1 LIMIT $2)`,
+		func(tx *tx) []any { return []any{tx.now, k.Batch} }); err != nil || k.Events <= 0 {
+		return err
+	}
+	old := func(tx *tx) []any { return []any{tx.now - k.Events.Microseconds(), k.Batch} }
+	if err := step(&done.Events, "delete settled outbox rows", `DELETE FROM transport.outbox WHERE seq IN (SELECT seq FROM transport.outbox WHERE state = 2 AND created_us < $1 ORDER BY seq LIMIT $2)`, old); err != nil {
+		return err
+	}
+	// An inbox row is needed as long as its event may come again.
+	return step(&done.Inbox, "delete inbox rows", `DELETE FROM transport.inbox WHERE (tenant_id, group_name, event_id) IN (
+		SELECT i.tenant_id, i.group_name, i.event_id FROM transport.inbox i WHERE i.at_us < $1
+		AND NOT EXISTS (SELECT 1 FROM transport.outbox o WHERE o.tenant_id = i.tenant_id AND o.event_id = i.event_id) LIMIT $2)`, old)
+}

@@ -1,0 +1,190 @@
+// Package postgres keeps a store in PostgreSQL, 15 or newer. Importing it makes
+// "postgres://USER@HOST/DATABASE" known to store.Open.
+//
+// Two logins take part. The owner makes and changes the schema, with [Migrate].
+// The application logs in as somebody who owns nothing and may do nothing by
+// itself: each transaction takes one of the roles stella_app, stella_relay and
+// stella_index, and row-level security gives stella_app the rows of one tenant.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/store"
+	"github.com/stella-ops/stella/store/internal/migration"
+)
+
+//go:embed migrations/*.sql
+var files embed.FS
+
+func init() {
+	open := func(ctx context.Context, u *url.URL) (*store.Root, error) { return Open(ctx, u.String()) }
+	store.Register("postgres", open)
+	store.Register("postgresql", open)
+}
+
+// defaultConns is how many connections a root opens at most.
+const defaultConns = 16
+
+// keys are the query keys that a URL may have.
+var keys = []string{"application_name", "connect_timeout", "host", "max_conns", "port", "sslcert", "sslkey", "sslmode", "sslrootcert", "target_session_attrs"}
+
+// Open opens a store whose schema is up to date. It refuses a login that could
+// see more than it should and a server that could lose what it acknowledged, and
+// names all that is wrong at once, with the remedy.
+func Open(ctx context.Context, rawURL string) (*store.Root, error) {
+	db, where, err := connect(rawURL)
+	if err != nil {
+		return nil, err
+	}
+	if err := check(ctx, db); err != nil {
+		db.Close()
+		return nil, fmt.Errorf("open store %s: %w", where, classify(err))
+	}
+	return store.New(store.Engine{Name: "postgres", Writer: db, Reader: db, Dialect: dialect{}}), nil
+}
+
+// connect parses a URL. The second result names the database without secrets.
+func connect(rawURL string) (*sql.DB, string, error) {
+	u, err := url.Parse(rawURL)
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+		return nil, "", fmt.Errorf("open store: want postgres://USER@HOST/DATABASE: %w", fault.Invalid)
+	}
+	q, conns := u.Query(), defaultConns
+	where := fmt.Sprintf("postgres://%s@%s%s", u.User.Username(), u.Host, u.Path)
+	for key := range q {
+		if !slices.Contains(keys, key) {
+			return nil, "", fmt.Errorf("open store %s: unknown query key %q; there are: %s: %w", where, key, strings.Join(keys, ", "), fault.Invalid)
+		}
+	}
+	if s := q.Get("max_conns"); s != "" {
+		if conns, err = strconv.Atoi(s); err != nil || conns < 1 || conns > 1000 {
+			return nil, "", fmt.Errorf("open store %s: max_conns %q: want 1 to 1000: %w", where, s, fault.Invalid)
+		}
+		q.Del("max_conns")
+		u.RawQuery = q.Encode()
+	}
+	config, err := pgx.ParseConfig(u.String())
+	if err != nil {
+		return nil, "", fmt.Errorf("open store %s: a part of the URL, or of the files that it names, is not valid: %w", where, fault.Invalid)
+	}
+	if config.RuntimeParams["application_name"] == "" {
+		config.RuntimeParams["application_name"] = "stella"
+	}
+	db := stdlib.OpenDB(*config)
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	return db, where, nil
+}
+
+var table = migration.Table{
+	Name: "public.stella_migrations",
+	Create: `CREATE TABLE IF NOT EXISTS public.stella_migrations (version bigint PRIMARY KEY, name text NOT NULL, checksum text NOT NULL);
+		GRANT SELECT ON public.stella_migrations TO PUBLIC`,
+}
+
+// lockKey is the advisory lock that programs hold while they migrate.
+const lockKey = 0x7374656c6c61
+
+// Migrate brings the schema up to date as the owner of the database, who may also
+// create roles, and lets logins use the store. Several programs may call it at
+// once.
+func Migrate(ctx context.Context, ownerURL string, logins ...string) error {
+	db, where, err := connect(ownerURL)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	fail := func(err error) error { return fmt.Errorf("migrate %s: %w", where, classify(err)) }
+	steps, err := migration.Load(files, "migrations")
+	if err != nil {
+		return fail(err)
+	}
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", int64(lockKey)); err != nil {
+		return fail(err)
+	}
+	defer conn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", int64(lockKey))
+	if err := migration.Apply(ctx, conn, table, steps); err != nil {
+		return fail(err)
+	}
+	for _, login := range logins {
+		name := pgx.Identifier{login}.Sanitize()
+		if _, err := conn.ExecContext(ctx, "ALTER ROLE "+name+" NOINHERIT; GRANT stella_app, stella_relay, stella_index TO "+name); err != nil {
+			return fail(fmt.Errorf("let %s use the store: %w", login, err))
+		}
+	}
+	return nil
+}
+
+// dialect is what PostgreSQL's SQL differs in.
+type dialect struct{}
+
+var jsonRows = regexp.MustCompile(`json_rows\((\$\d+)\)`)
+
+// Translate replaces json_rows; the rest is PostgreSQL's own.
+func (dialect) Translate(s string) string {
+	return jsonRows.ReplaceAllString(s, "json_array_elements($1::json)")
+}
+
+// Enter takes a role and a tenant for this transaction alone.
+func (dialect) Enter(ctx context.Context, tx *sql.Tx, s store.Scope) (now int64, err error) {
+	if s.Role == store.RoleTenant && s.Tenant == "" {
+		return 0, fmt.Errorf("no tenant is set: %w", fault.Forbidden)
+	}
+	var role, tenant string
+	err = tx.QueryRowContext(ctx, `SELECT set_config('role', $1, true), set_config('app.tenant', $2, true), CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)`,
+		string(s.Role), s.Tenant).Scan(&role, &tenant, &now)
+	return now, err
+}
+
+// Classify turns SQLSTATE codes and connection failures into kinds.
+func (dialect) Classify(err error) error { return classify(err) }
+
+func classify(err error) error {
+	if err == nil || fault.KindOf(err) != "" || errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	var e *pgconn.PgError
+	if !errors.As(err, &e) {
+		var connect *pgconn.ConnectError
+		if errors.As(err, &connect) || pgconn.Timeout(err) || lostConnection(err) {
+			return fmt.Errorf("%w: %w", err, fault.Unavailable)
+		}
+		return err
+	}
+	kind := fault.Kind("")
+	switch {
+	case strings.HasPrefix(e.Code, "23"):
+		kind = fault.Conflict
+	case e.Code == "42501" || strings.HasPrefix(e.Code, "28"):
+		kind = fault.Forbidden
+	case e.Code == "3D000" || e.Code == "42P01" || e.Code == "3F000":
+		kind = fault.NotFound
+	case strings.HasPrefix(e.Code, "40"), strings.HasPrefix(e.Code, "53"), strings.HasPrefix(e.Code, "57"), strings.HasPrefix(e.Code, "08"), strings.HasPrefix(e.Code, "58"), e.Code == "25006":
+		kind = fault.Unavailable
+	default:
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, kind)
+}

@@ -1,0 +1,70 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/stella-ops/stella/store/crashpoint"
+)
+
+const (
+	wakeOutbox      = "outbox"
+	metaIncarnation = "queue.incarnation"
+)
+
+// unconsumed is the condition that some group that wants the event o has not
+// consumed it.
+const unconsumed = `EXISTS (SELECT 1 FROM transport.groups g WHERE g.topic = o.topic AND (g.types = '' OR g.types LIKE '% ' || o.type || ' %')
+	AND NOT EXISTS (SELECT 1 FROM transport.inbox i WHERE i.tenant_id = o.tenant_id AND i.group_name = g.group_name AND i.event_id = o.event_id))`
+
+// Recover has published again what the queue lost: everything that some group
+// has not consumed, when the queue is another one than before, else what was
+// published long ago. It returns how many rows that is.
+func (y *Relay) Recover(ctx context.Context) (int64, error) {
+	now, err := y.to.Incarnation(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var n int64
+	err = y.root.write(ctx, Scope{Role: RoleRelay}, "publish again what the queue lost", func(tx *tx) error {
+		before, err := tx.incarnation()
+		if err != nil {
+			return err
+		}
+		if before == now {
+			n, err = tx.exec(`UPDATE transport.outbox AS o SET state = 0, claimed_us = 0 WHERE o.state = 1
+				AND o.published_us < $1 - $2 * (1 << CASE WHEN o.publishes < 12 THEN o.publishes ELSE 12 END) / 2 AND `+unconsumed, tx.now, y.opts.Stale.Microseconds())
+			return err
+		}
+		if n, err = tx.exec(`UPDATE transport.outbox AS o SET state = 0, claimed_us = 0 WHERE o.state = 1 AND ` + unconsumed); err != nil {
+			return err
+		}
+		_, err = tx.exec(`INSERT INTO transport.meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, metaIncarnation, now)
+		return err
+	})
+	if n > 0 && err == nil {
+		crashpoint.Hit(crashpoint.RelayRepublished)
+	}
+	return n, err
+}
+
+// incarnation returns the queue's, as it was when the store last looked; "" when
+// it never did.
+func (t *tx) incarnation() (string, error) {
+	var s string
+	err := t.get(`SELECT value FROM transport.meta WHERE name = $1`, []any{metaIncarnation}, &s)
+	if isNoRows(err) {
+		err = nil
+	}
+	return s, err
+}
+
+func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
+
+func errorsJoin(err, other error) error {
+	if other == nil {
+		return err
+	}
+	return errors.Join(err, other)
+}

@@ -1,0 +1,260 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/stella-ops/stella/advisory/finding"
+	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/scan"
+	"github.com/stella-ops/stella/store/blob"
+	"github.com/stella-ops/stella/store/event"
+)
+
+// Scans are the scans of one tenant. It is a scan.Store, scan.Jobs and
+// scan.Evaluations, and safe for concurrent use.
+type Scans struct{ tenant *Tenant }
+
+var (
+	_ scan.Store       = (*Scans)(nil)
+	_ scan.Jobs        = (*Scans)(nil)
+	_ scan.Evaluations = (*Scans)(nil)
+)
+
+// column and state are the two names of one thing.
+func column(s scan.State) string {
+	if s == scan.Queued {
+		return "pending"
+	}
+	return string(s)
+}
+
+func state(column string) scan.State {
+	if column == "pending" {
+		return scan.Queued
+	}
+	return scan.State(column)
+}
+
+const jobColumns = `job_id, status, image_ref, platform, owner, priority, attempt, reason, causes, created_us, updated_us,
+	image_digest, sbom_digest, package_count, finding_count, gap_count, blocked, snapshot, evaluated_us, outcome, verdict, unsigned`
+
+// readJob reads jobColumns and what else is asked for after them.
+func readJob(tenant string, scanRow func(...any) error, more ...any) (*scan.Job, error) {
+	j := &scan.Job{Tenant: tenant}
+	s := new(scan.Summary)
+	var status, causes string
+	var created, updated, evaluated int64
+	into := append([]any{&j.ID, &status, &j.Image, &j.Platform, &j.Owner, &j.Priority, &j.Attempt, &j.Reason, &causes, &created, &updated,
+		&s.ImageDigest, &s.SBOMDigest, &s.Packages, &s.Findings, &s.Gaps, &s.Blocked, &s.Snapshot, &evaluated, &s.Outcome, &s.Verdict, &s.Unsigned}, more...)
+	if err := scanRow(into...); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal([]byte(causes), &j.Causes); err != nil {
+		return nil, fmt.Errorf("causes of %s: %w", j.ID, err)
+	}
+	j.State, j.Created, j.Updated = state(status), micros(created), micros(updated)
+	if s.SBOMDigest != "" {
+		s.At = micros(evaluated)
+		j.Summary = s
+	}
+	return j, nil
+}
+
+func micros(us int64) time.Time { return time.UnixMicro(us).UTC() }
+
+// job reads one job, and keeps it for the rest of a transaction that writes.
+func (t *tx) job(id string, more string, into ...any) (*scan.Job, error) {
+	j, err := readJob(t.tenant, func(dest ...any) error {
+		return t.get(`SELECT `+jobColumns+more+` FROM scanner.scan_jobs WHERE tenant_id = $1 AND job_id = $2`, []any{t.tenant, id}, dest...)
+	}, into...)
+	if isNoRows(err) {
+		return nil, fmt.Errorf("scan job %.80q: %w", id, fault.NotFound)
+	}
+	return j, err
+}
+
+// Job returns one job.
+func (s *Scans) Job(ctx context.Context, id string) (*scan.Job, error) {
+	var j *scan.Job
+	err := s.tenant.read(ctx, "read scan job", func(tx *tx) error {
+		var err error
+		j, err = tx.job(id, "")
+		return err
+	})
+	return j, err
+}
+
+// List returns jobs, the newest first.
+func (s *Scans) List(ctx context.Context, q scan.Query) (*scan.Page, error) {
+	if q.State != "" && !q.State.Known() {
+		return nil, fmt.Errorf("list scans: no state is called %.40q: %w", q.State, fault.Invalid)
+	}
+	if q.Limit < 0 || q.Limit > 1000 {
+		return nil, fmt.Errorf("list scans: limit %d: want 1 to 1000: %w", q.Limit, fault.Invalid)
+	}
+	if q.Limit == 0 {
+		q.Limit = 100
+	}
+	before, id, err := readCursor(q.After)
+	if err != nil {
+		return nil, err
+	}
+	page := new(scan.Page)
+	err = s.tenant.read(ctx, "list scans", func(tx *tx) error {
+		page.Jobs = page.Jobs[:0]
+		return tx.each(func(row func(...any) error) error {
+			j, err := readJob(tx.tenant, row)
+			if err == nil {
+				page.Jobs = append(page.Jobs, *j)
+			}
+			return err
+		}, `SELECT `+jobColumns+` FROM scanner.scan_jobs WHERE tenant_id = $1 AND (CAST($2 AS TEXT) = '' OR status = $2) AND (CAST($3 AS TEXT) = '' OR image_ref = $3)
+			AND (created_us < $4 OR created_us = $4 AND job_id < $5) ORDER BY created_us DESC, job_id DESC LIMIT $6`,
+			tx.tenant, column(q.State), q.Image, before, id, q.Limit+1)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(page.Jobs) > q.Limit {
+		page.Jobs = page.Jobs[:q.Limit]
+		last := page.Jobs[q.Limit-1]
+		page.Next = strconv.FormatInt(last.Created.UnixMicro(), 10) + "." + last.ID
+	}
+	return page, nil
+}
+
+func readCursor(s string) (before int64, id string, err error) {
+	if s == "" {
+		return 1 << 62, "", nil
+	}
+	number, id, ok := strings.Cut(s, ".")
+	before, err = strconv.ParseInt(number, 10, 64)
+	if !ok || err != nil {
+		return 0, "", fmt.Errorf("list scans: after %.80q is not what an earlier page gave: %w", s, fault.Invalid)
+	}
+	return before, id, nil
+}
+
+// Manifest returns the canonical JSON of the job's manifest.
+func (s *Scans) Manifest(ctx context.Context, id string) ([]byte, error) {
+	var b []byte
+	err := s.tenant.read(ctx, "read scan manifest", func(tx *tx) error {
+		_, err := tx.job(id, ", manifest", &b)
+		return err
+	})
+	return b, err
+}
+
+// Documents returns what is kept of a job's documents, sorted by format.
+func (s *Scans) Documents(ctx context.Context, id string) ([]scan.Stored, error) {
+	var out []scan.Stored
+	err := s.tenant.read(ctx, "read documents", func(tx *tx) error {
+		if _, err := tx.job(id, ""); err != nil {
+			return err
+		}
+		var err error
+		out, err = tx.documents(id)
+		return err
+	})
+	return out, err
+}
+
+func (t *tx) documents(id string) ([]scan.Stored, error) {
+	var out []scan.Stored
+	err := t.each(func(row func(...any) error) error {
+		var d scan.Stored
+		err := row(&d.Format, &d.MediaType, &d.Name, &d.Ref.Digest, &d.Ref.Size, &d.Ref.Chunks, &d.Content)
+		out = append(out, d)
+		return err
+	}, `SELECT format, media_type, name, digest, size, chunks, content FROM scanner.sbom_documents WHERE tenant_id = $1 AND scan_id = $2 ORDER BY format`, t.tenant, id)
+	for i := range out {
+		if len(out[i].Ref.Chunks) == 0 {
+			out[i].Ref.Chunks = nil
+		}
+	}
+	return out, err
+}
+
+// Findings returns the newest report about a job, or an error wrapping
+// ErrNotFound where nothing was matched.
+func (s *Scans) Findings(ctx context.Context, id string) (*finding.Report, error) {
+	r := &finding.Report{Findings: []finding.Finding{}}
+	err := s.tenant.read(ctx, "read findings", func(tx *tx) error {
+		if _, err := tx.job(id, ""); err != nil {
+			return err
+		}
+		var at int64
+		var gaps string
+		err := tx.get(`SELECT evaluated_us, snapshot, gaps FROM scanner.reports WHERE tenant_id = $1 AND scan_id = $2 ORDER BY evaluated_us DESC LIMIT 1`,
+			[]any{tx.tenant, id}, &at, &r.Snapshot, &gaps)
+		if errors.Is(err, sql.ErrNoRows) {
+			return fmt.Errorf("scan job %s was not matched with advisories: %w", id, fault.NotFound)
+		}
+		if err != nil {
+			return err
+		}
+		if err := json.Unmarshal([]byte(gaps), &r.Gaps); err != nil {
+			return err
+		}
+		return tx.each(func(row func(...any) error) error {
+			var text string
+			if err := row(&text); err != nil {
+				return err
+			}
+			var f finding.Finding
+			if err := json.Unmarshal([]byte(text), &f); err != nil {
+				return err
+			}
+			r.Findings = append(r.Findings, f)
+			return nil
+		}, `SELECT finding FROM scanner.vulnerabilities WHERE tenant_id = $1 AND scan_id = $2 AND evaluated_us = $3 ORDER BY n`, tx.tenant, id, at)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// scanEvent is an event about a job on scanner:events.
+func scanEvent(t event.Type, suffix string, j *scan.Job) announcement {
+	data := event.Scan{JobID: j.ID, Status: string(j.State), ImageRef: j.Image, Owner: j.Owner, Reason: j.Reason}
+	if s := j.Summary; s != nil {
+		data.Digest, data.SBOM, data.Packages, data.Findings = s.ImageDigest, s.SBOMDigest, s.Packages, s.Findings
+		data.Snapshot, data.Verdict, data.Outcome, data.Unsigned = s.Snapshot, s.Verdict, s.Outcome, s.Unsigned
+	}
+	return announcement{topic: event.ScannerEvents, event: event.Event{ID: j.ID + "/" + suffix, Type: t, Source: "scanner", Data: data.Encode()}}
+}
+
+// jobMessage tells workers of a job. round makes it another message than those
+// before.
+func jobMessage(j *scan.Job, round string, notBefore int64) announcement {
+	data := event.Scan{JobID: j.ID, Status: string(scan.Queued), ImageRef: j.Image}
+	return announcement{topic: event.ScannerJobs, priority: j.Priority, notBefore: notBefore,
+		event: event.Event{ID: j.ID + "/job/" + round, Type: event.ScanJob, Source: "scanner", Data: data.Encode()}}
+}
+
+// refTo notes that a scan refers to an object, and keeps it from being collected.
+func (t *tx) refTo(ref blob.Ref, scanID string) error {
+	chunks := ref.Chunks
+	if chunks == nil {
+		chunks = []byte{}
+	}
+	n, err := t.exec(`INSERT INTO scanner.blobs (tenant_id, digest, size, chunks) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (tenant_id, digest) DO UPDATE SET size = excluded.size WHERE scanner.blobs.condemned_us = 0`, t.tenant, ref.Digest, ref.Size, chunks)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return fmt.Errorf("object %s is being deleted; put it again: %w", ref.Digest, fault.Conflict)
+	}
+	_, err = t.exec(`INSERT INTO scanner.blob_refs (tenant_id, digest, scan_id) VALUES ($1, $2, $3) ON CONFLICT (tenant_id, digest, scan_id) DO NOTHING`, t.tenant, ref.Digest, scanID)
+	return err
+}

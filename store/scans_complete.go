@@ -1,0 +1,222 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/stella-ops/stella/advisory/finding"
+	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/scan"
+	"github.com/stella-ops/stella/store/crashpoint"
+	"github.com/stella-ops/stella/store/event"
+)
+
+// evaluationGrace is how long results may wait for somebody to evaluate them
+// before they are announced again.
+const evaluationGrace = 5 * time.Minute
+
+// The bounds of a scan's results.
+const (
+	MaxDocuments = 32
+	MaxPackages  = 1_000_000
+	MaxFindings  = 1_000_000
+)
+
+func checkResults(l scan.Lease, r *scan.Results) error {
+	limit := func(what string, n, most int) error {
+		if n > most {
+			return &fault.LimitError{What: what, Where: "results of " + l.JobID, Max: int64(most), Seen: int64(n)}
+		}
+		return nil
+	}
+	err := errors.Join(limit("documents", len(r.Documents), MaxDocuments), limit("packages", len(r.Packages), MaxPackages))
+	if r.Report != nil {
+		err = errors.Join(err, limit("findings", len(r.Report.Findings), MaxFindings))
+	}
+	if !slices.ContainsFunc(r.Documents, func(d scan.Stored) bool { return d.Format == scan.Neutral && d.Ref.Digest == r.SBOMDigest }) {
+		err = errors.Join(err, fmt.Errorf("results of %s: no %s document with the digest %q: %w", l.JobID, scan.Neutral, r.SBOMDigest, fault.Invalid))
+	}
+	for _, d := range r.Documents {
+		if !strings.HasPrefix(d.Ref.Digest, "sha256:") || len(d.Content) > scan.MaxInline {
+			err = errors.Join(err, fmt.Errorf("results of %s: document %s: digest %q, %d bytes inline: %w", l.JobID, d.Format, d.Ref.Digest, len(d.Content), fault.Invalid))
+		}
+	}
+	return err
+}
+
+// Complete stores the results of a job.
+func (s *Scans) Complete(ctx context.Context, l scan.Lease, r scan.Results) error {
+	if err := checkResults(l, &r); err != nil {
+		return err
+	}
+	complete := func() error {
+		return s.tenant.write(ctx, "complete scan job "+l.JobID, func(tx *tx) error { return tx.complete(l, &r) })
+	}
+	err := complete()
+	if errors.Is(err, errUnknown) {
+		err = complete() // what is stored already is recognised
+	}
+	if err == nil {
+		crashpoint.Hit(crashpoint.CompleteDone)
+	}
+	return err
+}
+
+func (t *tx) complete(l scan.Lease, r *scan.Results) error {
+	job, manifest, err := t.guard(l)
+	if errors.Is(err, fault.Fenced) && t.isRepeated(job, l, r) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := t.keepDocuments(job.ID, r); err != nil {
+		return err
+	}
+	if err := t.keepPackages(r); err != nil {
+		return err
+	}
+	if r.Report != nil {
+		if err := t.keepReport(job.ID, r.Report); err != nil {
+			return err
+		}
+	}
+	m, err := scan.DecodeManifest(manifest)
+	if err != nil {
+		return err
+	}
+	m.Inputs = r.Inputs
+	if err := t.setManifest(job.ID, m); err != nil {
+		return err
+	}
+	return t.toEvaluating(job, r)
+}
+
+// isRepeated recognises a call whose answer was lost.
+func (t *tx) isRepeated(job *scan.Job, l scan.Lease, r *scan.Results) bool {
+	if job.State != scan.Evaluating && job.State != scan.Completed || job.Summary == nil || job.Summary.SBOMDigest != r.SBOMDigest {
+		return false
+	}
+	var epoch int64
+	err := t.get(`SELECT lease_epoch FROM scanner.scan_jobs WHERE tenant_id = $1 AND job_id = $2`, []any{t.tenant, job.ID}, &epoch)
+	return err == nil && epoch == l.Epoch
+}
+
+func (t *tx) toEvaluating(job *scan.Job, r *scan.Results) error {
+	s := &scan.Summary{ImageDigest: r.ImageDigest, SBOMDigest: r.SBOMDigest, Packages: len(r.Packages), Gaps: r.Gaps, Blocked: r.Blocked, At: micros(t.now)}
+	if r.Report != nil {
+		s.Findings, s.Snapshot = len(r.Report.Findings), r.Report.Snapshot
+	}
+	n, err := t.exec(`UPDATE scanner.scan_jobs SET status = 'evaluating', updated_us = $3, evaluated_us = $3, image_digest = $4, sbom_digest = $5, package_count = $6,
+		finding_count = $7, gap_count = $8, blocked = $9, snapshot = $10, eval_retry_us = $11, reason = '' WHERE tenant_id = $1 AND job_id = $2`,
+		t.tenant, job.ID, t.now, s.ImageDigest, s.SBOMDigest, s.Packages, s.Findings, s.Gaps, bit(s.Blocked), s.Snapshot, t.now+evaluationGrace.Microseconds())
+	if err != nil || n != 1 {
+		return errors.Join(err, fmt.Errorf("scan job %s: %d rows changed", job.ID, n))
+	}
+	job.State, job.Summary, job.Reason = scan.Evaluating, s, ""
+	err = t.announce(scanEvent(event.SBOMCreated, "sbom", job))
+	crashpoint.Hit(crashpoint.CompleteEvent)
+	return err
+}
+
+// clean makes text of what an image may be full of, for the columns that are
+// searched: not every engine can keep a NUL.
+func clean(s string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\ufffd"), "\ufffd")
+}
+
+func bit(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (t *tx) keepDocuments(id string, r *scan.Results) error {
+	for _, d := range r.Documents {
+		if err := t.refTo(d.Ref, id); err != nil {
+			return err
+		}
+		chunks := d.Ref.Chunks
+		if chunks == nil {
+			chunks = []byte{}
+		}
+		_, err := t.exec(`INSERT INTO scanner.sbom_documents (tenant_id, scan_id, format, media_type, name, digest, size, chunks, content, created_us)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, t.tenant, id, d.Format, d.MediaType, d.Name, d.Ref.Digest, d.Ref.Size, chunks, d.Content, t.now)
+		if err != nil {
+			return err
+		}
+	}
+	for _, f := range r.Fragments {
+		if err := t.refTo(f, id); err != nil {
+			return err
+		}
+	}
+	crashpoint.Hit(crashpoint.CompleteSBOM)
+	return nil
+}
+
+// keepPackages stores the index of an SBOM, once for all scans that have it.
+func (t *tx) keepPackages(r *scan.Results) error {
+	defer crashpoint.Hit(crashpoint.CompletePackages)
+	if len(r.Packages) == 0 {
+		return nil
+	}
+	facts := make([]scan.PackageFact, len(r.Packages))
+	for i, p := range r.Packages {
+		facts[i] = scan.PackageFact{ID: clean(p.ID), PURL: clean(p.PURL), Name: clean(p.Name), Version: clean(p.Version)}
+	}
+	rows, err := json.Marshal(facts, json.Deterministic(true))
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`INSERT INTO scanner.packages (tenant_id, sbom_digest, package_id, package_purl, name, version)
+		SELECT $1, $2, value->>'id', coalesce(value->>'purl', ''), value->>'name', coalesce(value->>'version', '') FROM json_rows($3) AS package WHERE true
+		ON CONFLICT (tenant_id, sbom_digest, package_id) DO NOTHING`, t.tenant, r.SBOMDigest, string(rows))
+	return err
+}
+
+// findingRow is one element of the JSON parameter that findings are stored from.
+type findingRow struct {
+	N             int    `json:"n"`
+	Vulnerability string `json:"vulnerability"`
+	Package       string `json:"package"`
+	Advisory      string `json:"advisory"`
+	Severity      string `json:"severity"`
+	Finding       string `json:"finding"` // the finding itself, as JSON text
+}
+
+func (t *tx) keepReport(id string, r *finding.Report) error {
+	defer crashpoint.Hit(crashpoint.CompleteFindings)
+	gaps, err := json.Marshal(r.Gaps, json.Deterministic(true))
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`INSERT INTO scanner.reports (tenant_id, scan_id, evaluated_us, snapshot, gaps) VALUES ($1, $2, $3, $4, $5)`, t.tenant, id, t.now, r.Snapshot, string(gaps))
+	if err != nil || len(r.Findings) == 0 {
+		return err
+	}
+	rows := make([]findingRow, len(r.Findings))
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		text, err := json.Marshal(f, json.Deterministic(true))
+		if err != nil {
+			return err
+		}
+		rows[i] = findingRow{i, clean(f.Vulnerability), clean(f.Package), clean(f.Advisory), string(f.Severity), string(text)}
+	}
+	list, err := json.Marshal(rows, json.Deterministic(true))
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`INSERT INTO scanner.vulnerabilities (tenant_id, scan_id, evaluated_us, n, vulnerability, package_id, advisory, severity, finding)
+		SELECT $1, $2, CAST($3 AS BIGINT), CAST(value->>'n' AS BIGINT), value->>'vulnerability', value->>'package', value->>'advisory', value->>'severity', value->>'finding'
+		FROM json_rows($4) AS found`, t.tenant, id, t.now, string(list))
+	return err
+}

@@ -1,0 +1,220 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/scan"
+	"github.com/stella-ops/stella/store/crashpoint"
+	"github.com/stella-ops/stella/store/event"
+)
+
+// Attempts is how often a job is tried before it is dead.
+const Attempts = 5
+
+// The bounds of a lease, and of the delay before another attempt, which doubles
+// each time.
+const (
+	MinLease   = time.Second
+	MaxLease   = 10 * time.Minute
+	minBackoff = 5 * time.Second
+	maxBackoff = 2 * time.Minute
+)
+
+func checkClaim(c scan.ClaimRequest) error {
+	if c.Length < MinLease || c.Length > MaxLease {
+		return fmt.Errorf("claim %s: lease of %v: want %v to %v: %w", c.JobID, c.Length, MinLease, MaxLease, fault.Invalid)
+	}
+	if c.Holder == "" || c.JobID == "" {
+		return fmt.Errorf("claim %q for %q: job and holder are required: %w", c.JobID, c.Holder, fault.Invalid)
+	}
+	return nil
+}
+
+// Claim takes a job for a while.
+func (s *Scans) Claim(ctx context.Context, c scan.ClaimRequest) (*scan.Lease, error) {
+	if err := checkClaim(c); err != nil {
+		return nil, err
+	}
+	crashpoint.Hit(crashpoint.ClaimBegin)
+	var lease *scan.Lease
+	var refused error
+	err := s.tenant.write(ctx, "claim scan job "+c.JobID, func(tx *tx) error {
+		var err error
+		lease, refused, err = tx.claimJob(c)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if refused != nil { // committed: the message is consumed all the same
+		return nil, refused
+	}
+	crashpoint.Hit(crashpoint.ClaimCommitted)
+	return lease, nil
+}
+
+func (t *tx) claimJob(c scan.ClaimRequest) (lease *scan.Lease, refused, err error) {
+	if c.Message != "" {
+		if _, err := t.consume(event.GroupScannerWorkers, c.Message); err != nil {
+			return nil, nil, err
+		}
+		if _, err := t.exec(`UPDATE transport.outbox SET state = 2 WHERE tenant_id = $1 AND topic = $2 AND event_id = $3`, t.tenant, event.ScannerJobs, c.Message); err != nil {
+			return nil, nil, err
+		}
+		t.wakes = append(t.wakes, wakeOutbox) // the window has room again
+	}
+	l := &scan.Lease{JobID: c.JobID, Holder: c.Holder, Length: c.Length}
+	var manifest []byte
+	err = t.get(`UPDATE scanner.scan_jobs SET status = 'running', attempt = attempt + 1, lease_epoch = lease_epoch + 1, lease_holder = $3, lease_until_us = $4, updated_us = $5, reason = ''
+		WHERE tenant_id = $1 AND job_id = $2 AND attempt < $6 AND (status = 'pending' AND not_before_us <= $5 OR status = 'running' AND lease_until_us <= $5)
+		RETURNING lease_epoch, attempt, manifest`, []any{t.tenant, c.JobID, c.Holder, t.now + c.Length.Microseconds(), t.now, Attempts}, &l.Epoch, &l.Attempt, &manifest)
+	if isNoRows(err) {
+		job, err := t.job(c.JobID, "")
+		if fault.KindOf(err) == fault.NotFound {
+			return nil, err, nil
+		}
+		if err == nil && job.State == scan.Queued { // the message must come again
+			err = fmt.Errorf("scan job %s is not due yet: %w", c.JobID, fault.Unavailable)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		return nil, fmt.Errorf("scan job %s is %s and cannot be claimed now: %w", c.JobID, job.State, fault.Conflict), nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	crashpoint.Hit(crashpoint.ClaimUpdated)
+	if l.Manifest, err = scan.DecodeManifest(manifest); err != nil {
+		return nil, nil, err
+	}
+	job := &scan.Job{ID: c.JobID, State: scan.Running, Image: l.Manifest.Reference, Owner: l.Manifest.Owner}
+	return l, nil, t.announce(scanEvent(event.ScanStarted, fmt.Sprintf("started/%d", l.Epoch), job))
+}
+
+// Heartbeat extends a lease.
+func (s *Scans) Heartbeat(ctx context.Context, l scan.Lease) (*scan.Lease, error) {
+	if l.Length < MinLease || l.Length > MaxLease {
+		return nil, fmt.Errorf("heartbeat of %s: lease of %v: want %v to %v: %w", l.JobID, l.Length, MinLease, MaxLease, fault.Invalid)
+	}
+	err := s.tenant.write(ctx, "heartbeat of scan job "+l.JobID, func(tx *tx) error {
+		n, err := tx.exec(`UPDATE scanner.scan_jobs SET lease_until_us = $4 WHERE tenant_id = $1 AND job_id = $2 AND lease_epoch = $3 AND status = 'running'`,
+			tx.tenant, l.JobID, l.Epoch, tx.now+l.Length.Microseconds())
+		return fencedUnless(n, err, l)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &l, nil
+}
+
+// fencedUnless turns a guarded write that hit nothing into ErrFenced.
+func fencedUnless(n int64, err error, l scan.Lease) error {
+	if err == nil && n == 0 {
+		return fmt.Errorf("scan job %s: epoch %d of %s is over: %w", l.JobID, l.Epoch, l.Holder, fault.Fenced)
+	}
+	return err
+}
+
+// guard locks the job and checks that the lease holds it.
+func (t *tx) guard(l scan.Lease) (*scan.Job, []byte, error) {
+	var manifest []byte
+	var epoch int64
+	job, err := readJob(t.tenant, func(dest ...any) error {
+		return t.get(`SELECT `+jobColumns+`, manifest, lease_epoch FROM scanner.scan_jobs WHERE tenant_id = $1 AND job_id = $2 FOR UPDATE`, []any{t.tenant, l.JobID}, dest...)
+	}, &manifest, &epoch)
+	if isNoRows(err) {
+		return nil, nil, fmt.Errorf("scan job %.80q: %w", l.JobID, fault.NotFound)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if epoch != l.Epoch || job.State != scan.Running {
+		return job, manifest, fencedUnless(0, nil, l)
+	}
+	return job, manifest, nil
+}
+
+// Resolve notes what digest the reference stands for.
+func (s *Scans) Resolve(ctx context.Context, l scan.Lease, digest string) (string, error) {
+	resolved := ""
+	err := s.tenant.write(ctx, "resolve scan job "+l.JobID, func(tx *tx) error {
+		_, text, err := tx.guard(l)
+		if err != nil {
+			return err
+		}
+		m, err := scan.DecodeManifest(text)
+		if err != nil {
+			return err
+		}
+		if resolved = m.Resolved; resolved != "" {
+			return nil
+		}
+		m.Resolved, resolved = digest, digest
+		return tx.setManifest(l.JobID, m)
+	})
+	return resolved, err
+}
+
+func (t *tx) setManifest(id string, m *scan.Manifest) error {
+	b, err := m.Encode()
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`UPDATE scanner.scan_jobs SET manifest = $3 WHERE tenant_id = $1 AND job_id = $2`, t.tenant, id, b)
+	return err
+}
+
+// Fail ends an attempt.
+func (s *Scans) Fail(ctx context.Context, l scan.Lease, f scan.Failure) error {
+	err := s.tenant.write(ctx, "fail scan job "+l.JobID, func(tx *tx) error {
+		job, _, err := tx.guard(l)
+		if err != nil {
+			return err
+		}
+		return tx.retry(job, f, backoff(job.Attempt))
+	})
+	if err == nil {
+		crashpoint.Hit(crashpoint.FailCommitted)
+	}
+	return err
+}
+
+// backoff doubles with each attempt; the same history gives the same delay.
+func backoff(attempt int) time.Duration {
+	return min(minBackoff<<min(max(attempt-1, 0), 10), maxBackoff)
+}
+
+// retry queues a running job again, or ends it.
+func (t *tx) retry(job *scan.Job, f scan.Failure, delay time.Duration) error {
+	f.Cause = cut(f.Cause)
+	job.Causes = append(job.Causes, fmt.Sprintf("attempt %d: %s", job.Attempt, f.Cause))
+	causes, err := json.Marshal(job.Causes)
+	if err != nil {
+		return err
+	}
+	switch {
+	case f.Permanent:
+		job.State = scan.Failed
+	case job.Attempt >= Attempts:
+		job.State = scan.Dead
+	default:
+		job.State = scan.Queued
+	}
+	job.Reason = f.Cause
+	notBefore := t.now + delay.Microseconds()
+	n, err := t.exec(`UPDATE scanner.scan_jobs SET status = $3, reason = $4, causes = $5, not_before_us = $6, updated_us = $7 WHERE tenant_id = $1 AND job_id = $2`,
+		t.tenant, job.ID, column(job.State), job.Reason, string(causes), notBefore, t.now)
+	if err != nil || n == 0 {
+		return err
+	}
+	if job.State == scan.Queued {
+		return t.announce(jobMessage(job, fmt.Sprint(job.Attempt+1), notBefore))
+	}
+	return t.announce(scanEvent(event.ScanFailed, string(job.State), job))
+}

@@ -1,0 +1,62 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/stella-ops/stella/store/cache"
+)
+
+// CacheDriver returns a cache in the store's own database. It never loses a key
+// before its time. Closing it leaves the store open.
+func (r *Root) CacheDriver() cache.Driver { return &sqlCache{r} }
+
+type sqlCache struct{ root *Root }
+
+func (c *sqlCache) write(ctx context.Context, what string, f func(*tx) error) error {
+	return c.root.write(ctx, Scope{Role: RoleRelay}, what, f)
+}
+
+// Add stores a value under a new key.
+func (c *sqlCache) Add(ctx context.Context, key string, value []byte, ttl time.Duration) (bool, error) {
+	if value == nil {
+		value = []byte{}
+	}
+	added := false
+	err := c.write(ctx, "add to the cache", func(tx *tx) error {
+		n, err := tx.exec(`INSERT INTO transport.cache (key, value, expires_us) VALUES ($1, $2, $3)
+			ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_us = excluded.expires_us WHERE transport.cache.expires_us <= $4`,
+			key, value, tx.now+ttl.Microseconds(), tx.now)
+		added = n == 1
+		return err
+	})
+	return added && err == nil, err
+}
+
+// Get returns the value of a key.
+func (c *sqlCache) Get(ctx context.Context, key string) ([]byte, error) {
+	var value []byte
+	err := c.root.read(ctx, Scope{Role: RoleRelay}, "read the cache", func(tx *tx) error {
+		err := tx.get(`SELECT value FROM transport.cache WHERE key = $1 AND expires_us > $2`, []any{key, tx.now}, &value)
+		if isNoRows(err) {
+			return fmt.Errorf("key %.80q: %w", key, ErrNotFound)
+		}
+		return err
+	})
+	return value, err
+}
+
+// Delete removes a key.
+func (c *sqlCache) Delete(ctx context.Context, key string) error {
+	return c.write(ctx, "delete from the cache", func(tx *tx) error {
+		_, err := tx.exec(`DELETE FROM transport.cache WHERE key = $1`, key)
+		return err
+	})
+}
+
+// Epoch is always the same.
+func (c *sqlCache) Epoch(context.Context) (string, error) { return "in the store", nil }
+
+// Close does nothing.
+func (c *sqlCache) Close() error { return nil }

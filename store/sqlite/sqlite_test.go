@@ -1,0 +1,20 @@
+package sqlite_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stella-ops/stella/store"
+	"github.com/stella-ops/stella/store/sqlite"
+	"github.com/stella-ops/stella/store/storetest"
+)
+
+func open(t testing.TB) *store.Root {
+	root, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "stella.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+func TestRoot(t *testing.T) { storetest.TestRoot(t, storetest.Config{Open: open}) }
