@@ -26,7 +26,7 @@ type component struct {
 // component reads one component of a list, and those nested in it.
 func (r *reader) component(parent *component) error {
 	if len(r.components) >= r.limits.MaxComponents {
-		return &fault.LimitError{What: "components", Where: "CycloneDX document", Max: int64(r.limits.MaxComponents)}
+		return &fault.LimitError{What: "components", Where: "CycloneDX document at " + r.pointer(), Max: int64(r.limits.MaxComponents), Seen: int64(r.limits.MaxComponents) + 1}
 	}
 	c := &component{parent: parent}
 	r.components = append(r.components, c)

@@ -86,7 +86,7 @@ func (r *reader) open(kind jsontext.Kind, what string) error {
 
 func (r *reader) deep(depth int) error {
 	if depth > r.limits.MaxDepth {
-		return &fault.LimitError{What: "nesting depth", Where: "CycloneDX document at " + r.pointer(), Max: int64(r.limits.MaxDepth)}
+		return &fault.LimitError{What: "nesting depth", Where: "CycloneDX document at " + r.pointer(), Max: int64(r.limits.MaxDepth), Seen: int64(depth)}
 	}
 	return nil
 }

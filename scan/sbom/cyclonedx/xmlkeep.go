@@ -48,7 +48,7 @@ func (r *xmlReader) foreign(offset int64) (string, error) {
 		switch tok.(type) {
 		case xml.StartElement:
 			if r.depth++; r.depth > r.maxDepth {
-				return "", &fault.LimitError{What: "nesting depth", Where: "CycloneDX XML", Max: int64(r.maxDepth)}
+				return "", &fault.LimitError{What: "nesting depth", Where: "CycloneDX XML", Max: int64(r.maxDepth), Seen: int64(r.depth)}
 			}
 		case xml.EndElement:
 			r.depth--

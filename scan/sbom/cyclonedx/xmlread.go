@@ -140,7 +140,7 @@ func blank(b []byte) bool { return len(bytes.TrimSpace(b)) == 0 }
 // declares; it returns what closes it.
 func (r *xmlReader) enter(e *xml.StartElement) (func(), error) {
 	if r.depth++; r.depth > r.maxDepth {
-		return nil, &fault.LimitError{What: "nesting depth", Where: "CycloneDX XML", Max: int64(r.maxDepth)}
+		return nil, &fault.LimitError{What: "nesting depth", Where: "CycloneDX XML", Max: int64(r.maxDepth), Seen: int64(r.depth)}
 	}
 	if len(e.Attr) > maxAttributes {
 		return nil, &fault.LimitError{What: "attributes of one element", Where: "CycloneDX XML", Max: maxAttributes, Seen: int64(len(e.Attr))}

@@ -2,6 +2,7 @@ package spdx
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 
 	"github.com/stella-ops/stella/internal/fault"
@@ -16,6 +17,7 @@ type boundedReader struct {
 	maxDepth int
 
 	json    bool
+	seen    int64 // bytes that nested went through
 	depth   int
 	quoted  bool // inside a string
 	escaped bool // after a backslash inside a string
@@ -42,7 +44,7 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	}
 	b.left -= int64(n)
 	if b.json && !b.nested(p[:n]) {
-		n, err = 0, &fault.LimitError{What: "nesting", Where: "SPDX document", Max: int64(b.maxDepth)}
+		n, err = 0, b.tooDeep()
 	}
 	b.err = err
 	return n, err
@@ -52,9 +54,13 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 func (b *boundedReader) watch(head []byte) error {
 	b.json = true
 	if !b.nested(head) {
-		return &fault.LimitError{What: "nesting", Where: "SPDX document", Max: int64(b.maxDepth)}
+		return b.tooDeep()
 	}
 	return nil
+}
+
+func (b *boundedReader) tooDeep() error {
+	return &fault.LimitError{What: "nesting", Where: fmt.Sprintf("SPDX document at byte %d", b.seen), Max: int64(b.maxDepth), Seen: int64(b.depth)}
 }
 
 // nested follows the depth of nesting through p and reports whether it stays
@@ -69,7 +75,7 @@ func (b *boundedReader) nested(p []byte) bool {
 			}
 			n := bytes.IndexAny(p[i:], `"\`)
 			if n < 0 {
-				return true
+				break
 			}
 			i += n
 			b.quoted, b.escaped = p[i] == '\\', p[i] == '\\'
@@ -80,21 +86,27 @@ func (b *boundedReader) nested(p []byte) bool {
 			b.quoted = true
 		case '{', '[':
 			if b.depth++; b.depth > b.maxDepth {
+				b.seen += int64(i)
 				return false
 			}
 		case '}', ']':
 			b.depth--
 		}
 	}
+	b.seen += int64(len(p))
 	return true
 }
 
 // budget counts the elements of a document.
 type budget struct{ left, max int }
 
-func (b *budget) take() error {
+// take counts one element, of a JSON pointer or a line.
+func (b *budget) take(where string, line int) error {
 	if b.left--; b.left < 0 {
-		return &fault.LimitError{What: "elements", Where: "SPDX document", Max: int64(b.max)}
+		if line > 0 {
+			where = fmt.Sprintf("line %d", line)
+		}
+		return &fault.LimitError{What: "elements", Where: "SPDX document at " + where, Max: int64(b.max), Seen: int64(b.max) + 1}
 	}
 	return nil
 }

@@ -147,7 +147,7 @@ func elements[T any](j *jsonReader, into *[]T) error {
 	}
 	*into = []T{}
 	for i := 0; j.dec.PeekKind() != ']'; i++ {
-		if err := j.limit.take(); err != nil {
+		if err := j.limit.take(at, 0); err != nil {
 			return err
 		}
 		if j.dec.PeekKind() == 'n' {

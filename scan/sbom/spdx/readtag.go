@@ -100,7 +100,7 @@ func list[T any](element func(*tagReader) *T, member func(*T) *[]string) tagFunc
 // begin makes the function for a tag that starts an element.
 func begin[T any](slice func(*tagReader) *[]T, current func(*tagReader) **T, set func(t *tagReader, e *T, value string) error) tagFunc {
 	return func(t *tagReader, value string) error {
-		if err := t.limit.take(); err != nil {
+		if err := t.limit.take("", t.line); err != nil {
 			return err
 		}
 		s := slice(t)

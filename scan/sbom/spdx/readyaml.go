@@ -35,20 +35,21 @@ func readYAML(r io.Reader, opt *DecodeOptions, limit *budget) (*document, error)
 	}
 	var out bytes.Buffer
 	enc := jsontext.NewEncoder(&out, jsontext.AllowDuplicateNames(true)) // reported when the JSON is read
-	if err := yamlToJSON(enc, &root, opt.MaxDepth); err != nil {
+	if err := yamlToJSON(enc, &root, 0, opt.MaxDepth); err != nil {
 		return nil, err
 	}
 	return readJSON(&out, limit)
 }
 
-// yamlToJSON writes one YAML node as JSON. It recurses at most depth times.
-func yamlToJSON(enc *jsontext.Encoder, n *yaml.Node, depth int) error {
-	if depth < 0 {
-		return &fault.LimitError{What: "nesting", Where: fmt.Sprintf("SPDX YAML document, line %d", n.Line)}
+// yamlToJSON writes one YAML node, of a depth, as JSON. It recurses to the depth
+// deepest.
+func yamlToJSON(enc *jsontext.Encoder, n *yaml.Node, depth, deepest int) error {
+	if depth > deepest {
+		return &fault.LimitError{What: "nesting", Where: fmt.Sprintf("SPDX YAML document, line %d", n.Line), Max: int64(deepest), Seen: int64(depth)}
 	}
 	switch n.Kind {
 	case yaml.DocumentNode:
-		return yamlToJSON(enc, n.Content[0], depth)
+		return yamlToJSON(enc, n.Content[0], depth, deepest)
 	case yaml.MappingNode, yaml.SequenceNode:
 		begin, end := jsontext.BeginObject, jsontext.EndObject
 		if n.Kind == yaml.SequenceNode {
@@ -61,7 +62,7 @@ func yamlToJSON(enc *jsontext.Encoder, n *yaml.Node, depth int) error {
 			if n.Kind == yaml.MappingNode && i%2 == 0 && c.Kind != yaml.ScalarNode {
 				return invalid(fmt.Sprintf("line %d", c.Line), "the name of a member is not a word")
 			}
-			if err := yamlToJSON(enc, c, depth-1); err != nil {
+			if err := yamlToJSON(enc, c, depth+1, deepest); err != nil {
 				return err
 			}
 		}

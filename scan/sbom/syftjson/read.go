@@ -117,7 +117,7 @@ func elements[T any](d *reader, into *[]T) error {
 	}
 	for d.dec.PeekKind() != ']' {
 		if d.left--; d.left < 0 {
-			return &fault.LimitError{What: "elements", Where: "syft document", Max: int64(d.max)}
+			return &fault.LimitError{What: "elements", Where: "syft document at " + string(d.dec.StackPointer()), Max: int64(d.max), Seen: int64(d.max) + 1}
 		}
 		var v T
 		if err := json.UnmarshalDecode(d.dec, &v); err != nil {
