@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/stella-ops/stella/scan/sbom"
 )
@@ -28,6 +29,9 @@ func (p *pass) oddity(where, what string) {
 func (p *pass) gap(code sbom.GapCode, blocking bool, where, what string) {
 	if where == "" {
 		where = "layer"
+	}
+	if !utf8.ValidString(where) { // a folder whose name cannot even be opened
+		where = escape(where)
 	}
 	if p.more == nil {
 		p.more = map[sbom.GapCode]excess{}
