@@ -47,7 +47,15 @@ type Options struct {
 	// Attempts bounds how often a request is tried, the first included, with
 	// growing pauses of at most 5 seconds. Default 4.
 	Attempts int
+	// PartSize is how much of an object goes up in one request and is held in
+	// memory by each Create, in bytes. Default 8 MiB, at least 5 MiB.
+	PartSize int64
+	// CopyLimit is how much the server copies in one request, in bytes. Default
+	// 5 GiB, Amazon's bound; at least 5 MiB.
+	CopyLimit int64
 }
+
+const minPart = 5 << 20 // the protocol's, for all parts but the last
 
 // Open opens the driver of a bucket that exists:
 //
@@ -116,6 +124,12 @@ func newDriver(u *url.URL, opts *Options) (*Driver, error) {
 		return nil, err
 	}
 	d := &Driver{client: s3.New(o), bucket: u.Host, secret: secret, part: 8 << 20, copyLimit: 5 << 30}
+	if opts.PartSize > 0 {
+		d.part = max(opts.PartSize, minPart)
+	}
+	if opts.CopyLimit > 0 {
+		d.copyLimit = max(opts.CopyLimit, minPart)
+	}
 	if d.prefix = strings.Trim(u.Path, "/"); d.prefix != "" {
 		d.prefix += "/"
 	}
