@@ -236,11 +236,11 @@ func (d *folder) ReadDir(n int) ([]fs.DirEntry, error) {
 	for {
 		part, err := d.File.ReadDir(step)
 		all = append(all, part...)
-		switch {
-		case err == io.EOF:
-			return all, nil
-		case err == nil && len(all) > d.most:
+		if err == nil && len(all) > d.most {
 			all, err = all[:d.most], &fault.LimitError{What: "entries", Where: d.name, Max: int64(d.most)}
+		}
+		if err == io.EOF || err == nil && len(part) < step { // os.File reads on until there are enough
+			return all, nil
 		}
 		if err != nil {
 			return all, &fs.PathError{Op: "readdir", Path: d.name, Err: reason(err)}
