@@ -1,10 +1,6 @@
 package sbom
 
-import (
-	"fmt"
-	"iter"
-	"maps"
-)
+import "fmt"
 
 // Check returns what is wrong inside a document, in document order: elements
 // without a name, identifiers that are not unique, relationships that lead
@@ -35,8 +31,6 @@ func (d *Document) Check() []Problem {
 	}
 	return problems
 }
-
-func keys[V any](m map[string]V) iter.Seq[string] { return maps.Keys(m) }
 
 // Problem is something inconsistent in a document.
 type Problem struct {

@@ -3,37 +3,42 @@ package sbom
 import (
 	"cmp"
 	"slices"
+	"strconv"
 )
 
 // Merge puts the packages and relationships of several documents into one about
 // subject. Packages of one identity (package URL or name, version, architecture
-// and state) become one; what each document's own subject contained, the new
-// subject contains. What cannot be kept, because each document has its own, is
-// returned as losses. The inputs are not changed; they must be normalised.
+// and state) become one. What each document's own subject contained, the new
+// subject contains; a subject that is a package itself, with a package URL,
+// becomes one that the new subject contains. Identifiers that documents use for
+// different packages are told apart by a number. What cannot be kept, because
+// each document has its own, is returned as losses. The inputs are not changed;
+// they must be normalised.
 func Merge(subject Subject, docs ...*Document) (*Document, []Loss) {
-	out := &Document{Subject: subject}
+	m := merger{out: &Document{Subject: subject}, index: map[string]int{}, used: map[string]bool{}}
+	out := m.out
 	if out.Subject.ID == "" {
 		out.Subject.ID = out.Subject.deriveID()
 	}
+	m.used[out.Subject.ID] = true
 	var losses []Loss
-	index := map[string]int{}
 	for _, d := range docs {
 		ids := map[string]string{d.Subject.ID: out.Subject.ID}
 		for i := range d.Packages {
-			p := d.Packages[i].clone()
-			key := mergeIdentity(&p)
-			at, known := index[key]
-			if !known {
-				at = len(out.Packages)
-				index[key] = at
-				out.Packages = append(out.Packages, p)
-			} else {
-				out.Packages[at].absorb(&p)
-			}
-			ids[d.Packages[i].ID] = out.Packages[at].ID
+			ids[d.Packages[i].ID] = m.add(&d.Packages[i])
+		}
+		if p := d.Subject.Package; p != nil && !p.PURL.IsZero() {
+			whole := *p
+			whole.ID, whole.Name, whole.Version = d.Subject.ID, cmp.Or(p.Name, d.Subject.Name), cmp.Or(p.Version, d.Subject.Version)
+			ids[d.Subject.ID] = m.add(&whole)
+			out.Relationships = append(out.Relationships, Relationship{From: out.Subject.ID, Kind: Contains, To: ids[d.Subject.ID]})
 		}
 		for _, r := range d.Relationships {
-			out.Relationships = append(out.Relationships, Relationship{From: cmp.Or(ids[r.From], r.From), Kind: r.Kind, To: cmp.Or(ids[r.To], r.To)})
+			from, to := cmp.Or(ids[r.From], r.From), cmp.Or(ids[r.To], r.To)
+			if r.From == d.Subject.ID && r.Kind == Contains {
+				from = out.Subject.ID
+			}
+			out.Relationships = append(out.Relationships, Relationship{From: from, Kind: r.Kind, To: to})
 		}
 		out.Gaps = append(out.Gaps, d.Gaps...)
 		for _, t := range d.Tools {
@@ -47,6 +52,31 @@ func Merge(subject Subject, docs ...*Document) (*Document, []Loss) {
 	return out, losses
 }
 
+// merger gathers packages.
+type merger struct {
+	out   *Document
+	index map[string]int  // of packages, by identity
+	used  map[string]bool // identifiers
+}
+
+// add adds a package, or what it knows to the one of its identity, and returns
+// the identifier that it has now.
+func (m *merger) add(q *Package) string {
+	p := q.clone()
+	key := mergeIdentity(&p)
+	if at, known := m.index[key]; known {
+		m.out.Packages[at].absorb(&p)
+		return m.out.Packages[at].ID
+	}
+	for n := 2; m.used[p.ID]; n++ {
+		p.ID = q.ID + "-" + strconv.Itoa(n)
+	}
+	m.used[p.ID] = true
+	m.index[key] = len(m.out.Packages)
+	m.out.Packages = append(m.out.Packages, p)
+	return p.ID
+}
+
 // ownParts names what belongs to one document and is not merged.
 func ownParts(d *Document) []Loss {
 	name := cmp.Or(d.Name, d.Subject.Name, d.Subject.ID)
@@ -54,10 +84,13 @@ func ownParts(d *Document) []Loss {
 	if d.Composition != nil {
 		losses = append(losses, Loss{Where: name, What: "composition recipe"})
 	}
-	for _, family := range slices.Sorted(keys(d.Foreign)) {
-		losses = append(losses, Loss{Where: name, What: "members of " + family + " outside the model"})
+	if os := d.Subject.OS; os != nil {
+		losses = append(losses, Loss{Where: name, What: "distribution " + cmp.Or(os.PrettyName, os.ID+" "+os.VersionID)})
 	}
-	return losses
+	if n := len(d.Subject.Layers); n > 0 {
+		losses = append(losses, Loss{Where: name, What: "list of " + strconv.Itoa(n) + " layers"})
+	}
+	return append(losses, d.Foreign.Losses(name, "")...)
 }
 
 func mergeIdentity(p *Package) string {

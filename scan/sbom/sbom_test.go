@@ -110,6 +110,37 @@ func TestMerge(t *testing.T) {
 	}
 }
 
+// TestMergeKeepsApart: what two documents call by one identifier stays two
+// packages, and a subject that is a package is not lost.
+func TestMergeKeepsApart(t *testing.T) {
+	one := &sbom.Document{Subject: sbom.Subject{ID: "root", Name: "app"}, Packages: []sbom.Package{{ID: "1", Name: "a", Version: "1"}, {ID: "2", Name: "b", Version: "1"}},
+		Relationships: []sbom.Relationship{{From: "root", Kind: sbom.Contains, To: "1"}, {From: "1", Kind: sbom.DependsOn, To: "2"}}}
+	two := &sbom.Document{Packages: []sbom.Package{{ID: "1", Name: "b", Version: "1"}, {ID: "2", Name: "c", Version: "1"}, {ID: "app", Name: "d", Version: "1"}},
+		Subject:       sbom.Subject{ID: "root", Name: "lib", Version: "7", OS: &sbom.OS{ID: "alpine", VersionID: "3.20"}, Package: &sbom.Package{PURL: purl.PackageURL{Type: "npm", Name: "lib", Version: "7"}}},
+		Relationships: []sbom.Relationship{{From: "root", Kind: sbom.DependsOn, To: "1"}, {From: "1", Kind: sbom.DependsOn, To: "2"}, {From: "root", Kind: sbom.Contains, To: "app"}},
+		Foreign:       sbom.Foreign{"cyclonedx": `{"$schema":null,"#xml":1,"services":[],"annotations":[]}`, "spdx": `{"SPDXID":"x"}`, "syft": `{}`}}
+	one.Normalize()
+	two.Normalize()
+	merged, losses := sbom.Merge(sbom.Subject{ID: "app", Name: "all"}, one, two)
+	names := map[string]string{"app": "all"}
+	for _, p := range merged.Packages {
+		names[p.ID] = p.Name + p.Version
+	}
+	var edges []string
+	for _, r := range merged.Relationships {
+		edges = append(edges, names[r.From]+" "+string(r.Kind)+" "+names[r.To])
+	}
+	slices.Sort(edges)
+	want := []string{"a1 depends-on b1", "all contains a1", "all contains d1", "all contains lib7", "b1 depends-on c1", "lib7 depends-on b1"}
+	if diff := cmp.Diff(want, edges); diff != "" || len(merged.Packages) != 5 || len(merged.Check()) > 0 {
+		t.Errorf("%v, relationships (-want +got):\n%s", merged.Check(), diff)
+	}
+	if diff := cmp.Diff([]sbom.Loss{{Where: "lib", What: "distribution alpine 3.20"}, {Where: "lib", What: "members of cyclonedx outside the model: annotations, services"},
+		{Where: "lib", What: "members of spdx outside the model"}}, losses); diff != "" {
+		t.Errorf("losses (-want +got):\n%s", diff)
+	}
+}
+
 func TestCheckFindsProblems(t *testing.T) {
 	d := &sbom.Document{Packages: []sbom.Package{{ID: "x", Name: "a"}, {ID: "x", Name: "b"}, {Name: "c"}, {ID: "y"}}, Relationships: []sbom.Relationship{{From: "x", Kind: sbom.DependsOn, To: "nowhere"}}}
 	if got := d.Check(); len(got) != 4 {

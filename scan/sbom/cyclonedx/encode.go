@@ -57,7 +57,7 @@ func encode(w io.Writer, d *sbom.Document, opt *EncodeOptions) ([]sbom.Loss, err
 	if opt == nil {
 		opt = &EncodeOptions{}
 	}
-	e := &encoder{doc: d, version: v, xml: opt.XML}
+	e := &encoder{doc: d, version: v, xml: opt.XML, losses: otherFamilies(d)}
 	head, body := e.document()
 	if opt.XML || opt.Indent {
 		whole := slices.Concat(head, body)
@@ -77,6 +77,18 @@ func encode(w io.Writer, d *sbom.Document, opt *EncodeOptions) ([]sbom.Loss, err
 		}
 	}
 	return e.losses, nil
+}
+
+// otherFamilies lists the members of other formats that d holds.
+func otherFamilies(d *sbom.Document) []sbom.Loss {
+	losses := d.Foreign.Losses("document", family)
+	if d.Subject.Package != nil {
+		losses = append(losses, d.Subject.Package.Foreign.Losses("subject", family)...)
+	}
+	for i := range d.Packages {
+		losses = append(losses, d.Packages[i].Foreign.Losses("package "+d.Packages[i].ID, family)...)
+	}
+	return losses
 }
 
 func checkNormal(d *sbom.Document) error {

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -64,20 +63,12 @@ func Encode(w io.Writer, d *sbom.Document, opt *EncodeOptions) ([]sbom.Loss, err
 
 // otherFamilies lists the members of other formats that d holds.
 func otherFamilies(d *sbom.Document) []sbom.Loss {
-	var losses []sbom.Loss
-	list := func(where string, f sbom.Foreign) {
-		for _, family := range slices.Sorted(maps.Keys(f)) {
-			if family != Family {
-				losses = append(losses, sbom.Loss{Where: where, What: "members of " + family + " outside the model"})
-			}
-		}
-	}
-	list("document", d.Foreign)
+	losses := d.Foreign.Losses("document", Family)
 	if d.Subject.Package != nil {
-		list(d.Subject.ID, d.Subject.Package.Foreign)
+		losses = append(losses, d.Subject.Package.Foreign.Losses(d.Subject.ID, Family)...)
 	}
 	for i := range d.Packages {
-		list(d.Packages[i].ID, d.Packages[i].Foreign)
+		losses = append(losses, d.Packages[i].Foreign.Losses(d.Packages[i].ID, Family)...)
 	}
 	return losses
 }

@@ -132,10 +132,11 @@ func TestLosses(t *testing.T) {
 	}{
 		"none": {func(*sbom.Document) {}, EncodeOptions{}, nil},
 		"another family": {func(d *sbom.Document) {
-			d.Foreign["cyclonedx"] = "{}"
-			d.Packages[0].Foreign["syft"], d.Packages[0].Foreign["cyclonedx"] = "{}", "{}"
-			d.Subject.Package = &sbom.Package{Foreign: sbom.Foreign{"cyclonedx": "{}"}}
-		}, EncodeOptions{}, []string{"a_b: members of cyclonedx outside the model", "a_b: members of syft outside the model", "document: members of cyclonedx outside the model",
+			d.Foreign["cyclonedx"] = `{"services":[],"$schema":null}`
+			d.Packages[0].Foreign["syft"], d.Packages[0].Foreign["cyclonedx"] = `{"type":"deb"}`, `{"pedigree":{}}`
+			d.Packages[1].Foreign = sbom.Foreign{"cyclonedx": `{"#nested":true}`}
+			d.Subject.Package = &sbom.Package{Foreign: sbom.Foreign{"cyclonedx": "?"}}
+		}, EncodeOptions{}, []string{"a_b: members of cyclonedx outside the model: pedigree", "a_b: members of syft outside the model: type", "document: members of cyclonedx outside the model: services",
 			"root: members of cyclonedx outside the model"}},
 		"tag-value": {func(*sbom.Document) {}, EncodeOptions{TagValue: true}, []string{`SPDXRef-a_b: members that this form has no place for: {"x-more":true}`,
 			`document: members that this form has no place for: {"x-unknown":{"a":[1e2,9007199254740993],"b":1}}`}},
