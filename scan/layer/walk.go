@@ -306,6 +306,10 @@ func (p *pass) whiteout(name string) (bool, error) {
 	switch hidden := base[len(".wh."):]; {
 	case base == ".wh..wh..opq":
 		p.frag.Opaque = append(p.frag.Opaque, strings.TrimSuffix(name[:slash], "/"))
+		if slash == 0 {
+			// overlayfs has no opaque root: what the specification hides stays there.
+			p.gap(sbom.GapOddity, true, "/", "the root is marked opaque; runtimes on overlayfs show the layers below all the same")
+		}
 	case strings.HasPrefix(hidden, ".wh."):
 		p.oddity(name, "housekeeping of aufs; it removes nothing")
 	case hidden == "" || hidden == "." || hidden == "..":

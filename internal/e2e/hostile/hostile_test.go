@@ -20,6 +20,7 @@ import (
 const (
 	childEnv  = "STELLA_HOSTILE_REPORT"
 	maxMemory = 512 << 20 // bytes of the peak resident set
+	goal      = "400MiB"  // what the collector is told to keep to, as a service does
 	minCases  = 160
 )
 
@@ -54,7 +55,7 @@ func TestCorpus(t *testing.T) {
 		args = append(args, "-test.short")
 	}
 	cmd := exec.CommandContext(t.Context(), exe, args...)
-	cmd.Env = append(os.Environ(), childEnv+"="+out)
+	cmd.Env = append(os.Environ(), childEnv+"="+out, "GOMEMLIMIT="+goal)
 	text, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)

@@ -158,7 +158,7 @@ func whiteouts() []hostile {
 		stack("opaque folder", shown(), base, list(whiteout(dir+"seen/.wh..wh..opq"))),
 		stack("opaque folder, filled before", shown("new"), base, list(npm("opt", "new"), whiteout(dir+".wh..wh..opq"))),
 		stack("opaque folder, filled after", shown("new"), base, list(whiteout(dir+".wh..wh..opq"), npm("opt", "new"))),
-		stack("opaque root", shown("new").unseen(), base, list(whiteout(".wh..wh..opq"), npm("opt", "new"))),
+		stack("opaque root", noted("!oddity /").with("new").unseen(), base, list(whiteout(".wh..wh..opq"), npm("opt", "new"))),
 		stack("opaque below a file", shown(), base, list(whiteout(dir+"seen/package.json/.wh..wh..opq"))),
 		stack("opaque with content", shown(), base, list(file(dir+".wh..wh..opq", "content"))),
 		stack("opaque of the layer alone", shown("seen"), list(whiteout(dir+".wh..wh..opq"), e)),
