@@ -82,9 +82,13 @@ func (s *suite) replayFlush(t *testing.T) {
 			tokens[j] = token{fmt.Sprintf("%d/%d", i, j), epochOf(t, c)}
 		}
 		var wg sync.WaitGroup
+		var showings atomic.Int64
 		for range shown {
 			wg.Go(func() {
 				for j, k := range tokens {
+					if showings.Add(1) == int64(1+i*shown*len(tokens)/losses) {
+						s.Lose(t, d) // each time later
+					}
 					if accept(k) {
 						wins[j].Add(1)
 						accepted.Add(1)
@@ -92,7 +96,6 @@ func (s *suite) replayFlush(t *testing.T) {
 				}
 			})
 		}
-		s.Lose(t, d)
 		wg.Wait()
 		for j, k := range tokens { // and once more, after the loss
 			if accept(k) {
@@ -104,6 +107,9 @@ func (s *suite) replayFlush(t *testing.T) {
 		}
 	}
 	t.Logf("%d losses, %d tokens accepted, %d of them twice", losses, accepted.Load(), twice)
+	if accepted.Load() == 0 {
+		t.Error("no token was accepted")
+	}
 	if twice > 0 {
 		t.Errorf("%d tokens were accepted twice", twice)
 	}
