@@ -29,6 +29,9 @@ var (
 	ErrUnsupported error = fault.Unsupported
 	ErrUnavailable error = fault.Unavailable // the backend is away; try again
 	ErrLimit       error = fault.Limit
+	// ErrUnauthenticated and ErrForbidden are the backend's answer to the URL's user.
+	ErrUnauthenticated error = fault.Unauthenticated
+	ErrForbidden       error = fault.Forbidden
 )
 
 // MaxBody bounds the body of a message, in bytes.

@@ -121,7 +121,7 @@ func serveNATS() {
 func startNATS(port int, password, dir string) (*server.Server, error) {
 	s, err := server.NewServer(&server.Options{
 		ServerName: "stella-test", Host: "127.0.0.1", Port: port, Username: natsUser, Password: password,
-		JetStream: true, StoreDir: dir, SyncAlways: true, NoLog: true, NoSigs: true,
+		JetStream: true, StoreDir: dir, SyncAlways: true, MaxPayload: 4 << 20, NoLog: true, NoSigs: true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start NATS: %w", err)

@@ -86,13 +86,14 @@ func (d *driver) lookAt(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	back := tick <= d.tick
-	d.tick = tick
-	if back {
+	if tick <= d.tick && value == d.seen {
 		if err := d.renew(ctx, revision); err != nil {
 			return "", err
 		}
 		value, _, err = d.incarnation(ctx)
+	}
+	if err == nil {
+		d.seen, d.tick = value, tick
 	}
 	return value, err
 }

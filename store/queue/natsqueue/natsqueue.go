@@ -90,7 +90,8 @@ type driver struct {
 	trims   map[string]*trim                 // by topic
 
 	look sync.Mutex
-	tick uint64 // revision of the last look at the incarnation
+	seen string // the key of the incarnation at the last look
+	tick uint64 // and the revision of that look
 
 	closing sync.Once
 	closed  chan struct{}

@@ -89,7 +89,7 @@ func (d *driver) Incarnation(ctx context.Context) (string, error) {
 	}
 	d.look.Lock()
 	defer d.look.Unlock() // of two looks at a time, one number would seem to go back
-	reply, err := incarnationScript.Run(ctx, d.client, d.incarnationKeys(), rand.Text(), d.tick).Slice()
+	reply, err := incarnationScript.Run(ctx, d.client, d.incarnationKeys(), rand.Text(), d.tick, d.seen).Slice()
 	if err != nil {
 		return "", d.fault(ctx, err)
 	}
@@ -97,9 +97,9 @@ func (d *driver) Incarnation(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", d.fault(ctx, err)
 	}
-	seen, _ := reply[0].(string)
+	d.seen, _ = reply[0].(string)
 	d.tick, _ = reply[1].(int64)
-	return seen + "/" + parseInfo(text)["run_id"], nil
+	return d.seen + "/" + parseInfo(text)["run_id"], nil
 }
 
 // ready says why no command should be sent.

@@ -40,12 +40,12 @@ var (
 		return redis.call('GET', KEYS[4])`)
 
 	// incarnationScript returns the incarnation and a number that grows with
-	// each call. The incarnation is new when there is none, or when the number
-	// has gone back.
+	// each call. The incarnation is new when there is none, and when it is what
+	// the caller saw last though the number has gone back.
 	incarnationScript = redis.NewScript(`
 		redis.call('SET', KEYS[1], ARGV[1], 'NX')
 		local tick = redis.call('INCR', KEYS[2])
-		if tick <= tonumber(ARGV[2]) then
+		if tick <= tonumber(ARGV[2]) and redis.call('GET', KEYS[1]) == ARGV[3] then
 			redis.call('SET', KEYS[1], ARGV[1])
 		end
 		return {redis.call('GET', KEYS[1]), tick}`)

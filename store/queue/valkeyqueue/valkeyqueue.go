@@ -95,7 +95,8 @@ type driver struct {
 	trims  map[string]*trim     // by topic
 
 	look sync.Mutex
-	tick int64 // of the last look at the incarnation
+	seen string // the key of the incarnation at the last look
+	tick int64  // and the number of that look
 
 	closing sync.Once
 	closed  chan struct{}
