@@ -12,6 +12,7 @@ import (
 	oracletag "github.com/spdx/tools-golang/tagvalue"
 
 	"github.com/stella-ops/stella/internal/imagetest/scanned"
+	"github.com/stella-ops/stella/scan/sbom"
 )
 
 // What scans of real package databases, lock files and archives say, written
@@ -58,6 +59,9 @@ func TestScannedIsValid(t *testing.T) {
 				continue
 			}
 			compareRows(t, name, theirs, out)
+			if opt.TagValue {
+				writtenByThem(t, name, theirs, back)
+			}
 		}
 	}
 }
@@ -71,5 +75,30 @@ func compareRows(t *testing.T, name string, theirs *oracle.Document, out []byte)
 	}
 	if diff := changes(edges, ourEdges); diff != "" {
 		t.Errorf("%s: the library reads other relationships (-theirs +ours):\n%.2000s", name, diff)
+	}
+}
+
+// writtenByThem lets the library write tag-value of what it read from ours: we find
+// the packages and relationships of the first document in it.
+func writtenByThem(t *testing.T, name string, theirs *oracle.Document, want *sbom.Document) {
+	t.Helper()
+	var b bytes.Buffer
+	if err := oracletag.Write(theirs, &b); err != nil {
+		t.Errorf("%s: the library writes: %v", name, err)
+		return
+	}
+	got, err := Decode(&b, nil)
+	if err != nil {
+		t.Errorf("%s: written by the library: %v", name, err)
+		return
+	}
+	if len(got.Packages) != len(want.Packages) || len(got.Relationships) != len(want.Relationships) {
+		t.Errorf("%s: by the library %d packages, %d relationships; want %d, %d", name, len(got.Packages), len(got.Relationships), len(want.Packages), len(want.Relationships))
+	}
+	for i := range want.Packages {
+		if p := got.PackageByID(want.Packages[i].ID); p == nil || p.PURL.String() != want.Packages[i].PURL.String() {
+			t.Errorf("%s: by the library %s is %v", name, want.Packages[i].PURL.String(), p)
+			return
+		}
 	}
 }
