@@ -34,7 +34,7 @@ func (y *Relay) Recover(ctx context.Context) (int64, error) {
 		}
 		if before == now {
 			n, err = tx.exec(`UPDATE transport.outbox AS o SET state = 0, claimed_us = 0 WHERE o.state = 1
-				AND o.published_us < $1 - $2 * (1 << CASE WHEN o.publishes < 12 THEN o.publishes ELSE 12 END) / 2 AND `+unconsumed, tx.now, y.opts.Stale.Microseconds())
+				AND o.published_us < CAST($1 AS BIGINT) - CAST($2 AS BIGINT) * (1 << CAST(CASE WHEN o.publishes < 12 THEN o.publishes ELSE 12 END AS INTEGER)) / 2 AND `+unconsumed, tx.now, y.opts.Stale.Microseconds())
 			return err
 		}
 		if n, err = tx.exec(`UPDATE transport.outbox AS o SET state = 0, claimed_us = 0 WHERE o.state = 1 AND ` + unconsumed); err != nil {

@@ -59,20 +59,18 @@ func (s *Scans) Claim(ctx context.Context, c scan.ClaimRequest) (*scan.Lease, er
 }
 
 func (t *tx) claimJob(c scan.ClaimRequest) (lease *scan.Lease, refused, err error) {
-	if c.Message != "" {
-		if _, err := t.consume(event.GroupScannerWorkers, c.Message); err != nil {
-			return nil, nil, err
-		}
-		if _, err := t.exec(`UPDATE transport.outbox SET state = 2 WHERE tenant_id = $1 AND topic = $2 AND event_id = $3`, t.tenant, event.ScannerJobs, c.Message); err != nil {
-			return nil, nil, err
-		}
-		t.wakes = append(t.wakes, wakeOutbox) // the window has room again
-	}
 	l := &scan.Lease{JobID: c.JobID, Holder: c.Holder, Length: c.Length}
 	var manifest []byte
 	err = t.get(`UPDATE scanner.scan_jobs SET status = 'running', attempt = attempt + 1, lease_epoch = lease_epoch + 1, lease_holder = $3, lease_until_us = $4, updated_us = $5, reason = ''
 		WHERE tenant_id = $1 AND job_id = $2 AND attempt < $6 AND (status = 'pending' AND not_before_us <= $5 OR status = 'running' AND lease_until_us <= $5)
 		RETURNING lease_epoch, attempt, manifest`, []any{t.tenant, c.JobID, c.Holder, t.now + c.Length.Microseconds(), t.now, Attempts}, &l.Epoch, &l.Attempt, &manifest)
+	if err != nil && !isNoRows(err) {
+		return nil, nil, err
+	}
+	// The job is locked before its messages, as everywhere.
+	if err := t.consumeJob(c.Message); err != nil {
+		return nil, nil, err
+	}
 	if isNoRows(err) {
 		job, err := t.job(c.JobID, "")
 		if fault.KindOf(err) == fault.NotFound {
@@ -86,15 +84,26 @@ func (t *tx) claimJob(c scan.ClaimRequest) (lease *scan.Lease, refused, err erro
 		}
 		return nil, fmt.Errorf("scan job %s is %s and cannot be claimed now: %w", c.JobID, job.State, fault.Conflict), nil
 	}
-	if err != nil {
-		return nil, nil, err
-	}
 	crashpoint.Hit(crashpoint.ClaimUpdated)
 	if l.Manifest, err = scan.DecodeManifest(manifest); err != nil {
 		return nil, nil, err
 	}
 	job := &scan.Job{ID: c.JobID, State: scan.Running, Image: l.Manifest.Reference, Owner: l.Manifest.Owner}
 	return l, nil, t.announce(scanEvent(event.ScanStarted, fmt.Sprintf("started/%d", l.Epoch), job))
+}
+
+// consumeJob notes that the workers have a job message, so that its place in the
+// window is free and nobody publishes it again.
+func (t *tx) consumeJob(message string) error {
+	if message == "" {
+		return nil
+	}
+	if _, err := t.consume(event.GroupScannerWorkers, message); err != nil {
+		return err
+	}
+	t.wakes = append(t.wakes, wakeOutbox)
+	_, err := t.exec(`UPDATE transport.outbox SET state = 2 WHERE tenant_id = $1 AND topic = $2 AND event_id = $3`, t.tenant, event.ScannerJobs, message)
+	return err
 }
 
 // Heartbeat extends a lease.

@@ -200,6 +200,8 @@ const (
 	fresh    = `token = 0 AND visible_us <= $3 ORDER BY seq`
 )
 
+// takeRows takes rows of one kind. The choice is materialised: a plan that made it
+// again for every row would take more than it should.
 func (t *tx) takeRows(r queue.Request, which string, most int) ([]taken, error) {
 	var rows []taken
 	err := t.each(func(row func(...any) error) error {
@@ -207,8 +209,8 @@ func (t *tx) takeRows(r queue.Request, which string, most int) ([]taken, error) 
 		err := row(&d.seq, &d.attempt, &d.token, &d.causes)
 		rows = append(rows, d)
 		return err
-	}, `UPDATE transport.deliveries SET visible_us = $4, attempt = attempt + 1, token = token + 1 WHERE topic = $1 AND group_name = $2 AND seq IN (
-			SELECT seq FROM transport.deliveries WHERE topic = $1 AND group_name = $2 AND `+which+` LIMIT $5 FOR UPDATE SKIP LOCKED)
+	}, `WITH chosen AS MATERIALIZED (SELECT seq FROM transport.deliveries WHERE topic = $1 AND group_name = $2 AND `+which+` LIMIT $5 FOR UPDATE SKIP LOCKED)
+		UPDATE transport.deliveries SET visible_us = $4, attempt = attempt + 1, token = token + 1 WHERE topic = $1 AND group_name = $2 AND seq IN (SELECT seq FROM chosen)
 		RETURNING seq, attempt, token, causes`, r.Topic, r.Group, t.now, t.now+r.Claim.Microseconds(), most)
 	slices.SortFunc(rows, func(a, b taken) int { return int(a.seq - b.seq) })
 	return rows, err

@@ -50,11 +50,25 @@ func testFlow(t *testing.T, root *store.Root) {
 	wg.Wait()
 	if n := f.completed(); n != jobs {
 		t.Errorf("%d of %d jobs completed", n, jobs)
+		f.describe()
 	}
 	for id, n := range f.seen {
 		if n != 1 {
 			t.Errorf("the effect of %s happened %d times", id, n)
 		}
+	}
+}
+
+// describe says where the jobs and the outbox stand.
+func (f *flow) describe() {
+	for i := range 3 {
+		p := must[*scan.Page](f.t)(tenant(f.t, f.root, fmt.Sprint("t", i)).Scans().List(f.t.Context(), scan.Query{}))
+		for _, j := range p.Jobs {
+			f.t.Logf("%s %s: %s, attempt %d, %q", j.Tenant, j.ID, j.State, j.Attempt, j.Reason)
+		}
+	}
+	for _, topic := range []string{event.ScannerJobs, event.ScannerEvents} {
+		f.t.Logf("%s: %+v", topic, must[store.Backlog](f.t)(f.root.Backlog(f.t.Context(), topic)))
 	}
 }
 
