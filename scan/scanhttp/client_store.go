@@ -1,0 +1,138 @@
+package scanhttp
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/stella-ops/stella/advisory/finding"
+	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/httpjson"
+	"github.com/stella-ops/stella/scan"
+)
+
+// Submit asks for a scan. r.Owner is left out: the service knows the owner by the
+// token. Where key is empty, the attempts of this call share one that is made up.
+func (c *Client) Submit(ctx context.Context, r scan.Request, key string) (*scan.Job, bool, error) {
+	const what = "submit a scan"
+	if !isText(key, scan.MaxKey) {
+		return nil, false, fmt.Errorf("%s: idempotency key %.80q: want at most %d printable ASCII characters: %w", what, key, scan.MaxKey, fault.Invalid)
+	}
+	made := key == ""
+	if made {
+		key = "auto-" + rand.Text()
+	}
+	job, repeated := new(scan.Job), false
+	q := request{what: what, method: http.MethodPost, want: http.StatusAccepted, again: true,
+		header: map[string]string{KeyHeader: key, "Prefer": wholeJob},
+		body:   submission{Image: r.Image, Platform: r.Platform, Formats: r.Formats, Priority: r.Priority, StoreLayers: r.StoreLayers}}
+	read := into(job, func(j *scan.Job) bool { return isID(j.ID) && j.State.Known() })
+	err := c.do(ctx, q, func(resp *http.Response) error {
+		repeated = resp.Header.Get(ReplayedHeader) == "true"
+		return read(resp)
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	return job, repeated && !made, nil
+}
+
+// get asks for something of one scan.
+func (c *Client) get(ctx context.Context, what, id, path string, query url.Values, read func(*http.Response) error) error {
+	if err := noScan(what, id); err != nil {
+		return err
+	}
+	return c.do(ctx, request{what: what + " " + id, method: http.MethodGet, path: "/" + id + path, query: query, want: http.StatusOK, again: true}, read)
+}
+
+func isJob(id string) func(*scan.Job) bool {
+	return func(j *scan.Job) bool { return j.ID == id && j.State.Known() }
+}
+
+// Job returns one job.
+func (c *Client) Job(ctx context.Context, id string) (*scan.Job, error) {
+	j := new(scan.Job)
+	if err := c.get(ctx, "read scan job", id, "", nil, into(j, isJob(id))); err != nil {
+		return nil, err
+	}
+	return j, nil
+}
+
+// List returns jobs, the newest first.
+func (c *Client) List(ctx context.Context, q scan.Query) (*scan.Page, error) {
+	query := url.Values{}
+	for key, value := range map[string]string{"state": string(q.State), "image_ref": q.Image, "after": q.After} {
+		if value != "" {
+			query.Set(key, value)
+		}
+	}
+	if q.Limit != 0 {
+		query.Set("limit", strconv.Itoa(q.Limit))
+	}
+	p := new(scan.Page)
+	err := c.do(ctx, request{what: "list scans", method: http.MethodGet, query: query, want: http.StatusOK, again: true},
+		into(p, func(p *scan.Page) bool { return p.Jobs != nil }))
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Manifest returns the canonical JSON of the job's manifest, compared with the
+// digest that the service says.
+func (c *Client) Manifest(ctx context.Context, id string) ([]byte, error) {
+	var out []byte
+	err := c.get(ctx, "read the manifest of", id, "/manifest", nil, func(resp *http.Response) error {
+		b, err := httpjson.ReadBody(resp, MaxBody)
+		if err != nil {
+			return err
+		}
+		if want := resp.Header.Get("ETag"); want != etag(digestOf(b)) {
+			return &fault.MismatchError{What: "manifest", Want: want, Got: etag(digestOf(b))}
+		}
+		out = b
+		return nil
+	})
+	return out, err
+}
+
+// Cancel ends a job.
+func (c *Client) Cancel(ctx context.Context, id, reason string) (*scan.Job, error) {
+	const what = "cancel scan job"
+	if err := noScan(what, id); err != nil {
+		return nil, err
+	}
+	j := new(scan.Job)
+	q := request{what: what + " " + id, method: http.MethodPost, path: "/" + id + "/cancel", body: cancellation{reason}, want: http.StatusOK, again: true}
+	if err := c.do(ctx, q, into(j, isJob(id))); err != nil {
+		return nil, err
+	}
+	return j, nil
+}
+
+// Documents returns what is kept of a job's documents, sorted by format, with the
+// content that the service keeps inline. It is not compared with its Ref here.
+func (c *Client) Documents(ctx context.Context, id string) ([]scan.Stored, error) {
+	var list documentList
+	err := c.get(ctx, "read the documents of", id, "/documents", url.Values{"content": {"inline"}}, into(&list, func(l *documentList) bool { return l.Documents != nil }))
+	if err != nil {
+		return nil, err
+	}
+	var out []scan.Stored
+	for _, d := range list.Documents {
+		out = append(out, d.kept())
+	}
+	return out, nil
+}
+
+// Findings returns the report that was stored with the job's results.
+func (c *Client) Findings(ctx context.Context, id string) (*finding.Report, error) {
+	r := new(finding.Report)
+	if err := c.get(ctx, "read the findings of", id, "/findings", nil, into(r, func(r *finding.Report) bool { return r.Findings != nil })); err != nil {
+		return nil, err
+	}
+	return r, nil
+}

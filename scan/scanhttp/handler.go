@@ -1,0 +1,194 @@
+package scanhttp
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/httpjson"
+	"github.com/stella-ops/stella/scan"
+)
+
+// Handler serves the scans of many tenants. Store, Jobs, Documents and Identify
+// are required. A Handler is safe for concurrent use and must not be copied or
+// changed after its first request.
+//
+// Errors are problem documents (RFC 9457). What a backend says is not part of
+// them: such an answer has a request_id, and Report is told the rest.
+type Handler struct {
+	// Store gives the scans of a tenant.
+	Store func(tenant string) (scan.Store, error)
+	// Jobs gives the jobs of a tenant, for workers.
+	Jobs func(tenant string) (scan.Jobs, error)
+	// Documents gives the objects of a tenant.
+	Documents func(tenant string) (Documents, error)
+	// Identify says who sends a request. Nothing else in a request decides on
+	// tenant or owner. An error should wrap ErrUnauthenticated or ErrForbidden.
+	Identify func(*http.Request) (Identity, error)
+	// Report is told of errors that are not for clients, under the request_id
+	// that the client sees. Nil means nobody.
+	Report func(requestID string, err error)
+
+	once sync.Once
+	mux  *http.ServeMux
+}
+
+// route is one method of one path.
+type route struct {
+	method, path string
+	worker       bool     // for workers only
+	query        []string // the keys that exist
+	serve        func(*Handler, *call) error
+}
+
+var routes = []route{
+	{"POST", root, false, nil, (*Handler).submit},
+	{"GET", root, false, []string{"state", "image_ref", "after", "limit"}, (*Handler).list},
+	{"GET", root + "/{scan_id}", false, nil, (*Handler).job},
+	{"GET", root + "/{scan_id}/manifest", false, nil, (*Handler).manifest},
+	{"POST", root + "/{scan_id}/cancel", false, nil, (*Handler).cancel},
+	{"GET", root + "/{scan_id}/documents", false, []string{"content"}, (*Handler).documents},
+	{"GET", root + "/{scan_id}/documents/{format}", false, nil, (*Handler).document},
+	{"GET", root + "/{scan_id}/findings", false, nil, (*Handler).findings},
+	{"POST", root + "/{scan_id}/claim", true, nil, (*Handler).claim},
+	{"POST", root + "/{scan_id}/heartbeat", true, nil, (*Handler).heartbeat},
+	{"POST", root + "/{scan_id}/resolve", true, nil, (*Handler).resolve},
+	{"POST", root + "/{scan_id}/complete", true, nil, (*Handler).complete},
+	{"POST", root + "/{scan_id}/fail", true, nil, (*Handler).fail},
+}
+
+// call is one request on its way.
+type call struct {
+	w     http.ResponseWriter
+	r     *http.Request
+	who   Identity
+	id    string // of the scan, where the path has one
+	query url.Values
+}
+
+// ServeHTTP answers a request below /api/v1/scans.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.once.Do(h.route)
+	// ServeMux would send clients elsewhere; no path here has a second name.
+	if p := r.URL.EscapedPath(); path.Clean(p) != p {
+		h.refuse(w, r, notFound(r))
+		return
+	}
+	h.mux.ServeHTTP(w, r)
+}
+
+func (h *Handler) route() {
+	h.mux = http.NewServeMux()
+	allowed := map[string][]string{}
+	for i := range routes {
+		rt := &routes[i]
+		h.mux.HandleFunc(rt.method+" "+rt.path, func(w http.ResponseWriter, r *http.Request) {
+			c := &call{w: w, r: r}
+			err := h.admit(c, rt)
+			if err == nil {
+				err = rt.serve(h, c)
+			}
+			if err != nil {
+				h.refuse(w, r, err)
+			}
+		})
+		if allowed[rt.path] = append(allowed[rt.path], rt.method); rt.method == "GET" {
+			allowed[rt.path] = append(allowed[rt.path], "HEAD")
+		}
+	}
+	for p, methods := range allowed {
+		slices.Sort(methods)
+		list := strings.Join(methods, ", ")
+		h.mux.HandleFunc(p, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Allow", list)
+			h.refuse(w, r, &httpjson.Error{Status: http.StatusMethodNotAllowed, Err: fmt.Errorf("method %.20q: want %s: %w", r.Method, list, fault.Unsupported)})
+		})
+	}
+	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { h.refuse(w, r, notFound(r)) })
+}
+
+func notFound(r *http.Request) error {
+	return fmt.Errorf("path %.200q: %w", r.URL.EscapedPath(), fault.NotFound)
+}
+
+// admit finds out who calls and what for.
+func (h *Handler) admit(c *call, rt *route) error {
+	var err error
+	if c.who, err = h.Identify(c.r); err != nil {
+		return err
+	}
+	if c.who.Tenant == "" {
+		return fmt.Errorf("the identity %.80q belongs to no tenant: %w", c.who.Subject, fault.Forbidden)
+	}
+	if rt.worker && !c.who.Worker {
+		return fmt.Errorf("%s is for workers, and %.80q is not one: %w", rt.path, c.who.Subject, fault.Forbidden)
+	}
+	if strings.Contains(rt.path, "{scan_id}") {
+		if c.id = c.r.PathValue("scan_id"); !isID(c.id) {
+			return fmt.Errorf("scan job %.80q: %w", c.id, fault.NotFound)
+		}
+	}
+	c.query, err = url.ParseQuery(c.r.URL.RawQuery)
+	if err != nil {
+		return &httpjson.Error{Status: http.StatusBadRequest, Err: fmt.Errorf("query: cannot be parsed: %w", fault.Invalid)}
+	}
+	for key, values := range c.query {
+		if !slices.Contains(rt.query, key) {
+			return &httpjson.Error{Status: http.StatusBadRequest, Extra: map[string]any{"query_keys": slices.Concat([]string{}, rt.query)},
+				Err: fmt.Errorf("query: no key is called %.80q here; there are: %s: %w", key, strings.Join(append(rt.query[:len(rt.query):len(rt.query)], "no others"), ", "), fault.Invalid)}
+		}
+		if len(values) > 1 {
+			return &httpjson.Error{Status: http.StatusBadRequest, Err: fmt.Errorf("query: %s is there %d times: %w", key, len(values), fault.Invalid)}
+		}
+	}
+	return nil
+}
+
+// refuse answers with a problem.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	p, internal := httpjson.Of(err)
+	p.Instance = r.URL.EscapedPath()
+	if len(p.Instance) > 512 {
+		p.Instance = ""
+	}
+	if internal {
+		p.RequestID = h.report(r, err)
+	}
+	p.Write(w)
+}
+
+// report tells the operator, and returns under what name.
+func (h *Handler) report(r *http.Request, err error) string {
+	id := rand.Text()
+	if h.Report != nil {
+		h.Report(id, fmt.Errorf("%s %s: %w", r.Method, r.URL.EscapedPath(), err))
+	}
+	return id
+}
+
+// store opens the caller's scans.
+func (h *Handler) store(c *call) (scan.Store, error) {
+	s, err := h.Store(c.who.Tenant)
+	return s, opened(c, err)
+}
+
+// jobs opens the jobs of the caller's tenant.
+func (h *Handler) jobs(c *call) (scan.Jobs, error) {
+	j, err := h.Jobs(c.who.Tenant)
+	return j, opened(c, err)
+}
+
+// opened takes the kind from an error: a tenant that Identify names and the
+// store refuses is not the client's fault.
+func opened(c *call, err error) error {
+	if err == nil || fault.KindOf(err) == fault.Unavailable {
+		return err
+	}
+	return fmt.Errorf("open tenant %q: %v", c.who.Tenant, err)
+}

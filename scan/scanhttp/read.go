@@ -1,0 +1,165 @@
+package scanhttp
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/httpjson"
+	"github.com/stella-ops/stella/scan"
+	"github.com/stella-ops/stella/scan/image"
+)
+
+func (h *Handler) submit(c *call) error {
+	keys := c.r.Header.Values(KeyHeader)
+	if len(keys) > 1 || len(keys) == 1 && (keys[0] == "" || !isText(keys[0], scan.MaxKey)) {
+		return &httpjson.Error{Status: http.StatusBadRequest, Err: fmt.Errorf("%s: want one of 1 to %d printable ASCII characters: %w", KeyHeader, scan.MaxKey, fault.Invalid)}
+	}
+	var s submission
+	if err := httpjson.Read(c.r, MaxBody, &s); err != nil {
+		return err
+	}
+	q := scan.Request{Image: s.Image, Platform: s.Platform, Formats: s.Formats, Priority: s.Priority, StoreLayers: s.StoreLayers, Owner: c.who.Subject}
+	if err := q.Normalize(); err != nil {
+		return err
+	}
+	if _, err := image.ParseRemote(q.Image); err != nil {
+		return err
+	}
+	key := ""
+	if len(keys) == 1 {
+		key = keys[0]
+	}
+	store, err := h.store(c)
+	if err != nil {
+		return err
+	}
+	job, repeated, err := store.Submit(c.r.Context(), q, key)
+	if err != nil {
+		return err
+	}
+	header := c.w.Header()
+	header.Set("Location", root+"/"+job.ID)
+	header.Set("Cache-Control", "no-store")
+	if repeated {
+		header.Set(ReplayedHeader, "true")
+	}
+	if c.r.Header.Get("Prefer") == wholeJob {
+		header.Set("Preference-Applied", wholeJob)
+		return httpjson.Write(c.w, http.StatusAccepted, job)
+	}
+	return httpjson.Write(c.w, http.StatusAccepted, accepted{job.ID, scan.Queued})
+}
+
+// wholeJob is the preference (RFC 7240) of who wants more than the job's ID.
+const wholeJob = "return=representation"
+
+func (h *Handler) list(c *call) error {
+	q := scan.Query{State: scan.State(c.query.Get("state")), Image: c.query.Get("image_ref"), After: c.query.Get("after")}
+	bad := func(err error) error { return &httpjson.Error{Status: http.StatusBadRequest, Err: err} }
+	if c.query.Has("limit") {
+		var err error
+		if q.Limit, err = strconv.Atoi(c.query.Get("limit")); err != nil || q.Limit < 1 {
+			return bad(fmt.Errorf("query: limit %.20q: want 1 to 1000: %w", c.query.Get("limit"), fault.Invalid))
+		}
+	}
+	if q.State != "" && !q.State.Known() {
+		return &httpjson.Error{Status: http.StatusBadRequest, Extra: map[string]any{"states": scan.States()},
+			Err: fmt.Errorf("query: no state is called %.40q; there are: %v: %w", q.State, scan.States(), fault.Invalid)}
+	}
+	store, err := h.store(c)
+	if err != nil {
+		return err
+	}
+	page, err := store.List(c.r.Context(), q)
+	if fault.KindOf(err) == fault.Invalid {
+		return bad(err)
+	}
+	if err != nil {
+		return err
+	}
+	return c.answer(page)
+}
+
+// answer gives what may change at any time.
+func (c *call) answer(v any) error {
+	c.w.Header().Set("Cache-Control", "no-store")
+	return httpjson.Write(c.w, http.StatusOK, v)
+}
+
+func (h *Handler) job(c *call) error {
+	store, err := h.store(c)
+	if err != nil {
+		return err
+	}
+	job, err := store.Job(c.r.Context(), c.id)
+	if err != nil {
+		return err
+	}
+	return c.answer(job)
+}
+
+func (h *Handler) cancel(c *call) error {
+	var body cancellation
+	if err := httpjson.Read(c.r, MaxBody, &body); err != nil {
+		return err
+	}
+	store, err := h.store(c)
+	if err != nil {
+		return err
+	}
+	job, err := store.Cancel(c.r.Context(), c.id, body.Reason)
+	if err != nil {
+		return err
+	}
+	return c.answer(job)
+}
+
+func (h *Handler) findings(c *call) error {
+	store, err := h.store(c)
+	if err != nil {
+		return err
+	}
+	report, err := store.Findings(c.r.Context(), c.id)
+	if err != nil {
+		return err
+	}
+	return c.answer(report)
+}
+
+func (h *Handler) manifest(c *call) error {
+	store, err := h.store(c)
+	if err != nil {
+		return err
+	}
+	b, err := store.Manifest(c.r.Context(), c.id)
+	if err != nil {
+		return err
+	}
+	if c.known(digestOf(b)) {
+		return nil
+	}
+	httpjson.WriteBytes(c.w, http.StatusOK, "application/json", b)
+	return nil
+}
+
+// known tags an answer with the digest of its bytes, and is enough of an answer
+// where the client has them.
+func (c *call) known(digest string) bool {
+	h := c.w.Header()
+	h.Set("ETag", etag(digest))
+	h.Set("Cache-Control", "private, no-cache") // asked for again each time
+	if !matches(c.r, etag(digest)) {
+		return false
+	}
+	c.w.WriteHeader(http.StatusNotModified)
+	return true
+}
+
+func digestOf(b []byte) string {
+	sum := sha256.Sum256(b)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
