@@ -37,7 +37,9 @@ func (r *run) compose(ctx context.Context, fragments []*layer.Fragment) (*sbom.D
 		return nil, err
 	}
 	c.collect()
+	c.seen = nil // the table of paths is large
 	found := c.join()
+	c.visible = nil
 	doc := &sbom.Document{Subject: r.image.Subject, Created: r.image.Created, Tools: []sbom.Tool{r.tool()}}
 	doc.Subject.OS = c.os
 	c.assemble(doc, found)
@@ -89,7 +91,9 @@ func (c *composition) collect() {
 		for _, file := range c.fragments[i].Files {
 			path, visible := c.seen.place(i, file.Path)
 			file.Path = path
-			c.history.add(i, file)
+			if len(c.fragments) > 1 { // else every file is of one layer
+				c.history.add(i, file)
+			}
 			if visible {
 				c.show(i, file)
 			}
