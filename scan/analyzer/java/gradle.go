@@ -10,8 +10,10 @@ import (
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
-// maxLock is the size of a lockfile that is read.
-const maxLock = 16 << 20
+const (
+	maxLock   = 16 << 20 // bytes of a lockfile
+	maxLocked = 100_000  // packages of a lockfile
+)
 
 // extractLock reads a lockfile of Gradle (Gradle user guide, "Locking
 // Versions"): lines of group:artifact:version=configuration,configuration. The
@@ -47,6 +49,9 @@ func extractLock(f *analyzer.File) ([]analyzer.Fact, error) {
 		}
 		if seen[id] {
 			continue
+		}
+		if len(seen) == maxLocked {
+			return facts, &fault.LimitError{What: "packages of a lockfile", Where: f.Path, Max: maxLocked, Seen: maxLocked + 1}
 		}
 		seen[id] = true
 		p := c.pkg()
