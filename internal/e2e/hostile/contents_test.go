@@ -56,7 +56,7 @@ func contents() []hostile {
 	jar := func(name string, w want, data string) hostile { return one("jar "+name, w, file("app/x.jar", data)) }
 	good := zipped(maven("seen"))
 	db := func(name string, w want, data string) hostile { return one("dpkg "+name, w, file(status, data)) }
-	lock := func(name, file_ string, w want, data string) hostile { return one(name, w, file(file_, data)) }
+	lock := func(name, at string, w want, data string) hostile { return one(name, w, file(at, data)) }
 	return append([]hostile{
 		jar("cut", noted("unreadable app/x.jar"), good[:len(good)/2]),
 		jar("without its directory", noted("unreadable app/x.jar"), good[:len(good)-22]),
@@ -71,16 +71,16 @@ func contents() []hostile {
 		jar("whose sizes lie", noted("unreadable app/x.jar").with("org.example:seen"), string(edit([]byte(good), func(b []byte) { binary.LittleEndian.PutUint32(b[bytes.Index(b, []byte("PK\x01\x02"))+20:], 1<<30) }))),
 		jar("encrypted", noted("unsupported app/x.jar").with("org.example:seen"), string(edit([]byte(good), func(b []byte) { b[bytes.Index(b, []byte("PK\x01\x02"))+8] |= 1 }))),
 		jar("by an unknown method", noted("unsupported app/x.jar").with("org.example:seen"), string(edit([]byte(good), func(b []byte) { b[bytes.Index(b, []byte("PK\x01\x02"))+10] = 99 }))),
-		jar("with a bomb in it", noted("!limit app/x.jar").with("org.example:seen"), zipped(member{"lib/a.jar", strings.Repeat("\x00", 70<<20)}, maven("seen"))).large_(),
+		jar("with a bomb in it", noted("!limit app/x.jar").with("org.example:seen"), zipped(member{"lib/a.jar", strings.Repeat("\x00", 70<<20)}, maven("seen"))).heavy(),
 		jar("with a manifest of 10 MB", shown("org.example:seen"), zipped(member{"META-INF/MANIFEST.MF", strings.Repeat("Name: x\r\n\r\n", 1<<20)}, maven("seen"))),
-		jar("with 70,000 members", shown("org.example:seen"), zipped(append(manyMembers(70_000), maven("seen"))...)).large_(),
-		jar("with 20,000 packages", noted("!limit app/x.jar").counting(10_002), zipped(manyPackages(20_000)...)).large_(),
+		jar("with 70,000 members", shown("org.example:seen"), zipped(append(manyMembers(70_000), maven("seen"))...)).heavy(),
+		jar("with 20,000 packages", noted("!limit app/x.jar").counting(10_002), zipped(manyPackages(20_000)...)).heavy(),
 		db("without an end of line", shown("second").unseen(), strings.TrimRight(statusOf2, "\n")),
 		db("without names", noted("!unreadable "+status).with("second").unseen(), "Version: 1\nStatus: install ok installed\n\n"+statusOf2),
 		db("with a field twice, the last counts", shown("third").unseen(), strings.Replace(statusOf2, "Package: second", "Package: second\nPackage: third", 1)),
 		db("with NULs", noted("!unreadable "+status).unseen(), strings.Repeat("\x00", 4096)),
 		db("of noise", noted("!unreadable "+status).unseen(), incompressible(8192)),
-		db("with a line of 5 MiB", noted("!limit "+status).with("second").unseen(), "Package: "+strings.Repeat("x", 5<<20)+"\n"+statusOf2).large_(),
+		db("with a line of 5 MiB", noted("!limit "+status).with("second").unseen(), "Package: "+strings.Repeat("x", 5<<20)+"\n"+statusOf2).heavy(),
 		db("of nothing", shown().unseen(), ""),
 		lock("apk of noise", "lib/apk/db/installed", noted("!unreadable lib/apk/db/installed"), incompressible(8192)),
 		lock("apk without a version", "lib/apk/db/installed", noted("!unreadable lib/apk/db/installed"), "P:a\n\n"),
@@ -124,8 +124,8 @@ func contents() []hostile {
 	}, floods(class)...)
 }
 
-// large_ keeps a case to one place.
-func (h hostile) large_() hostile {
+// heavy keeps a case to one place.
+func (h hostile) heavy() hostile {
 	h.large, h.as = true, []imagetest.Compression{imagetest.Gzip}
 	return h
 }

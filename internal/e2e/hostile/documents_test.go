@@ -133,7 +133,7 @@ func indexes() []hostile {
 	list := func(entries ...obj) []byte {
 		return marshal(obj{"schemaVersion": 2, "mediaType": typeIndex, "manifests": entries})
 	}
-	for_ := func(d obj, platform string) obj {
+	aimed := func(d obj, platform string) obj {
 		part := strings.Split(platform, "/")
 		return obj{"mediaType": d["mediaType"], "digest": d["digest"], "size": d["size"], "platform": obj{"os": part[0], "architecture": part[1]}}
 	}
@@ -163,21 +163,21 @@ func indexes() []hostile {
 		}),
 		one("with the platform twice, the first counts", shown("seen"), func(k *kit, m obj) []byte {
 			other := k.put(typeManifest, []byte("{}"))
-			return list(for_(m, "linux/amd64"), for_(other, "linux/amd64"))
+			return list(aimed(m, "linux/amd64"), aimed(other, "linux/amd64"))
 		}),
-		one("for other platforms", failed(image.ErrNotFound, "linux/amd64 was asked for", "linux/s390x"), func(k *kit, m obj) []byte { return list(for_(m, "linux/s390x")) }),
+		one("for other platforms", failed(image.ErrNotFound, "linux/amd64 was asked for", "linux/s390x"), func(k *kit, m obj) []byte { return list(aimed(m, "linux/s390x")) }),
 		one("of nothing", failed(image.ErrNotFound, "no image"), func(k *kit, m obj) []byte { return list() }),
-		one("of attestations", failed(image.ErrNotFound, "no image"), func(k *kit, m obj) []byte { return list(for_(m, "unknown/unknown")) }),
+		one("of attestations", failed(image.ErrNotFound, "no image"), func(k *kit, m obj) []byte { return list(aimed(m, "unknown/unknown")) }),
 		one("whose image is an index", failed(image.ErrInvalid, "manifest"), func(k *kit, m obj) []byte {
 			d := k.put(typeManifest, list(m))
-			return list(for_(d, "linux/amd64"))
+			return list(aimed(d, "linux/amd64"))
 		}),
 		one("whose entry has another size", failed(image.ErrMismatch, "size"), func(k *kit, m obj) []byte {
-			d := for_(m, "linux/amd64")
+			d := aimed(m, "linux/amd64")
 			d["size"] = 7
 			return list(d)
 		}),
-		one("whose platform has a NUL", failed(image.ErrInvalid), func(k *kit, m obj) []byte { return list(for_(m, "linux/a\x00")) }),
+		one("whose platform has a NUL", failed(image.ErrInvalid), func(k *kit, m obj) []byte { return list(aimed(m, "linux/a\x00")) }),
 		one("of images without platforms by the hundred", failed(image.ErrLimit, "16"), func(k *kit, m obj) []byte {
 			var all []obj
 			for i := range 100 {

@@ -1,3 +1,4 @@
 // Package oracle holds the SDK against independent programs that do the same:
-// another reader of rpm databases, and the kernel's overlayfs.
+// another reader of rpm databases, dpkg-query, an unpacker that writes files, and
+// the kernel's overlayfs.
 package oracle
