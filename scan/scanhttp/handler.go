@@ -77,7 +77,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.once.Do(h.route)
 	// ServeMux would send clients elsewhere; no path here has a second name.
 	if p := r.URL.EscapedPath(); path.Clean(p) != p {
-		h.refuse(w, r, notFound(r))
+		h.refuse(w, r, noPath(r))
 		return
 	}
 	h.mux.ServeHTTP(w, r)
@@ -110,11 +110,13 @@ func (h *Handler) route() {
 			h.refuse(w, r, &httpjson.Error{Status: http.StatusMethodNotAllowed, Err: fmt.Errorf("method %.20q: want %s: %w", r.Method, list, fault.Unsupported)})
 		})
 	}
-	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { h.refuse(w, r, notFound(r)) })
+	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { h.refuse(w, r, noPath(r)) })
 }
 
-func notFound(r *http.Request) error {
-	return fmt.Errorf("path %.200q: %w", r.URL.EscapedPath(), fault.NotFound)
+// noPath is another kind than ErrNotFound: a client with a wrong address must not
+// take it for a scan that does not exist.
+func noPath(r *http.Request) error {
+	return &httpjson.Error{Status: http.StatusNotFound, Err: fmt.Errorf("path %.200q is not part of this API: %w", r.URL.EscapedPath(), fault.Unsupported)}
 }
 
 // admit finds out who calls and what for.

@@ -115,8 +115,11 @@ func (g *rig) send(t testing.TB, token, method, path string, body []byte, header
 		r.Header.Set("Content-Type", "application/json")
 	}
 	for _, line := range header {
-		name, value, _ := strings.Cut(line, ": ")
-		r.Header.Add(name, value)
+		name, value, _ := strings.Cut(line, ":")
+		if name == "Content-Type" {
+			r.Header.Del(name)
+		}
+		r.Header.Add(name, strings.TrimSpace(value))
 	}
 	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
 	if err != nil {
