@@ -1,0 +1,3 @@
+package crash
+
+func (c *child) naive() error { return nil }
