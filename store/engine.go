@@ -52,14 +52,15 @@ type Dialect interface {
 
 // The kinds of error that this package returns, for errors.Is.
 var (
-	ErrInvalid     error = fault.Invalid
-	ErrUnsupported error = fault.Unsupported
-	ErrNotFound    error = fault.NotFound
-	ErrConflict    error = fault.Conflict
-	ErrForbidden   error = fault.Forbidden
-	ErrFenced      error = fault.Fenced
-	ErrUnavailable error = fault.Unavailable
-	ErrLimit       error = fault.Limit
+	ErrInvalid         error = fault.Invalid
+	ErrUnsupported     error = fault.Unsupported
+	ErrNotFound        error = fault.NotFound
+	ErrConflict        error = fault.Conflict
+	ErrUnauthenticated error = fault.Unauthenticated
+	ErrForbidden       error = fault.Forbidden
+	ErrFenced          error = fault.Fenced
+	ErrUnavailable     error = fault.Unavailable
+	ErrLimit           error = fault.Limit
 )
 
 // errUnknown marks a commit whose outcome is not known.

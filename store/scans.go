@@ -247,12 +247,19 @@ func (t *tx) refTo(ref blob.Ref, scanID string) error {
 	if chunks == nil {
 		chunks = []byte{}
 	}
-	n, err := t.exec(`INSERT INTO scanner.blobs (tenant_id, digest, size, chunks) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (tenant_id, digest) DO UPDATE SET size = excluded.size WHERE scanner.blobs.condemned_us = 0`, t.tenant, ref.Digest, ref.Size, chunks)
+	_, err := t.exec(`INSERT INTO scanner.blobs (tenant_id, digest, size, chunks) VALUES ($1, $2, $3, $4) ON CONFLICT (tenant_id, digest) DO NOTHING`,
+		t.tenant, ref.Digest, ref.Size, chunks)
 	if err != nil {
 		return err
 	}
-	if n == 0 {
+	// Many jobs refer to a layer at once: they share the lock, which keeps out
+	// only who would condemn the object.
+	var condemned int64
+	err = t.get(`SELECT condemned_us FROM scanner.blobs WHERE tenant_id = $1 AND digest = $2 FOR SHARE`, []any{t.tenant, ref.Digest}, &condemned)
+	if err != nil && !isNoRows(err) {
+		return err
+	}
+	if condemned > 0 || err != nil { // a collection has just forgotten it, or will
 		return fmt.Errorf("object %s is being deleted; put it again: %w", ref.Digest, fault.Conflict)
 	}
 	_, err = t.exec(`INSERT INTO scanner.blob_refs (tenant_id, digest, scan_id) VALUES ($1, $2, $3) ON CONFLICT (tenant_id, digest, scan_id) DO NOTHING`, t.tenant, ref.Digest, scanID)

@@ -60,14 +60,15 @@ func (r *Root) Sweep(ctx context.Context) (int, error) {
 	return n, failed
 }
 
-// errHeld says that somebody else was faster.
+// errHeld says that somebody else was faster, or has the job locked: a process that
+// is frozen in its transaction must not stop the relay.
 var errHeld = fmt.Errorf("the job is held again: %w", fault.Conflict)
 
 func (t *tx) giveBack(id string) error {
 	var until, epoch int64
 	var holder string
 	job, err := readJob(t.tenant, func(dest ...any) error {
-		return t.get(`SELECT `+jobColumns+`, lease_until_us, lease_holder, lease_epoch FROM scanner.scan_jobs WHERE tenant_id = $1 AND job_id = $2 FOR UPDATE`, []any{t.tenant, id}, dest...)
+		return t.get(`SELECT `+jobColumns+`, lease_until_us, lease_holder, lease_epoch FROM scanner.scan_jobs WHERE tenant_id = $1 AND job_id = $2 FOR UPDATE SKIP LOCKED`, []any{t.tenant, id}, dest...)
 	}, &until, &holder, &epoch)
 	if isNoRows(err) || err == nil && (job.State != scan.Running || until > t.now) {
 		return errHeld
@@ -82,7 +83,7 @@ func (t *tx) giveBackEvaluation(id string) error {
 	var retry int64
 	var attempt int
 	job, err := readJob(t.tenant, func(dest ...any) error {
-		return t.get(`SELECT `+jobColumns+`, eval_retry_us, eval_attempt FROM scanner.scan_jobs WHERE tenant_id = $1 AND job_id = $2 FOR UPDATE`, []any{t.tenant, id}, dest...)
+		return t.get(`SELECT `+jobColumns+`, eval_retry_us, eval_attempt FROM scanner.scan_jobs WHERE tenant_id = $1 AND job_id = $2 FOR UPDATE SKIP LOCKED`, []any{t.tenant, id}, dest...)
 	}, &retry, &attempt)
 	if isNoRows(err) || err == nil && (job.State != scan.Evaluating || retry > t.now) {
 		return errHeld

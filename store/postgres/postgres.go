@@ -177,7 +177,9 @@ func classify(err error) error {
 	switch {
 	case strings.HasPrefix(e.Code, "23"):
 		kind = fault.Conflict
-	case e.Code == "42501" || strings.HasPrefix(e.Code, "28"):
+	case strings.HasPrefix(e.Code, "28"):
+		kind = fault.Unauthenticated
+	case e.Code == "42501":
 		kind = fault.Forbidden
 	case e.Code == "3D000" || e.Code == "42P01" || e.Code == "3F000":
 		kind = fault.NotFound

@@ -154,7 +154,7 @@ func conflicting(err error) bool {
 type dialect struct{}
 
 var (
-	locking = regexp.MustCompile(`\s+FOR UPDATE( SKIP LOCKED)?`)
+	locking = regexp.MustCompile(`\s+FOR (UPDATE|SHARE)( SKIP LOCKED)?`)
 	tables  = regexp.MustCompile(`\b(scanner|transport|vuln|vex|policy|notify|timeline|scheduler|authority)\.([a-z])`)
 )
 
