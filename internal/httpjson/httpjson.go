@@ -57,7 +57,7 @@ func Decode(r io.Reader, limit int64, into any) error {
 	g := &guard{in: r, left: limit, limit: limit}
 	err := json.UnmarshalRead(g, into, json.RejectUnknownMembers(true))
 	switch {
-	case g.limited != nil:
+	case g.told:
 		return g.limited
 	case g.failed != nil:
 		return &Error{Status: http.StatusBadRequest, Err: fmt.Errorf("read the body: it ended early: %w", fault.Invalid)}
@@ -110,20 +110,24 @@ func explain(err error) string {
 	return "is not one JSON value"
 }
 
-// guard counts bytes and depth while they pass.
+// guard counts bytes and depth while they pass. It fails exactly where a bound is
+// reached, so that the first thing wrong with a body is the one that counts,
+// however it arrives.
 type guard struct {
 	in      io.Reader
 	limit   int64
 	left    int64
 	depth   int
-	text    bool // inside of a string
-	escaped bool // after a backslash in one
-	limited error
+	text    bool  // inside of a string
+	escaped bool  // after a backslash in one
+	limited error // what comes after the bytes that were given out
+	told    bool  // limited was returned
 	failed  error // of in
 }
 
 func (g *guard) Read(p []byte) (int, error) {
 	if g.limited != nil {
+		g.told = true
 		return 0, g.limited
 	}
 	if int64(len(p)) > g.left+1 {
@@ -133,15 +137,20 @@ func (g *guard) Read(p []byte) (int, error) {
 	if err != nil && err != io.EOF {
 		g.failed = err
 	}
-	if g.left -= int64(n); g.left < 0 {
-		g.limited = &fault.LimitError{What: "bytes of a body", Where: "JSON", Max: g.limit}
-		return 0, g.limited
-	}
-	for _, c := range p[:n] {
-		g.see(c)
-	}
-	if g.limited != nil {
-		return 0, g.limited
+	for i, c := range p[:n] {
+		if g.left--; g.left < 0 {
+			g.limited = &fault.LimitError{What: "bytes of a body", Where: "JSON", Max: g.limit}
+		} else if g.see(c); g.depth > MaxDepth {
+			g.limited = &fault.LimitError{What: "nesting of JSON", Where: "JSON", Max: MaxDepth, Seen: int64(g.depth)}
+		}
+		if g.limited == nil {
+			continue
+		}
+		if i == 0 {
+			g.told = true
+			return 0, g.limited
+		}
+		return i, nil
 	}
 	return n, err
 }
@@ -160,9 +169,7 @@ func (g *guard) see(c byte) {
 	case c == '"':
 		g.text = true
 	case c == '[' || c == '{':
-		if g.depth++; g.depth > MaxDepth && g.limited == nil {
-			g.limited = &fault.LimitError{What: "nesting of JSON", Where: "JSON", Max: MaxDepth, Seen: int64(g.depth)}
-		}
+		g.depth++
 	case c == ']' || c == '}':
 		g.depth--
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/scan"
@@ -115,13 +116,16 @@ func (g *rig) send(t testing.TB, token, method, path string, body []byte, header
 		r.Header.Set("Content-Type", "application/json")
 	}
 	for _, line := range header {
-		name, value, _ := strings.Cut(line, ":")
+		name, value, ok := strings.Cut(line, ":")
+		if !ok {
+			continue
+		}
 		if name == "Content-Type" {
 			r.Header.Del(name)
 		}
 		r.Header.Add(name, strings.TrimSpace(value))
 	}
-	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
+	resp, err := (&http.Transport{DisableKeepAlives: true, ExpectContinueTimeout: time.Minute}).RoundTrip(r)
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, path, err)
 	}
