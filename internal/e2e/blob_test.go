@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -321,9 +322,81 @@ func uploads(t *testing.T, raw string) int {
 			return aws.Credentials{AccessKeyID: u.User.Username(), SecretAccessKey: secret}, nil
 		}),
 	})
-	out, err := c.ListMultipartUploads(t.Context(), &s3.ListMultipartUploadsInput{Bucket: aws.String(u.Host)})
+	out, err := c.ListMultipartUploads(t.Context(), &s3.ListMultipartUploadsInput{Bucket: aws.String(u.Host), Prefix: aws.String(strings.Trim(u.Path, "/"))})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return len(out.Uploads)
+}
+
+// forgetful carries each request and then loses the answer of some.
+type forgetful struct {
+	mu   sync.Mutex
+	n    int
+	lost map[string]int // by method and kind
+}
+
+func (f *forgetful) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.n++; f.n%2 == 1 { // so that a second attempt is answered
+		io.Copy(io.Discard, answer.Body)
+		answer.Body.Close()
+		kind := r.Method
+		switch q := r.URL.Query(); {
+		case q.Has("partNumber"):
+			kind += " part"
+		case q.Has("uploadId"):
+			kind += " upload"
+		case q.Has("uploads"):
+			kind += " uploads"
+		case r.Header.Get("X-Amz-Copy-Source") != "":
+			kind += " copy"
+		}
+		f.lost[kind]++
+		return nil, io.ErrUnexpectedEOF
+	}
+	return answer, nil
+}
+
+// TestS3LostAnswers: requests that were carried out and whose answers were lost
+// are tried again, and the outcome is the same.
+func TestS3LostAnswers(t *testing.T) {
+	f := &forgetful{lost: map[string]int{}}
+	d := openS3(t, servers.S3(t), &s3blob.Options{Transport: f})
+	b := blob.New(d)
+	for i := range 2 {
+		for _, n := range []int{10, 9 << 20} {
+			p := bytes.Repeat([]byte{byte(i + 1)}, n)
+			ref, err := b.Put(t.Context(), bytes.NewReader(p))
+			if err != nil {
+				t.Fatalf("put %d bytes: %v", n, err)
+			}
+			name := fmt.Sprintf("names/%d/%d", i, n)
+			if err := b.Name(t.Context(), ref, name); err != nil {
+				t.Fatalf("name %d bytes: %v", n, err)
+			}
+			r, err := b.OpenName(t.Context(), name, ref)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, p) {
+				t.Errorf("%d bytes: read %d others, %v", n, len(got), err)
+			}
+			r.Close()
+			if err := b.Unname(t.Context(), name); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	t.Logf("answers lost: %v", f.lost)
+	for _, kind := range []string{"PUT", "PUT part", "POST upload", "POST uploads", "PUT copy", "GET", "HEAD", "DELETE"} {
+		if f.lost[kind] == 0 {
+			t.Errorf("no answer to %s was lost", kind)
+		}
+	}
 }

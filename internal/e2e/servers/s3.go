@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -29,13 +30,18 @@ var sharedS3 struct {
 
 // S3 returns the URL of an S3 bucket, as store/blob/s3blob opens it:
 // "s3://key:secret@bucket?endpoint=…&region=…". Each call has a new bucket of one
-// server; with a URL in the environment all calls share the bucket that it
-// names, and nothing is emptied.
+// server; with a URL in the environment each call has a new prefix in the bucket
+// that it names, and nothing is removed.
 func S3(t testing.TB) string {
 	t.Helper()
 	if u := os.Getenv(s3Variable); u != "" {
 		t.Logf("S3 from %s", s3Variable)
-		return u
+		given, err := url.Parse(u)
+		if err != nil {
+			t.Fatalf("%s cannot be parsed", s3Variable)
+		}
+		given.Path = strings.TrimSuffix(given.Path, "/") + "/t" + secret(8)
+		return given.String()
 	}
 	sharedS3.Lock()
 	defer sharedS3.Unlock()

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -105,7 +106,7 @@ func newDriver(u *url.URL, opts *Options) (*Driver, error) {
 		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired, // package blob checks all
 		HTTPClient:                 &http.Client{Transport: opts.Transport, CheckRedirect: noRedirect},
 		Retryer: retry.NewStandard(func(r *retry.StandardOptions) {
-			r.MaxAttempts, r.MaxBackoff = 4, 5*time.Second
+			r.MaxAttempts, r.Backoff = 4, retry.BackoffDelayerFunc(pause)
 			if opts.Attempts > 0 {
 				r.MaxAttempts = opts.Attempts
 			}
@@ -134,6 +135,16 @@ func newDriver(u *url.URL, opts *Options) (*Driver, error) {
 		d.prefix += "/"
 	}
 	return d, nil
+}
+
+// pause is how long to wait before another attempt, by how many there were: from
+// 50 to 100 ms at first, and twice as long each time, up to 5 seconds.
+func pause(attempt int, _ error) (time.Duration, error) {
+	most := 5 * time.Second
+	if attempt < 6 {
+		most = 50 * time.Millisecond << attempt
+	}
+	return most/2 + rand.N(most/2), nil
 }
 
 // noRedirect: another address would get our credentials' signature.
