@@ -119,6 +119,11 @@ func (t *Tenant) collectScans(ctx context.Context, k Retention, done *Removed) (
 		if err != nil {
 			return err
 		}
+		_, err = tx.exec(`DELETE FROM scanner.layer_archives WHERE tenant_id = $1 AND NOT EXISTS (
+			SELECT 1 FROM scanner.blob_refs r WHERE r.tenant_id = $1 AND r.digest = scanner.layer_archives.digest)`, tx.tenant)
+		if err != nil {
+			return err
+		}
 		_, err = tx.exec(`DELETE FROM scanner.verdicts WHERE tenant_id = $1 AND NOT EXISTS (SELECT 1 FROM scanner.scan_jobs j WHERE j.tenant_id = $1 AND j.verdict = scanner.verdicts.digest)`, tx.tenant)
 		if err != nil {
 			return err

@@ -41,6 +41,10 @@ func init() {
 // defaultConns is how many connections a root opens at most.
 const defaultConns = 16
 
+// idleTimeout is how long a transaction may wait for its program. Within one, the
+// SDK waits for nothing but the server.
+const idleTimeout = 15 * time.Second
+
 // keys are the query keys that a URL may have.
 var keys = []string{"application_name", "connect_timeout", "host", "max_conns", "port", "sslcert", "sslkey", "sslmode", "sslrootcert", "target_session_attrs"}
 
@@ -86,6 +90,8 @@ func connect(rawURL string) (*sql.DB, string, error) {
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "stella"
 	}
+	// A process that is frozen in a transaction holds its locks no longer.
+	config.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.FormatInt(idleTimeout.Milliseconds(), 10)
 	db := stdlib.OpenDB(*config)
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
@@ -183,7 +189,7 @@ func classify(err error) error {
 		kind = fault.Forbidden
 	case e.Code == "3D000" || e.Code == "42P01" || e.Code == "3F000":
 		kind = fault.NotFound
-	case strings.HasPrefix(e.Code, "40"), strings.HasPrefix(e.Code, "53"), strings.HasPrefix(e.Code, "57"), strings.HasPrefix(e.Code, "08"), strings.HasPrefix(e.Code, "58"), e.Code == "25006":
+	case strings.HasPrefix(e.Code, "40"), strings.HasPrefix(e.Code, "53"), strings.HasPrefix(e.Code, "57"), strings.HasPrefix(e.Code, "08"), strings.HasPrefix(e.Code, "58"), e.Code == "25006", e.Code == "25P03":
 		kind = fault.Unavailable
 	default:
 		return err

@@ -80,6 +80,30 @@ func MediaType(name string) string {
 	return "application/json"
 }
 
+// Suffix returns how the name of a file of that format ends, such as "spdx.json"
+// or, where a version is named, "cyclonedx-1.4.json".
+func Suffix(name string) string {
+	format, version, _ := Resolve(name)
+	if version != "" {
+		version = "-" + version
+	}
+	switch format {
+	case CycloneDXJSON:
+		return "cyclonedx" + version + ".json"
+	case CycloneDXXML:
+		return "cyclonedx" + version + ".xml"
+	case SPDXJSON:
+		return "spdx" + version + ".json"
+	case SPDXTagValue:
+		return "spdx" + version + ".txt"
+	case SPDXYAML:
+		return "spdx" + version + ".yaml"
+	case SyftJSON:
+		return "syft" + version + ".json"
+	}
+	return "stella" + version + ".json"
+}
+
 // Options say how documents are written. Nil means the defaults.
 type Options struct {
 	Indent bool // human-readable white space

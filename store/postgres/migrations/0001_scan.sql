@@ -75,6 +75,9 @@ CREATE TABLE scanner.blobs (
 CREATE TABLE scanner.blob_refs (
   tenant_id text NOT NULL, digest text NOT NULL, scan_id text NOT NULL,
   PRIMARY KEY (tenant_id, digest, scan_id));
+CREATE TABLE scanner.layer_archives (
+  tenant_id text NOT NULL, image_digest text NOT NULL, digest text NOT NULL, size bigint NOT NULL, chunks bytea NOT NULL, created_us bigint NOT NULL,
+  PRIMARY KEY (tenant_id, image_digest));
 CREATE INDEX blob_refs_scan ON scanner.blob_refs (tenant_id, scan_id);
 
 CREATE TABLE transport.outbox (

@@ -59,6 +59,9 @@ CREATE TABLE scanner_blobs (
 CREATE TABLE scanner_blob_refs (
   tenant_id text NOT NULL, digest text NOT NULL, scan_id text NOT NULL,
   PRIMARY KEY (tenant_id, digest, scan_id));
+CREATE TABLE scanner_layer_archives (
+  tenant_id text NOT NULL, image_digest text NOT NULL, digest text NOT NULL, size integer NOT NULL, chunks blob NOT NULL, created_us integer NOT NULL,
+  PRIMARY KEY (tenant_id, image_digest));
 CREATE INDEX blob_refs_scan ON scanner_blob_refs (tenant_id, scan_id);
 
 CREATE TABLE transport_outbox (
