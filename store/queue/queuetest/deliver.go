@@ -121,7 +121,7 @@ func testWait(s *suite) {
 // testCancel: a context ends a wait, and the wait takes no message with it.
 func testCancel(s *suite) {
 	r := request("t", s.group("t", "g"))
-	r.Wait = 30 * time.Second
+	r.Wait = 8 * time.Second
 	ctx, cancel := context.WithCancel(s.Context())
 	time.AfterFunc(100*time.Millisecond, cancel)
 	start := time.Now()
