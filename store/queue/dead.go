@@ -122,7 +122,8 @@ const (
 	deadBatch = 100
 )
 
-// Dead returns at most max dead letters of a topic, in no promised order. It
+// Dead returns at most max dead letters of a topic, in no promised order. A
+// letter stays until it is replayed or discarded, or the backend is lost. Dead
 // holds letters for the moment that it reads them: of two callers at the same
 // time each may see a part. Letters that cannot be read have only ID and Body.
 func (q *Queue) Dead(ctx context.Context, topic string, max int) ([]DeadLetter, error) {

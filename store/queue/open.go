@@ -42,7 +42,7 @@ func Register(scheme string, open func(ctx context.Context, u *url.URL) (Driver,
 // 268435456; publishing more is refused with ErrLimit.
 //
 // The error for an unknown scheme or query key lists those that exist. Errors
-// never show the URL's password.
+// never show the URL's user and password.
 func Open(ctx context.Context, rawURL string) (*Queue, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
@@ -63,10 +63,20 @@ func Open(ctx context.Context, rawURL string) (*Queue, error) {
 	}
 	d, err := open(ctx, u)
 	if err != nil {
-		password, _ := u.User.Password()
-		return nil, redact.Error(fmt.Errorf("open queue %s: %w", u.Redacted(), err), password)
+		secret, ok := u.User.Password()
+		if !ok {
+			secret = u.User.Username() // may be a token
+		}
+		return nil, redact.Error(fmt.Errorf("open queue %s: %w", withoutUser(u), err), secret)
 	}
 	return New(d), nil
+}
+
+// withoutUser returns a URL that can be shown.
+func withoutUser(u *url.URL) string {
+	shown := *u
+	shown.User = nil
+	return shown.String()
 }
 
 // Query returns the query of a driver's URL. A key that is not known is an error

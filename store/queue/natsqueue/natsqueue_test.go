@@ -142,6 +142,14 @@ func TestSecrets(t *testing.T) {
 		if err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), u.Host) {
 			t.Errorf("%s server: %v", state, err)
 		}
+		_, err = queue.Open(t.Context(), "nats://hunter2token@"+u.Host)
+		if err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s server and a token: %v", state, err)
+		}
+		_, err = natsqueue.Open(t.Context(), "nats://hunter2token@"+u.Host, nil)
+		if err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s server and a token: %v", state, err)
+		}
 		l.Close()
 	}
 	for _, bad := range []string{"?prefx=a", "?replicas=x", "?replicas=9", "?prefix=A", "/x", "#f"} {

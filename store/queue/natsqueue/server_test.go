@@ -2,6 +2,8 @@ package natsqueue_test
 
 import (
 	"bytes"
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -153,6 +155,18 @@ func TestSilence(t *testing.T) {
 	}
 	if ds, err := other.Receive(t.Context(), r); err != nil || len(ds) != 1 || ds[0].Attempt != 2 || len(ds[0].Causes) != 1 {
 		t.Errorf("got %+v, %v", ds, err)
+	}
+}
+
+// TestMaxPayload: what the server would cut the connection for is refused before.
+func TestMaxPayload(t *testing.T) {
+	d := newPlace(t).open(t)
+	err := d.Publish(t.Context(), "t", []queue.Message{{ID: "small"}, {ID: "big", Body: make([]byte, 70<<20)}})
+	if !errors.Is(err, queue.ErrLimit) || !strings.Contains(err.Error(), "max_payload") {
+		t.Errorf("more than any server takes: %v", err)
+	}
+	if err := d.Publish(t.Context(), "t", []queue.Message{{ID: "small"}}); err != nil {
+		t.Errorf("after a refusal: %v", err)
 	}
 }
 

@@ -61,7 +61,7 @@ func Open(ctx context.Context, rawURL string, opts *Options) (queue.Driver, erro
 	}
 	d, err := open(ctx, u, opts)
 	if err != nil {
-		return nil, fmt.Errorf("open valkey queue %s: %w", u.Redacted(), err)
+		return nil, fmt.Errorf("open valkey queue %s: %w", u.Host, err)
 	}
 	return d, nil
 }
