@@ -104,10 +104,7 @@ func connect(path string, write bool) (*sql.DB, error) {
 	} else {
 		q.Add("_pragma", "query_only(1)")
 	}
-	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: abs, RawQuery: q.Encode()}).String())
-	if err != nil {
-		return nil, err
-	}
+	db := sql.OpenDB(connector{&sqlite.Driver{}, (&url.URL{Scheme: "file", Path: abs, RawQuery: q.Encode()}).String()})
 	n := readers
 	if write {
 		n = 1 // SQLite has one writer; waiting for it here is fair and cheap
