@@ -13,6 +13,7 @@
 //     and syft-json
 //   - scan/purl: package URLs
 //   - scan/filecache: known layers on disk
+//   - scan/scanhttp: the scan API, handler and client
 //
 // What is known about it:
 //   - advisory: match packages with advisories
@@ -20,6 +21,16 @@
 //   - advisory/osv, advisory/snapshot: advisory records and their read model
 //   - advisory/finding: the result
 //   - advisory/cvss: scores from vectors
+//
+// Where it is kept and how it travels:
+//   - store: jobs, results and events in a relational database, the outbox and its
+//     relay; store/sqlite and store/postgres open one
+//   - store/queue, store/blob, store/cache: messages, objects and keys, each over
+//     several backends
+//   - store/event: what is announced
+//   - store/crashpoint: where a crash matters
+//   - store/storetest, store/queue/queuetest, store/blob/blobtest,
+//     store/cache/cachetest: suites that prove a backend
 //
 // Domain packages import neither network nor operating system: what they need
 // is passed in. Services, the command line among them, are in the nested
