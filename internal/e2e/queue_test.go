@@ -277,6 +277,7 @@ func TestQueueServerFreezes(t *testing.T) {
 				t.Fatal(held, err)
 			}
 			s.Stop(t)
+			time.Sleep(200 * time.Millisecond) // it stops soon, not at once
 			for what, call := range map[string]func(context.Context) error{
 				"publish":     func(ctx context.Context) error { return d.Publish(ctx, "t", []queue.Message{{ID: "c"}}) },
 				"settle":      func(ctx context.Context) error { return d.Settle(ctx, "t", "g", held[0], queue.Settlement{}) },
