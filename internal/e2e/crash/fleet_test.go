@@ -193,7 +193,7 @@ func (f *fleet) start(s *slot, arm plan) {
 	if arm.Lease > 0 {
 		p.Lease = arm.Lease
 	}
-	if s.role == "submitter" {
+	if strings.HasSuffix(s.role, "submitter") {
 		f.rngMu.Lock()
 		p.From = f.journal.next(f.rng)
 		f.rngMu.Unlock()
