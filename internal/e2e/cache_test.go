@@ -161,6 +161,40 @@ func TestValkeyCacheSetBack(t *testing.T) {
 	}
 }
 
+// TestValkeyCacheOldFile: a server that starts with an older state of its keys has
+// another epoch, also for a process that was not there before.
+func TestValkeyCacheOldFile(t *testing.T) {
+	s := servers.StartValkey(t)
+	direct := valkey(t, s.URL)
+	ctx := t.Context()
+	epoch := func(c *cache.Cache) string {
+		e, err := c.Epoch(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	c := cache.New(openValkeyCache(t, s.URL, nil))
+	before := epoch(c)
+	if err := direct.Save(ctx).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := c.Add(ctx, "since then", nil, time.Hour); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	s.Kill(t)
+	s.Restart(t)
+	if n, err := direct.Exists(ctx, "cache:epoch").Result(); n != 1 {
+		t.Fatalf("the server did not read its file: %v", err)
+	}
+	if ok, err := c.Add(ctx, "since then", nil, time.Hour); !ok || err != nil {
+		t.Fatalf("nothing was lost: %v, %v", ok, err)
+	}
+	if after := epoch(cache.New(openValkeyCache(t, s.URL, nil))); after == before {
+		t.Errorf("the same epoch %q", after)
+	}
+}
+
 // TestValkeyCacheRefusals: what a server is told or cannot do ends in a typed
 // error without the password.
 func TestValkeyCacheRefusals(t *testing.T) {
@@ -206,12 +240,13 @@ func TestValkeyCacheRefusals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set("maxmemory-policy", "allkeys-random")
+	set("maxmemory-policy", "volatile-ttl") // not the epoch itself
 	set("maxmemory", "1")
-	for i := range 50 { // the server frees memory before each write
-		direct.Set(ctx, fmt.Sprint("filler ", i), "x", 0)
-	}
+	direct.Set(ctx, "filler", "x", 0) // the server frees memory first
 	set("maxmemory", "0")
+	if _, err := c.Get(ctx, "k"); !errors.Is(err, cache.ErrNotFound) {
+		t.Fatalf("nothing was dropped: %v", err)
+	}
 	if after, err := c.Epoch(ctx); err != nil || after == before {
 		t.Errorf("epoch %q, %v, as before keys were dropped", after, err)
 	}

@@ -1,12 +1,14 @@
 package s3blob_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -125,5 +127,31 @@ func TestUnsortedListing(t *testing.T) {
 	}
 	if last == nil || !strings.Contains(last.Error(), "not sorted") {
 		t.Errorf("got %v", last)
+	}
+}
+
+// TestUploadThatIsGone: where the server no longer knows an upload when it is to
+// be ended, it was ended by an attempt whose answer was lost, or freed by a
+// collection. What lies there says which.
+func TestUploadThatIsGone(t *testing.T) {
+	p := bytes.Repeat([]byte("x"), 9<<20)
+	for size, kind := range map[int]error{len(p): nil, -1: s3blob.ErrNotFound, 5: s3blob.ErrMismatch} {
+		d := answer(t, func(w http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body)
+			switch {
+			case r.Method == http.MethodPost && r.URL.Query().Has("uploads"):
+				io.WriteString(w, `<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>`)
+			case r.Method == http.MethodPut:
+				w.Header().Set("ETag", `"e"`)
+			case r.Method == http.MethodHead && size >= 0:
+				w.Header().Set("Content-Length", strconv.Itoa(size))
+			default:
+				w.WriteHeader(http.StatusNotFound)
+				io.WriteString(w, `<Error><Code>NoSuchUpload</Code></Error>`)
+			}
+		}, 1)
+		if _, err := blob.New(d).Put(t.Context(), bytes.NewReader(p)); !errors.Is(err, kind) {
+			t.Errorf("%d bytes lie there: %v, want %v", size, err, kind)
+		}
 	}
 }
