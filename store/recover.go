@@ -26,6 +26,9 @@ func (y *Relay) Recover(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := y.regroup(ctx, now); err != nil {
+		return 0, err
+	}
 	var n int64
 	err = y.root.write(ctx, Scope{Role: RoleRelay}, "publish again what the queue lost", func(tx *tx) error {
 		before, err := tx.incarnation()
@@ -47,6 +50,31 @@ func (y *Relay) Recover(ctx context.Context) (int64, error) {
 		crashpoint.Hit(crashpoint.RelayRepublished)
 	}
 	return n, err
+}
+
+// regroup makes the registered groups where the queue is another one than before:
+// a queue may drop what every group that it knows has had.
+func (y *Relay) regroup(ctx context.Context, now string) error {
+	var groups [][2]string
+	err := y.root.read(ctx, Scope{Role: RoleRelay}, "list groups", func(tx *tx) error {
+		groups = groups[:0]
+		before, err := tx.incarnation()
+		if err != nil || before == now {
+			return err
+		}
+		return tx.each(func(row func(...any) error) error {
+			var g [2]string
+			err := row(&g[0], &g[1])
+			groups = append(groups, g)
+			return err
+		}, `SELECT topic, group_name FROM transport.groups ORDER BY topic, group_name`)
+	})
+	for _, g := range groups {
+		if err == nil {
+			_, err = y.to.Group(ctx, g[0], g[1])
+		}
+	}
+	return err
 }
 
 // incarnation returns the queue's, as it was when the store last looked; "" when

@@ -48,12 +48,13 @@ type Event struct {
 
 // attributes are the body's members that are not data, in their order.
 type attributes struct {
-	ID     string         `json:"id"`
-	Type   Type           `json:"type"`
-	Source string         `json:"source"`
-	Tenant string         `json:"tenant,omitempty"`
-	Time   string         `json:"time,omitempty"`
-	Data   jsontext.Value `json:",embed"`
+	ID     string `json:"id"`
+	Type   Type   `json:"type"`
+	Source string `json:"source"`
+	Tenant string `json:"tenant,omitempty"`
+	Time   string `json:"time,omitempty"`
+	//lint:ignore SA5008 an option of encoding/json/v2
+	Data jsontext.Value `json:",embed"`
 }
 
 const timeFormat = "2006-01-02T15:04:05.000000Z"

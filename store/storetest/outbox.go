@@ -200,6 +200,7 @@ type forgetful struct {
 	mu          sync.Mutex
 	incarnation string
 	published   []string
+	groups      []string // made since the last loss
 }
 
 func (f *forgetful) Publish(_ context.Context, _ string, messages []queue.Message) error {
@@ -208,6 +209,13 @@ func (f *forgetful) Publish(_ context.Context, _ string, messages []queue.Messag
 	for _, m := range messages {
 		f.published = append(f.published, m.ID)
 	}
+	return nil
+}
+
+func (f *forgetful) Subscribe(_ context.Context, topic, group string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.groups = append(f.groups, topic+" "+group)
 	return nil
 }
 
@@ -243,8 +251,12 @@ func testRecover(t *testing.T, root *store.Root) {
 	if n := recover(); n != 0 {
 		t.Errorf("%d rows again though nothing was lost", n)
 	}
-	f.incarnation, f.published = "2", nil
+	f.incarnation, f.published, f.groups = "2", nil, nil
 	recover()
+	groups := []string{event.ScannerEvents + " one", event.ScannerEvents + " sbom-only", event.ScannerJobs + " " + event.GroupScannerWorkers}
+	if diff := cmp.Diff(groups, f.groups); diff != "" {
+		t.Errorf("groups made again (-want +got):\n%s", diff)
+	}
 	relayAll(t, y)
 	want := []string{a.ID + "/started/1", b.ID + "/job/1", b.ID + "/queued"}
 	slices.Sort(want)
