@@ -28,15 +28,16 @@ const RetryAfter = 2
 
 // Problem is a problem document (RFC 9457).
 type Problem struct {
-	Type      string         `json:"type"`
-	Title     string         `json:"title"`
-	Status    int            `json:"status"`
-	Detail    string         `json:"detail,omitempty"`
-	Instance  string         `json:"instance,omitempty"`
-	RequestID string         `json:"request_id,omitempty"` // names what the operator was told
-	Limit     *limit         `json:"limit,omitempty"`
-	Mismatch  *mismatch      `json:"mismatch,omitempty"`
-	Extra     map[string]any `json:",embed"`
+	Type      string    `json:"type"`
+	Title     string    `json:"title"`
+	Status    int       `json:"status"`
+	Detail    string    `json:"detail,omitempty"`
+	Instance  string    `json:"instance,omitempty"`
+	RequestID string    `json:"request_id,omitempty"` // names what the operator was told
+	Limit     *limit    `json:"limit,omitempty"`
+	Mismatch  *mismatch `json:"mismatch,omitempty"`
+	//lint:ignore SA5008 an option of encoding/json/v2
+	Extra map[string]any `json:",embed"` // further members
 }
 
 type limit struct {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/stella-ops/stella/scan"
 	"github.com/stella-ops/stella/scan/scanhttp"
 )
 
@@ -171,6 +172,32 @@ func TestRoutesAreDocumented(t *testing.T) {
 	slices.Sort(served)
 	if diff := cmp.Diff(documented, served); diff != "" {
 		t.Errorf("-document +handler:\n%s", diff)
+	}
+}
+
+// TestModulePage: the page for people names every route, state and problem type.
+func TestModulePage(t *testing.T) {
+	text, err := os.ReadFile("../../docs/modules/scanner.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(text)
+	for _, r := range scanhttp.Routes() {
+		if line := "| `" + r[0] + " " + r[1]; !strings.Contains(page, line+"`") && !strings.Contains(page, line+"?") {
+			t.Errorf("no line of the page is about %s %s", r[0], r[1])
+		}
+	}
+	for _, s := range scan.States() {
+		if !strings.Contains(page, "`"+string(s)+"`") {
+			t.Errorf("the page does not name the state %s", s)
+		}
+	}
+	d := openDocument(t)
+	types, _ := d.at(t, d.root, "components", "schemas", "Problem", "properties", "type", "enum")
+	for _, name := range types.([]any) {
+		if !strings.Contains(page, "| `"+strings.TrimPrefix(name.(string), "urn:stella:problem:")+"` |") {
+			t.Errorf("the page does not explain %s", name)
+		}
 	}
 }
 
