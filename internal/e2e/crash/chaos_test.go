@@ -170,7 +170,7 @@ func (c *chaos) takenOver(claimed []string) bool {
 // job, as far as the store has more than one lock.
 func (c *chaos) whileLocked(site crashpoint.Point) {
 	if c.pair.postgres == nil {
-		time.Sleep(2 * time.Second)
+		time.Sleep(1200 * time.Millisecond)
 		return
 	}
 	time.Sleep(1500 * time.Millisecond) // its lease ends
@@ -274,24 +274,31 @@ func (c *chaos) republished() {
 	c.kill(other, 0, plan{})
 }
 
-// losses makes the queue lose all or a part of what it has, under load.
+// losses makes the queue lose all or a part of what it has, under load. What began
+// before each is to be done in time.
 func (c *chaos) losses(n int) {
 	if c.pair.lose == nil {
 		return
 	}
+	var wg sync.WaitGroup
+	took := make([]time.Duration, n)
 	for i := range n {
-		time.Sleep(time.Duration(200+c.intn(800)) * time.Millisecond)
+		time.Sleep(time.Duration(200+c.intn(1500)) * time.Millisecond)
 		if err := c.pair.lose(c.t.Context(), i); err != nil {
 			c.t.Errorf("lose the queue: %v", err)
 			continue
 		}
-		c.slowLoss = max(c.slowLoss, c.settle(30*time.Second))
+		wg.Go(func() { took[i] = c.settle(30 * time.Second) })
 	}
+	wg.Wait()
+	c.slowLoss = max(c.slowLoss, slices.Max(append(took, 0)))
 }
 
 // servers kills them under load and starts them again.
 func (c *chaos) servers(databases, brokers int) {
-	for i := range databases + brokers {
+	var wg sync.WaitGroup
+	took := make([]time.Duration, databases+brokers)
+	for i := range took {
 		s := c.pair.postgres
 		if i >= databases {
 			s = c.pair.broker
@@ -299,10 +306,12 @@ func (c *chaos) servers(databases, brokers int) {
 		if s == nil {
 			continue
 		}
-		time.Sleep(time.Duration(200+c.intn(800)) * time.Millisecond)
+		time.Sleep(time.Duration(500+c.intn(1500)) * time.Millisecond)
 		s.Kill(c.t)
 		time.Sleep(time.Duration(c.intn(1000)) * time.Millisecond)
 		s.Restart(c.t)
-		c.slowServer = max(c.slowServer, c.settle(30*time.Second))
+		wg.Go(func() { took[i] = c.settle(30 * time.Second) })
 	}
+	wg.Wait()
+	c.slowServer = slices.Max(append(took, 0))
 }

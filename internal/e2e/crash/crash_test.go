@@ -23,6 +23,7 @@ var ordinary = amount{kills: 20, stops: 10, losses: 5, databases: 2, brokers: 1,
 var crew = map[string]int{"submitter": 1, "relay": 2, "worker": 3, "web": 2, "reader": 2, "collector": 1}
 
 func TestSQLite(t *testing.T) {
+	t.Parallel()
 	a := ordinary
 	if testing.Short() {
 		a = amount{kills: 4, stops: 2}
@@ -31,6 +32,7 @@ func TestSQLite(t *testing.T) {
 }
 
 func TestPostgres(t *testing.T) {
+	t.Parallel()
 	big(t)
 	each(t, func(t *testing.T, seed uint64) {
 		run(t, postgresPair(t), seed, amount{kills: 10, stops: 4, databases: 1})
@@ -38,11 +40,13 @@ func TestPostgres(t *testing.T) {
 }
 
 func TestPostgresValkey(t *testing.T) {
+	t.Parallel()
 	big(t)
 	each(t, func(t *testing.T, seed uint64) { run(t, valkeyPair(t), seed, ordinary) })
 }
 
 func TestPostgresNATS(t *testing.T) {
+	t.Parallel()
 	big(t)
 	each(t, func(t *testing.T, seed uint64) { run(t, natsPair(t), seed, ordinary) })
 }
@@ -75,21 +79,19 @@ func run(t *testing.T, p *pair, seed uint64, a amount) {
 	began := time.Now()
 	bucket := t.TempDir()
 	base := plan{Store: p.store, Queue: p.queue, Bucket: "file:" + bucket, Images: makeImages(t), Seed: seed,
-		Pace: 30 * time.Millisecond, Lease: 2 * time.Second, Claim: 2 * time.Second}
+		Pace: 40 * time.Millisecond, Lease: 4 * time.Second, Claim: 2 * time.Second}
 	if p.lose == nil {
-		base.Stale = 2 * time.Second // the only way to have something published again
+		base.Stale = 5 * time.Second // the only way to have something published again
 	}
 	f := newFleet(t, base, seed, crew)
 	c := &chaos{t: t, fleet: f, pair: p}
 	c.phase("the start", func() { c.settle(30 * time.Second) })
-	c.phase("kills and stops", func() {
-		var wg sync.WaitGroup
-		wg.Go(func() { c.stops(a.stops) })
-		c.kills(a.kills)
-		wg.Wait()
-	})
+	var wg sync.WaitGroup
+	wg.Go(func() { c.phase("stops, meanwhile", func() { c.stops(a.stops) }) })
+	c.phase("kills", func() { c.kills(a.kills) })
 	c.phase("crash points", func() { c.points(a.points) })
 	c.phase("losses", func() { c.losses(a.losses) })
+	wg.Wait()
 	c.phase("servers", func() { c.servers(a.databases, a.brokers) })
 	c.phase("the end", func() {
 		f.finish(f.slot("submitter-1"))

@@ -171,4 +171,3 @@ func naiveLost(ctx context.Context, db *sql.DB, j *journal) (int, error) {
 	}
 	return lost, rows.Err()
 }
-

@@ -73,14 +73,23 @@ func (c *child) submit() error {
 			}
 		}
 		time.Sleep(c.Pace)
-		for ahead := true; ahead && i%10 == 0 && !ended.Load(); { // a client that waits for its results
-			page, err := t.Scans().List(c.ctx, scan.Query{State: scan.Queued, Limit: 20})
-			if ahead = err == nil && len(page.Jobs) >= 20; ahead {
-				time.Sleep(50 * time.Millisecond)
-			}
+		for i%10 == 0 && !ended.Load() && c.isAhead(t) { // clients wait for results
+			time.Sleep(50 * time.Millisecond)
 		}
 	}
 	return nil
+}
+
+// isAhead reports whether much is waiting.
+func (c *child) isAhead(t *store.Tenant) bool {
+	for _, state := range []scan.State{scan.Queued, scan.Evaluating} {
+		page, err := t.Scans().List(c.ctx, scan.Query{State: state, Limit: 8})
+		if err == nil && len(page.Jobs) == 8 {
+			return true
+		}
+	}
+	b, err := c.root.Backlog(c.ctx, event.ScannerEvents)
+	return err == nil && b.Pending+b.Published > 100
 }
 
 func (c *child) worker() *scan.Worker {
