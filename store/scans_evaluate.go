@@ -142,7 +142,8 @@ func (s *Scans) FailEvaluation(ctx context.Context, l scan.Lease, f scan.Failure
 }
 
 // evaluateAgain has the results announced again: the same event, which groups
-// that have consumed it recognise.
+// that have consumed it recognise. Who evaluates has not, as it turned out: its
+// note goes, so that the event is published once more where the queue loses it.
 func (t *tx) evaluateAgain(job *scan.Job, at int64, reason string) error {
 	_, err := t.exec(`UPDATE scanner.scan_jobs SET eval_until_us = $3, eval_retry_us = $4, reason = $5, updated_us = $6 WHERE tenant_id = $1 AND job_id = $2`,
 		t.tenant, job.ID, at, at+evaluationGrace.Microseconds(), reason, t.now)
@@ -151,6 +152,9 @@ func (t *tx) evaluateAgain(job *scan.Job, at int64, reason string) error {
 	}
 	a := scanEvent(event.SBOMCreated, "sbom", job)
 	a.notBefore = at
+	if _, err := t.exec(`DELETE FROM transport.inbox WHERE tenant_id = $1 AND group_name = $2 AND event_id = $3`, t.tenant, event.GroupScannerWeb, a.event.ID); err != nil {
+		return err
+	}
 	return t.announce(a)
 }
 

@@ -2,12 +2,14 @@ package storetest
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stella-ops/stella/scan"
 	"github.com/stella-ops/stella/store"
 	"github.com/stella-ops/stella/store/event"
+	"github.com/stella-ops/stella/store/queue"
 )
 
 // testSweep lets a holder vanish: another one is told.
@@ -97,5 +99,28 @@ func testReferences(t *testing.T, root *store.Root) {
 	}
 	if err := s.Complete(t.Context(), *l, later); err != nil {
 		t.Errorf("after it was forgotten: %v", err)
+	}
+}
+
+// testRecoverEvaluation loses an event that was announced again after its claim.
+func testRecoverEvaluation(t *testing.T, root *store.Root) {
+	f := &forgetful{incarnation: "1"}
+	y := root.Relay(queue.New(f), nil)
+	if err := root.Register(t.Context(), event.ScannerEvents, event.GroupScannerWeb, event.SBOMCreated); err != nil {
+		t.Fatal(err)
+	}
+	must[int64](t)(y.Recover(t.Context()))
+	s := tenant(t, root, "acme").Scans()
+	j, _ := evaluating(t, s, "a")
+	relayAll(t, y)
+	must[*scan.Evaluation](t)(s.ClaimEvaluation(t.Context(), scan.ClaimRequest{JobID: j.ID, Holder: "web", Message: j.ID + "/sbom", Length: time.Second}))
+	time.Sleep(1100 * time.Millisecond)
+	must[int](t)(root.Sweep(t.Context()))
+	relayAll(t, y)
+	f.incarnation, f.published = "2", nil
+	must[int64](t)(y.Recover(t.Context()))
+	relayAll(t, y)
+	if !slices.Contains(f.published, j.ID+"/sbom") {
+		t.Errorf("the queue lost the event of an evaluation that was given back; published again: %q", f.published)
 	}
 }
