@@ -125,7 +125,7 @@ func (c *chaos) stops(n int) {
 	for i := range n {
 		site := stopSites[(first+i)%len(stopSites)]
 		s := c.slot(stopSlot)
-		c.kill(s, 0, plan{Point: site, Nth: 1 + c.intn(2), Signal: syscall.SIGSTOP, Lease: time.Second})
+		c.kill(s, 0, plan{Point: site, Nth: c.nth(site), Signal: syscall.SIGSTOP, Lease: time.Second})
 		proc := s.proc
 		var claimed []string
 		hit := false
@@ -235,8 +235,28 @@ func (c *chaos) points(all bool) {
 	}
 }
 
+// perJob is how often a point is passed for one job, or as good as; 0 is for what
+// is rare. What comes back comes first, so a process that died at its first job
+// would always kill the same one, which is given up after five times.
+var perJob = map[crashpoint.Point]int{
+	crashpoint.WorkerFragment: 2, crashpoint.BlobWritten: 6, crashpoint.BlobSynced: 6, crashpoint.BlobNamed: 6,
+	crashpoint.SweepRequeued: 0, crashpoint.FailCommitted: 0, crashpoint.CancelCommitted: 0, crashpoint.CollectListed: 0, crashpoint.CollectChecked: 0,
+}
+
+// nth chooses when to die, which is not at the first job.
+func (c *chaos) nth(p crashpoint.Point) int {
+	each, special := perJob[p]
+	switch {
+	case special && each == 0:
+		return 1
+	case special:
+		return each + 1 + c.intn(2*each)
+	}
+	return 2 + c.intn(2)
+}
+
 func (c *chaos) dieAt(s *slot, p crashpoint.Point) {
-	c.kill(s, 0, plan{Point: p, Nth: 1 + c.intn(2), Signal: syscall.SIGKILL})
+	c.kill(s, 0, plan{Point: p, Nth: c.nth(p), Signal: syscall.SIGKILL})
 	select {
 	case <-s.proc.done:
 	case <-time.After(60 * time.Second):

@@ -146,11 +146,15 @@ func (c *child) consume(q *queue.Queue, topic, group string, handle func(context
 	if err != nil {
 		return err
 	}
+	parallel := 2
+	if c.Role == "worker" {
+		parallel = 1 // each kill is to hit one job
+	}
 	return queue.Consume(c.ctx, g, func(ctx context.Context, body []byte) error {
 		err := handle(ctx, body)
 		if err != nil {
 			c.report(err)
 		}
 		return err
-	}, &queue.Options{Consumer: c.Name, Parallel: 2, Claim: c.Claim, Attempts: 10, Backoff: 500 * time.Millisecond, MaxBackoff: 2 * time.Second, Report: c.report})
+	}, &queue.Options{Consumer: c.Name, Parallel: parallel, Claim: c.Claim, Attempts: 10, Backoff: 500 * time.Millisecond, MaxBackoff: 2 * time.Second, Report: c.report})
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stella-ops/stella/store"
 )
 
 // oracle reads the tables as they are.
@@ -125,12 +127,18 @@ func (o *oracle) check(ctx context.Context, j *journal) (completed, cancelled in
 			o.t.Errorf("submission %d was acknowledged as %s; the store has %q: lost", n, want, id)
 		}
 	}
+	dead := 0
 	for id, b := range jobs {
 		switch {
 		case b.status == "completed":
 			completed++
 		case b.status == "cancelled" && strings.Contains(b.reason, "no longer wanted"):
 			cancelled++
+		case b.status == "dead" && b.epoch == store.Attempts && strings.Contains(b.reason, "without a sign of life"):
+			o.t.Logf("job %s was given up: each of its %d attempts was killed or stopped: %s", id, b.epoch, b.reason)
+			if dead++; dead*50 > len(jobs) {
+				o.t.Errorf("%d of %d jobs were given up", dead, len(jobs))
+			}
 		default:
 			o.t.Errorf("job %s of %s ended as %s: %s", id, b.image, b.status, b.reason)
 		}
