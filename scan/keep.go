@@ -3,6 +3,7 @@ package scan
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -49,11 +50,41 @@ type keeper struct {
 	worker    *Worker
 	lease     *Lease
 	artifacts Artifacts
+	doc       *sbom.Document
+	fragments []*layer.Fragment
 }
 
-func (k *keeper) fragments(ctx context.Context, fragments []*layer.Fragment) ([]blob.Ref, error) {
+func (k *keeper) all(ctx context.Context) (fragments []blob.Ref, documents []Stored, err error) {
+	if fragments, err = k.keepFragments(ctx); err == nil {
+		documents, err = k.keepDocuments(ctx)
+	}
+	return fragments, documents, err
+}
+
+// again looks whether what is referred to now is still there: a collection that
+// had found an object free before this attempt put it once more may have deleted
+// it just before the reference was stored.
+func (k *keeper) again(ctx context.Context, r *Results) error {
+	refs := slices.Clone(r.Fragments)
+	for _, d := range r.Documents {
+		refs = append(refs, d.Ref)
+	}
+	for _, ref := range refs {
+		_, err := k.artifacts.Stat(ctx, ref)
+		if errors.Is(err, fault.NotFound) {
+			_, _, err = k.all(ctx)
+			return err
+		}
+		if err != nil {
+			return fmt.Errorf("look for what was kept: %w", err)
+		}
+	}
+	return nil
+}
+
+func (k *keeper) keepFragments(ctx context.Context) ([]blob.Ref, error) {
 	var refs []blob.Ref
-	for _, f := range fragments {
+	for _, f := range k.fragments {
 		b, err := f.Encode()
 		if err != nil {
 			return nil, err
@@ -68,15 +99,15 @@ func (k *keeper) fragments(ctx context.Context, fragments []*layer.Fragment) ([]
 	return refs, nil
 }
 
-// documents keeps the neutral document first, then the wanted formats.
-func (k *keeper) documents(ctx context.Context, doc *sbom.Document) ([]Stored, error) {
+// keepDocuments keeps the neutral document first, then the wanted formats.
+func (k *keeper) keepDocuments(ctx context.Context) ([]Stored, error) {
 	wanted := k.lease.Manifest.Formats
 	if len(wanted) == 0 {
 		wanted = k.worker.Formats
 	}
 	var out []Stored
 	for _, format := range append([]string{Neutral}, slices.DeleteFunc(slices.Clone(wanted), func(f string) bool { return f == Neutral })...) {
-		s, err := k.document(ctx, doc, format)
+		s, err := k.document(ctx, format)
 		if err != nil {
 			return nil, fmt.Errorf("keep the document as %s: %w", format, err)
 		}
@@ -92,9 +123,9 @@ func (k *keeper) documents(ctx context.Context, doc *sbom.Document) ([]Stored, e
 	return out, nil
 }
 
-func (k *keeper) document(ctx context.Context, doc *sbom.Document, format string) (*Stored, error) {
+func (k *keeper) document(ctx context.Context, format string) (*Stored, error) {
 	var b bytes.Buffer
-	mediaType, suffix, err := k.worker.Encode(&b, doc, format)
+	mediaType, suffix, err := k.worker.Encode(&b, k.doc, format)
 	if err != nil {
 		return nil, err
 	}

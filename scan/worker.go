@@ -35,6 +35,8 @@ type Artifacts interface {
 	Put(ctx context.Context, r io.Reader) (blob.Ref, error)
 	// Name copies an object, once it is verified, to a human name.
 	Name(ctx context.Context, ref blob.Ref, name string) error
+	// Stat returns an error wrapping ErrNotFound for an object that is not there.
+	Stat(ctx context.Context, ref blob.Ref) (blob.Info, error)
 }
 
 // Encoding writes a document in one format.
@@ -100,7 +102,7 @@ func (w *Worker) Handle(ctx context.Context, body []byte) error {
 // attempt does the work of a lease and says how it ended.
 func (w *Worker) attempt(ctx context.Context, jobs Jobs, tenant string, lease *Lease) error {
 	held := w.hold(ctx, jobs, lease)
-	results, err := w.work(held.ctx, jobs, tenant, lease)
+	results, keep, err := w.work(held.ctx, jobs, tenant, lease)
 	if err == nil {
 		err = jobs.Complete(held.ctx, *lease, *results)
 		if errors.Is(err, fault.Unavailable) && held.ctx.Err() == nil {
@@ -110,6 +112,9 @@ func (w *Worker) attempt(ctx context.Context, jobs Jobs, tenant string, lease *L
 	held.release()
 	switch {
 	case err == nil:
+		if err := keep.again(ctx, results); err != nil {
+			w.report(fmt.Errorf("job %s: %w", lease.JobID, err))
+		}
 		return nil
 	case errors.Is(err, fault.Fenced) || held.fenced.Load():
 		return nil // somebody else has the job
@@ -192,16 +197,16 @@ func (w *Worker) report(err error) {
 }
 
 // work scans, matches and keeps the documents.
-func (w *Worker) work(ctx context.Context, jobs Jobs, tenant string, lease *Lease) (*Results, error) {
+func (w *Worker) work(ctx context.Context, jobs Jobs, tenant string, lease *Lease) (*Results, *keeper, error) {
 	doc, fragments, err := w.scan(ctx, jobs, tenant, lease)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	crashpoint.Hit(crashpoint.WorkerScanned)
 	r := &Results{ImageDigest: doc.Subject.ConfigDigest, Gaps: len(doc.Gaps), Blocked: doc.Blocked()}
 	if w.Matcher != nil {
 		if r.Report, err = w.Matcher.Match(ctx, doc); err != nil {
-			return nil, fmt.Errorf("match: %w", err)
+			return nil, nil, fmt.Errorf("match: %w", err)
 		}
 		r.Gaps += len(r.Report.Gaps)
 		r.Blocked = r.Blocked || r.Report.Blocked()
@@ -213,16 +218,13 @@ func (w *Worker) work(ctx context.Context, jobs Jobs, tenant string, lease *Leas
 		p := &doc.Packages[i]
 		r.Packages = append(r.Packages, PackageFact{ID: p.ID, PURL: p.PURL.String(), Name: p.Name, Version: p.Version})
 	}
-	keep := &keeper{worker: w, lease: lease}
+	keep := &keeper{worker: w, lease: lease, doc: doc, fragments: fragments}
 	if keep.artifacts, err = w.Artifacts(tenant); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if r.Fragments, err = keep.fragments(ctx, fragments); err != nil {
-		return nil, err
-	}
-	if r.Documents, err = keep.documents(ctx, doc); err != nil {
-		return nil, err
+	if r.Fragments, r.Documents, err = keep.all(ctx); err != nil {
+		return nil, nil, err
 	}
 	r.SBOMDigest = r.Documents[0].Ref.Digest
-	return r, nil
+	return r, keep, nil
 }

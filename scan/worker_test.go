@@ -183,7 +183,9 @@ func TestWorkerIsDeterministic(t *testing.T) {
 func TestWorkerPinsTheDigest(t *testing.T) {
 	s := newSite(t)
 	j := s.submit(scan.Request{Image: "alpine:latest", Platform: "linux/amd64"})
-	s.worker.Artifacts = func(string) (scan.Artifacts, error) { return nil, fmt.Errorf("the bucket is away: %w", scan.ErrUnavailable) }
+	s.worker.Artifacts = func(string) (scan.Artifacts, error) {
+		return nil, fmt.Errorf("the bucket is away: %w", scan.ErrUnavailable)
+	}
 	s.work(t.Context(), j, 1)
 	got := s.job(j.ID)
 	if got.State != scan.Queued || !strings.Contains(got.Reason, "the bucket is away") {
@@ -317,6 +319,35 @@ func TestWorkerGivesBack(t *testing.T) {
 	s.work(ctx, j, 1)
 	if got := s.job(j.ID); got.State != scan.Queued || !slices.Equal(got.Causes, []string{"attempt 1: worker worker-1 stopped"}) {
 		t.Errorf("%s: %q", got.State, got.Causes)
+	}
+}
+
+// swept are artifacts of which a collection deletes one just before its reference
+// is stored.
+type swept struct {
+	*blob.Bucket
+	gone, puts int
+}
+
+func (s *swept) Put(ctx context.Context, r io.Reader) (blob.Ref, error) {
+	s.puts++
+	return s.Bucket.Put(ctx, r)
+}
+
+func (s *swept) Stat(ctx context.Context, ref blob.Ref) (blob.Info, error) {
+	if s.gone--; s.gone == 0 {
+		return blob.Info{}, fmt.Errorf("object: %w", scan.ErrNotFound)
+	}
+	return s.Bucket.Stat(ctx, ref)
+}
+
+func TestWorkerPutsAgain(t *testing.T) {
+	s := newSite(t)
+	a := &swept{Bucket: s.bucket, gone: 2}
+	s.worker.Artifacts = func(string) (scan.Artifacts, error) { return a, nil }
+	s.work(t.Context(), s.submit(scan.Request{Image: "x"}), 1)
+	if a.puts != 6 { // a fragment and two documents, twice
+		t.Errorf("%d objects put", a.puts)
 	}
 }
 

@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/stella-ops/stella/store/cache"
@@ -10,11 +12,24 @@ import (
 
 // CacheDriver returns a cache in the store's own database. It never loses a key
 // before its time. Closing it leaves the store open.
-func (r *Root) CacheDriver() cache.Driver { return &sqlCache{r} }
+func (r *Root) CacheDriver() cache.Driver { return &sqlCache{root: r} }
 
-type sqlCache struct{ root *Root }
+type sqlCache struct {
+	root   *Root
+	closed atomic.Bool
+}
+
+func (c *sqlCache) open(what string) error {
+	if c.closed.Load() {
+		return fmt.Errorf("%s: the cache is closed: %w", what, ErrUnavailable)
+	}
+	return nil
+}
 
 func (c *sqlCache) write(ctx context.Context, what string, f func(*tx) error) error {
+	if err := c.open(what); err != nil {
+		return err
+	}
 	return c.root.write(ctx, Scope{Role: RoleRelay}, what, f)
 }
 
@@ -36,6 +51,9 @@ func (c *sqlCache) Add(ctx context.Context, key string, value []byte, ttl time.D
 
 // Get returns the value of a key.
 func (c *sqlCache) Get(ctx context.Context, key string) ([]byte, error) {
+	if err := c.open("read the cache"); err != nil {
+		return nil, err
+	}
 	var value []byte
 	err := c.root.read(ctx, Scope{Role: RoleRelay}, "read the cache", func(tx *tx) error {
 		err := tx.get(`SELECT value FROM transport.cache WHERE key = $1 AND expires_us > $2`, []any{key, tx.now}, &value)
@@ -56,7 +74,12 @@ func (c *sqlCache) Delete(ctx context.Context, key string) error {
 }
 
 // Epoch is always the same.
-func (c *sqlCache) Epoch(context.Context) (string, error) { return "in the store", nil }
+func (c *sqlCache) Epoch(ctx context.Context) (string, error) {
+	if err := errors.Join(ctx.Err(), c.open("epoch of the cache")); err != nil {
+		return "", err
+	}
+	return "in the store", nil
+}
 
-// Close does nothing.
-func (c *sqlCache) Close() error { return nil }
+// Close ends the use of the cache: the store is closed by whoever opened it.
+func (c *sqlCache) Close() error { c.closed.Store(true); return nil }

@@ -29,9 +29,9 @@ import (
 const commits = 5
 
 // BenchmarkFlow takes jobs from submission to completion, with outbox, relay,
-// queue, two consumers and their inbox, and compares it with the raw engines in
-// the same run: single-row inserts, each committed, and for Valkey XADD,
-// XREADGROUP and XACK of one message.
+// queue, two consumers and their inbox. In the same run it measures single-row
+// inserts, each committed; the store's own statements without transport (direct);
+// and for Valkey XADD, XREADGROUP and XACK of one message at a time.
 func BenchmarkFlow(b *testing.B) {
 	b.Run("embedded", func(b *testing.B) {
 		path := filepath.Join(b.TempDir(), "stella.db")
@@ -41,7 +41,7 @@ func BenchmarkFlow(b *testing.B) {
 		}
 		defer root.Close()
 		raw := rawInserts(b, "sqlite", "file:"+filepath.Join(b.TempDir(), "raw.db")+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate", 1)
-		benchmarkFlow(b, root, queue.New(root.QueueDriver()), raw)
+		benchmarkFlow(b, root, queue.New(root.QueueDriver()), map[string]float64{"inserts/s": raw})
 	})
 	for name, open := range map[string]func(b *testing.B, root *store.Root) (*queue.Queue, error){
 		"postgres":        func(_ *testing.B, root *store.Root) (*queue.Queue, error) { return queue.New(root.QueueDriver()), nil },
@@ -60,9 +60,9 @@ func BenchmarkFlow(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer q.Close()
-			raw := rawInserts(b, "pgx", d.Owner, 8)
+			raw := map[string]float64{"inserts/s": rawInserts(b, "pgx", d.Owner, 8)}
 			if strings.HasSuffix(name, "valkey") {
-				b.ReportMetric(rawStreams(b, servers.Valkey(b)), "streams/s")
+				raw["streams/s"] = rawStreams(b, servers.Valkey(b))
 			}
 			benchmarkFlow(b, root, q, raw)
 		})
@@ -130,7 +130,53 @@ func rawStreams(b *testing.B, url string) float64 {
 	return float64(n) / time.Since(began).Seconds()
 }
 
-func benchmarkFlow(b *testing.B, root *store.Root, q *queue.Queue, raw float64) {
+// direct returns how many jobs a second go through the store's own statements,
+// when nothing has to be carried anywhere.
+func direct(b *testing.B, root *store.Root) float64 {
+	b.Helper()
+	t, err := root.Tenant("direct")
+	if err != nil {
+		b.Fatal(err)
+	}
+	scans, ctx := t.Scans(), b.Context()
+	one := func() error {
+		j, _, err := scans.Submit(ctx, scan.Request{Image: "image"}, "")
+		if err != nil {
+			return err
+		}
+		l, err := scans.Claim(ctx, scan.ClaimRequest{JobID: j.ID, Holder: "w", Message: j.ID + "/job/1", Length: time.Minute})
+		if err != nil {
+			return err
+		}
+		if err := scans.Complete(ctx, *l, smallResults()); err != nil {
+			return err
+		}
+		e, err := scans.ClaimEvaluation(ctx, scan.ClaimRequest{JobID: j.ID, Holder: "web", Message: j.ID + "/sbom", Length: time.Minute})
+		if err != nil {
+			return err
+		}
+		return scans.FinishEvaluation(ctx, e.Lease, scan.Conclusion{})
+	}
+	var n atomic.Int64
+	var wg sync.WaitGroup
+	began := time.Now()
+	for range 8 {
+		wg.Go(func() {
+			for time.Since(began) < 2*time.Second {
+				if err := one(); err != nil {
+					b.Error(err)
+					return
+				}
+				n.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	return float64(n.Load()) / time.Since(began).Seconds()
+}
+
+func benchmarkFlow(b *testing.B, root *store.Root, q *queue.Queue, raw map[string]float64) {
+	raw["direct-jobs/s"] = direct(b, root)
 	ctx, stop := context.WithCancel(b.Context())
 	defer stop()
 	acme, err := root.Tenant("acme")
@@ -207,9 +253,13 @@ func benchmarkFlow(b *testing.B, root *store.Root, q *queue.Queue, raw float64) 
 	b.StopTimer()
 	stop()
 	wg.Wait()
-	b.ReportMetric(float64(b.N)/took, "jobs/s")
-	b.ReportMetric(raw, "inserts/s")
-	b.ReportMetric(commits*float64(b.N)/took/raw, "commits/insert")
+	jobs := float64(b.N) / took
+	b.ReportMetric(jobs, "jobs/s")
+	for name, n := range raw {
+		b.ReportMetric(n, name)
+	}
+	b.ReportMetric(commits*jobs/raw["inserts/s"], "commits/insert")
+	b.ReportMetric(jobs/raw["direct-jobs/s"], "flow/direct")
 	b.ReportMetric(0, "ns/op")
 }
 
