@@ -20,6 +20,7 @@ type chaos struct {
 	pair *pair
 
 	stopped, taken       int
+	lost, crashed        int // how often the queue, and a server
 	slowLoss, slowServer time.Duration
 }
 
@@ -294,24 +295,20 @@ func (c *chaos) republished() {
 	c.kill(other, 0, plan{})
 }
 
-// losses makes the queue lose all or a part of what it has, under load. What began
-// before each is to be done in time.
+// losses makes the queue lose all or a part of what it has, over and over under
+// load. All that was submitted until the last is to be done in time.
 func (c *chaos) losses(n int) {
-	if c.pair.lose == nil {
+	if c.pair.lose == nil || n == 0 {
 		return
 	}
-	var wg sync.WaitGroup
-	took := make([]time.Duration, n)
 	for i := range n {
 		time.Sleep(time.Duration(200+c.intn(1500)) * time.Millisecond)
 		if err := c.pair.lose(c.t.Context(), i); err != nil {
 			c.t.Errorf("lose the queue: %v", err)
-			continue
 		}
-		wg.Go(func() { took[i] = c.settle(30 * time.Second) })
+		c.lost++
 	}
-	wg.Wait()
-	c.slowLoss = max(c.slowLoss, slices.Max(append(took, 0)))
+	c.slowLoss = c.settle(30 * time.Second)
 }
 
 // servers kills them under load and starts them again.
@@ -330,6 +327,7 @@ func (c *chaos) servers(databases, brokers int) {
 		s.Kill(c.t)
 		time.Sleep(time.Duration(c.intn(1000)) * time.Millisecond)
 		s.Restart(c.t)
+		c.crashed++
 		wg.Go(func() { took[i] = c.settle(30 * time.Second) })
 	}
 	wg.Wait()

@@ -111,8 +111,8 @@ func run(t *testing.T, p *pair, seed uint64, a amount) {
 	if len(j.acked) == 0 || completed < len(j.acked)/2 {
 		t.Errorf("%d submissions, %d completed: the load was too little to prove anything", len(j.acked), completed)
 	}
-	t.Logf("seed %d: %d acknowledged, %d completed, %d cancelled; kills %v; %d crash points reached; %d stops, %d taken over, %d writes refused as stale; %d losses, slowest drain %v; %d server crashes, slowest drain %v; %v in all",
-		seed, len(j.acked), completed, cancelled, j.kills, len(j.hits), c.stopped, c.taken, len(j.fenced), a.losses, c.slowLoss.Round(time.Millisecond), a.databases+a.brokers, c.slowServer.Round(time.Millisecond), time.Since(began).Round(time.Second))
+	t.Logf("seed %d: %d acknowledged, %d completed, %d cancelled; kills %v; %d crash points reached; %d stops, %d taken over, %d writes refused as stale; %d losses, drained %v after the last; %d server crashes, slowest drain %v; %v in all",
+		seed, len(j.acked), completed, cancelled, j.kills, len(j.hits), c.stopped, c.taken, len(j.fenced), c.lost, c.slowLoss.Round(time.Millisecond), c.crashed, c.slowServer.Round(time.Millisecond), time.Since(began).Round(time.Second))
 	if a.stops > 0 && (c.taken == 0 || len(j.fenced) == 0) {
 		t.Errorf("%d stops, %d takeovers, %d stale writes tried: nothing was proven", c.stopped, c.taken, len(j.fenced))
 	}
