@@ -84,21 +84,21 @@ type Jobs interface {
 
 // ClaimRequest says who takes which job for how long.
 type ClaimRequest struct {
-	JobID   string        `json:"job_id"`
-	Holder  string        `json:"holder"`  // names the worker
-	Message string        `json:"message"` // ID of the message that told of the job
-	Length  time.Duration `json:"length,format:nano"`
+	JobID   string
+	Holder  string // names the worker
+	Message string // ID of the message that told of the job
+	Length  time.Duration
 }
 
 // Lease is a job that a worker holds. Its epoch is larger than that of every
 // earlier holder.
 type Lease struct {
-	JobID    string        `json:"job_id"`
-	Epoch    int64         `json:"epoch"`
-	Holder   string        `json:"holder"`
-	Length   time.Duration `json:"length,format:nano"`
-	Attempt  int           `json:"attempt"`
-	Manifest *Manifest     `json:"manifest,omitempty"`
+	JobID    string
+	Epoch    int64
+	Holder   string
+	Length   time.Duration
+	Attempt  int
+	Manifest *Manifest
 }
 
 // Failure says why an attempt failed.

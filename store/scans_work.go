@@ -112,8 +112,8 @@ func (s *Scans) Heartbeat(ctx context.Context, l scan.Lease) (*scan.Lease, error
 		return nil, fmt.Errorf("heartbeat of %s: lease of %v: want %v to %v: %w", l.JobID, l.Length, MinLease, MaxLease, fault.Invalid)
 	}
 	err := s.tenant.write(ctx, "heartbeat of scan job "+l.JobID, func(tx *tx) error {
-		n, err := tx.exec(`UPDATE scanner.scan_jobs SET lease_until_us = $4 WHERE tenant_id = $1 AND job_id = $2 AND lease_epoch = $3 AND status = 'running'`,
-			tx.tenant, l.JobID, l.Epoch, tx.now+l.Length.Microseconds())
+		n, err := tx.exec(`UPDATE scanner.scan_jobs SET lease_until_us = $4 WHERE tenant_id = $1 AND job_id = $2 AND lease_epoch = $3 AND lease_holder = $5 AND status = 'running'`,
+			tx.tenant, l.JobID, l.Epoch, tx.now+l.Length.Microseconds(), l.Holder)
 		return fencedUnless(n, err, l)
 	})
 	if err != nil {
@@ -134,16 +134,17 @@ func fencedUnless(n int64, err error, l scan.Lease) error {
 func (t *tx) guard(l scan.Lease) (*scan.Job, []byte, error) {
 	var manifest []byte
 	var epoch int64
+	var holder string
 	job, err := readJob(t.tenant, func(dest ...any) error {
-		return t.get(`SELECT `+jobColumns+`, manifest, lease_epoch FROM scanner.scan_jobs WHERE tenant_id = $1 AND job_id = $2 FOR UPDATE`, []any{t.tenant, l.JobID}, dest...)
-	}, &manifest, &epoch)
+		return t.get(`SELECT `+jobColumns+`, manifest, lease_epoch, lease_holder FROM scanner.scan_jobs WHERE tenant_id = $1 AND job_id = $2 FOR UPDATE`, []any{t.tenant, l.JobID}, dest...)
+	}, &manifest, &epoch, &holder)
 	if isNoRows(err) {
 		return nil, nil, fmt.Errorf("scan job %.80q: %w", l.JobID, fault.NotFound)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	if epoch != l.Epoch || job.State != scan.Running {
+	if epoch != l.Epoch || holder != l.Holder || job.State != scan.Running {
 		return job, manifest, fencedUnless(0, nil, l)
 	}
 	return job, manifest, nil

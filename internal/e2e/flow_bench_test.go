@@ -44,9 +44,13 @@ func BenchmarkFlow(b *testing.B) {
 		benchmarkFlow(b, root, queue.New(root.QueueDriver()), map[string]float64{"inserts/s": raw})
 	})
 	for name, open := range map[string]func(b *testing.B, root *store.Root) (*queue.Queue, error){
-		"postgres":        func(_ *testing.B, root *store.Root) (*queue.Queue, error) { return queue.New(root.QueueDriver()), nil },
-		"postgres+valkey": func(b *testing.B, _ *store.Root) (*queue.Queue, error) { return queue.Open(b.Context(), servers.Valkey(b)) },
-		"postgres+nats":   func(b *testing.B, _ *store.Root) (*queue.Queue, error) { return queue.Open(b.Context(), servers.NATS(b)) },
+		"postgres": func(_ *testing.B, root *store.Root) (*queue.Queue, error) { return queue.New(root.QueueDriver()), nil },
+		"postgres+valkey": func(b *testing.B, _ *store.Root) (*queue.Queue, error) {
+			return queue.Open(b.Context(), servers.Valkey(b))
+		},
+		"postgres+nats": func(b *testing.B, _ *store.Root) (*queue.Queue, error) {
+			return queue.Open(b.Context(), servers.NATS(b))
+		},
 	} {
 		b.Run(name, func(b *testing.B) {
 			d := servers.PostgresStore(b)
@@ -225,7 +229,9 @@ func benchmarkFlow(b *testing.B, root *store.Root, q *queue.Queue, raw map[strin
 		return nil
 	}
 	var wg sync.WaitGroup
-	wg.Go(func() { root.Relay(q, &store.RelayOptions{Window: 256, Report: func(err error) { b.Log(err) }}).Run(ctx) })
+	wg.Go(func() {
+		root.Relay(q, &store.RelayOptions{Window: 256, Report: func(err error) { b.Log(err) }}).Run(ctx)
+	})
 	for topic, c := range map[string]struct {
 		group  string
 		handle func(context.Context, []byte) error
@@ -234,7 +240,9 @@ func benchmarkFlow(b *testing.B, root *store.Root, q *queue.Queue, raw map[strin
 		if err != nil {
 			b.Fatal(err)
 		}
-		wg.Go(func() { queue.Consume(ctx, g, c.handle, &queue.Options{Parallel: 8, Report: func(err error) { b.Log(err) }}) })
+		wg.Go(func() {
+			queue.Consume(ctx, g, c.handle, &queue.Options{Parallel: 8, Report: func(err error) { b.Log(err) }})
+		})
 	}
 	b.ResetTimer()
 	began := time.Now()

@@ -40,6 +40,9 @@ func testFencing(t *testing.T, s Scans) {
 	wantFenced(t, "an epoch that is not yet", everyWrite(t, s, forged))
 	forged.Epoch = 0
 	wantFenced(t, "an epoch that never was", everyWrite(t, s, forged))
+	forged = *l
+	forged.Holder = "somebody else"
+	wantFenced(t, "another holder's epoch", everyWrite(t, s, forged))
 	if _, err := s.Heartbeat(t.Context(), *l); err != nil {
 		t.Errorf("the holder's heartbeat: %v", err)
 	}
