@@ -318,6 +318,7 @@ func (c *chaos) servers(databases, brokers int) {
 	for i := range took {
 		s := c.pair.postgres
 		if i >= databases {
+			wg.Wait() // the drain of one crash is not to wait for the end of another
 			s = c.pair.broker
 		}
 		if s == nil {
