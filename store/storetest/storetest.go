@@ -6,6 +6,7 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -28,7 +29,7 @@ type Config struct {
 	// Open returns a new, empty store. It is closed by the test.
 	Open func(t testing.TB) *store.Root
 	// Operations is how many random operations the test of tenants does. Default:
-	// 2000, and 400 with -short.
+	// 2,000, with -short 400, with STELLA_LONG=1 in the environment 100,000.
 	Operations int
 }
 
@@ -38,6 +39,9 @@ func TestRoot(t *testing.T, c Config) {
 		c.Operations = 2000
 		if testing.Short() {
 			c.Operations = 400
+		}
+		if os.Getenv("STELLA_LONG") == "1" {
+			c.Operations = 100_000
 		}
 	}
 	open := func(t testing.TB) *store.Root {
