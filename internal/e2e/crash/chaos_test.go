@@ -308,7 +308,7 @@ func (c *chaos) losses(n int) {
 		}
 		c.lost++
 	}
-	c.slowLoss = c.settle(30 * time.Second)
+	c.slowLoss = c.settle(hung)
 }
 
 // servers kills them under load and starts them again.
@@ -329,7 +329,7 @@ func (c *chaos) servers(databases, brokers int) {
 		time.Sleep(time.Duration(c.intn(1000)) * time.Millisecond)
 		s.Restart(c.t)
 		c.crashed++
-		wg.Go(func() { took[i] = c.settle(30 * time.Second) })
+		wg.Go(func() { took[i] = c.settle(hung) })
 	}
 	wg.Wait()
 	c.slowServer = slices.Max(append(took, 0))
