@@ -308,6 +308,18 @@ func TestWorkerFencesItself(t *testing.T) {
 	}
 }
 
+// A store that is away costs no attempt of the message.
+func TestWorkerWaitsForTheStore(t *testing.T) {
+	s := newSite(t)
+	j := s.submit(scan.Request{Image: "x"})
+	message := s.message(j, event.ScanJob, "job/1")
+	s.worker.Jobs = func(string) (scan.Jobs, error) { return nil, fmt.Errorf("connect: %w", scan.ErrUnavailable) }
+	var later interface{ RetryAfter() time.Duration }
+	if err := s.worker.Handle(t.Context(), message); !errors.As(err, &later) || !errors.Is(err, scan.ErrUnavailable) || later.RetryAfter() <= 0 {
+		t.Errorf("the message is not postponed: %v", err)
+	}
+}
+
 // A worker that is stopped gives its job back at once.
 func TestWorkerGivesBack(t *testing.T) {
 	s := newSite(t)

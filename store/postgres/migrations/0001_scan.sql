@@ -93,6 +93,8 @@ CREATE TABLE transport.inbox (
   tenant_id text NOT NULL, group_name text NOT NULL, event_id text NOT NULL, at_us bigint NOT NULL,
   PRIMARY KEY (tenant_id, group_name, event_id));
 CREATE TABLE transport.groups (topic text NOT NULL, group_name text NOT NULL, types text NOT NULL, PRIMARY KEY (topic, group_name));
+-- A claim consumes its job message: the workers' group is always there.
+INSERT INTO transport.groups (topic, group_name, types) VALUES ('scanner:jobs', 'scanner-workers', '');
 CREATE TABLE transport.meta (name text PRIMARY KEY, value text NOT NULL);
 CREATE TABLE transport.messages (
   seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, topic text NOT NULL, id text NOT NULL, body bytea NOT NULL, created_us bigint NOT NULL);

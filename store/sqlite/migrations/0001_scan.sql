@@ -77,6 +77,8 @@ CREATE TABLE transport_inbox (
   tenant_id text NOT NULL, group_name text NOT NULL, event_id text NOT NULL, at_us integer NOT NULL,
   PRIMARY KEY (tenant_id, group_name, event_id));
 CREATE TABLE transport_groups (topic text NOT NULL, group_name text NOT NULL, types text NOT NULL, PRIMARY KEY (topic, group_name));
+-- A claim consumes its job message: the workers' group is always there.
+INSERT INTO transport_groups (topic, group_name, types) VALUES ('scanner:jobs', 'scanner-workers', '');
 CREATE TABLE transport_meta (name text PRIMARY KEY, value text NOT NULL);
 CREATE TABLE transport_messages (
   seq integer PRIMARY KEY AUTOINCREMENT, topic text NOT NULL, id text NOT NULL, body blob NOT NULL, created_us integer NOT NULL);
