@@ -46,15 +46,8 @@ type Archiver struct {
 // Handle archives the layers of the image that an event tells of, where its scan
 // asks for that. Events of other types are left alone.
 func (a *Archiver) Handle(ctx context.Context, body []byte) error {
-	message, err := event.Decode(body)
-	if err != nil {
-		return err
-	}
-	if message.Type != event.SBOMCreated {
-		return nil
-	}
-	s, err := event.DecodeScan(message)
-	if err != nil {
+	message, s, err := readMessage(body, event.SBOMCreated)
+	if err != nil || message == nil {
 		return err
 	}
 	scans, err := a.Store(message.Tenant)

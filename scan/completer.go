@@ -32,15 +32,8 @@ type Completer struct {
 // Handle finishes the scan that an event tells of. Events of other types are
 // left alone. A nil error means that the message is done.
 func (c *Completer) Handle(ctx context.Context, body []byte) error {
-	message, err := event.Decode(body)
-	if err != nil {
-		return err
-	}
-	if message.Type != event.SBOMCreated {
-		return nil
-	}
-	s, err := event.DecodeScan(message)
-	if err != nil {
+	message, s, err := readMessage(body, event.SBOMCreated)
+	if err != nil || message == nil {
 		return err
 	}
 	jobs, err := c.Jobs(message.Tenant)

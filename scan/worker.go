@@ -74,15 +74,8 @@ type Worker struct {
 // the message is done, whatever became of the job: that stands in the store.
 // Any other error means that the store could not be asked.
 func (w *Worker) Handle(ctx context.Context, body []byte) error {
-	message, err := event.Decode(body)
-	if err != nil {
-		return err
-	}
-	if message.Type != event.ScanJob {
-		return nil // of a later release
-	}
-	s, err := event.DecodeScan(message)
-	if err != nil {
+	message, s, err := readMessage(body, event.ScanJob)
+	if err != nil || message == nil {
 		return err
 	}
 	jobs, err := w.Jobs(message.Tenant)
