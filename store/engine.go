@@ -164,6 +164,14 @@ func (r *Root) run(ctx context.Context, db *sql.DB, s Scope, what string, f func
 	return nil
 }
 
+// present turns nil into no bytes: a column that must not be NULL takes it.
+func present(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
 // checkTenant accepts what can be part of an object's key: letters, digits and
 // -_.
 func checkTenant(name string) error {

@@ -89,10 +89,3 @@ func (t *tx) incarnation() (string, error) {
 }
 
 func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
-
-func errorsJoin(err, other error) error {
-	if other == nil {
-		return err
-	}
-	return errors.Join(err, other)
-}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -138,7 +139,7 @@ func (y *Relay) Step(ctx context.Context) (int, error) {
 	}
 	crashpoint.Hit(crashpoint.RelayClaimed)
 	if err := y.publish(ctx, rows); err != nil {
-		return 0, errorsJoin(err, y.release(ctx, rows))
+		return 0, errors.Join(err, y.release(ctx, rows))
 	}
 	crashpoint.Hit(crashpoint.RelayPublished)
 	if err := y.mark(ctx, rows, incarnation); err != nil {

@@ -243,12 +243,8 @@ func jobMessage(j *scan.Job, round string, notBefore int64) announcement {
 
 // refTo notes that a scan refers to an object, and keeps it from being collected.
 func (t *tx) refTo(ref blob.Ref, scanID string) error {
-	chunks := ref.Chunks
-	if chunks == nil {
-		chunks = []byte{}
-	}
 	_, err := t.exec(`INSERT INTO scanner.blobs (tenant_id, digest, size, chunks) VALUES ($1, $2, $3, $4) ON CONFLICT (tenant_id, digest) DO NOTHING`,
-		t.tenant, ref.Digest, ref.Size, chunks)
+		t.tenant, ref.Digest, ref.Size, present(ref.Chunks))
 	if err != nil {
 		return err
 	}

@@ -143,12 +143,8 @@ func (t *tx) keepDocuments(id string, r *scan.Results) error {
 		if err := t.refTo(d.Ref, id); err != nil {
 			return err
 		}
-		chunks := d.Ref.Chunks
-		if chunks == nil {
-			chunks = []byte{}
-		}
 		_, err := t.exec(`INSERT INTO scanner.sbom_documents (tenant_id, scan_id, format, media_type, name, digest, size, chunks, content, created_us)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, t.tenant, id, d.Format, d.MediaType, d.Name, d.Ref.Digest, d.Ref.Size, chunks, d.Content, t.now)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, t.tenant, id, d.Format, d.MediaType, d.Name, d.Ref.Digest, d.Ref.Size, present(d.Ref.Chunks), d.Content, t.now)
 		if err != nil {
 			return err
 		}

@@ -33,12 +33,8 @@ func (s *Scans) KeepLayers(ctx context.Context, scanID, imageDigest string, arch
 		if err := tx.refTo(archive, scanID); err != nil {
 			return err
 		}
-		chunks := archive.Chunks
-		if chunks == nil {
-			chunks = []byte{}
-		}
 		_, err := tx.exec(`INSERT INTO scanner.layer_archives (tenant_id, image_digest, digest, size, chunks, created_us) VALUES ($1, $2, $3, $4, $5, $6)
-			ON CONFLICT (tenant_id, image_digest) DO NOTHING`, tx.tenant, imageDigest, archive.Digest, archive.Size, chunks, tx.now)
+			ON CONFLICT (tenant_id, image_digest) DO NOTHING`, tx.tenant, imageDigest, archive.Digest, archive.Size, present(archive.Chunks), tx.now)
 		return err
 	})
 }

@@ -35,14 +35,11 @@ func (c *sqlCache) write(ctx context.Context, what string, f func(*tx) error) er
 
 // Add stores a value under a new key.
 func (c *sqlCache) Add(ctx context.Context, key string, value []byte, ttl time.Duration) (bool, error) {
-	if value == nil {
-		value = []byte{}
-	}
 	added := false
 	err := c.write(ctx, "add to the cache", func(tx *tx) error {
 		n, err := tx.exec(`INSERT INTO transport.cache (key, value, expires_us) VALUES ($1, $2, $3)
 			ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_us = excluded.expires_us WHERE transport.cache.expires_us <= $4`,
-			key, value, tx.now+ttl.Microseconds(), tx.now)
+			key, present(value), tx.now+ttl.Microseconds(), tx.now)
 		added = n == 1
 		return err
 	})

@@ -50,11 +50,7 @@ func (t *tx) publish(topic string, messages []queue.Message) error {
 	var first int64
 	for i, m := range messages {
 		var seq int64
-		body := m.Body
-		if body == nil {
-			body = []byte{}
-		}
-		if err := t.get(`INSERT INTO transport.messages (topic, id, body, created_us) VALUES ($1, $2, $3, $4) RETURNING seq`, []any{topic, m.ID, body, t.now}, &seq); err != nil {
+		if err := t.get(`INSERT INTO transport.messages (topic, id, body, created_us) VALUES ($1, $2, $3, $4) RETURNING seq`, []any{topic, m.ID, present(m.Body), t.now}, &seq); err != nil {
 			return err
 		}
 		if i == 0 {
