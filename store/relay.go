@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/stella-ops/stella/store/crashpoint"
@@ -162,13 +161,6 @@ func (y *Relay) eventSeqs(tx *tx) ([]int64, error) {
 	return out, err
 }
 
-// lane is the pending jobs of one tenant with one priority.
-type lane struct {
-	priority int
-	tenant   string
-	seqs     []int64
-}
-
 // jobSeqs picks jobs: those of the highest priority, by turns over tenants, and
 // no more than the window has room for.
 func (y *Relay) jobSeqs(tx *tx) ([]int64, error) {
@@ -180,63 +172,86 @@ func (y *Relay) jobSeqs(tx *tx) ([]int64, error) {
 	if room <= 0 {
 		return nil, nil
 	}
-	lanes, err := y.lanes(tx, room)
-	if err != nil {
-		return nil, err
-	}
 	var out []int64
-	for len(lanes) > 0 && len(out) < room {
-		same := 1
-		for same < len(lanes) && lanes[same].priority == lanes[0].priority {
-			same++
-		}
-		out = y.deal(out, lanes[:same], room)
-		lanes = lanes[same:]
-	}
-	return out, nil
-}
-
-// lanes lists lanes by priority and tenant, each with its oldest jobs. Distinct
-// lanes are found by leaps over the index, since a lane may be very long.
-func (y *Relay) lanes(tx *tx, room int) ([]lane, error) {
-	var lanes []lane
-	priority, tenant := 1<<30, ""
-	for len(lanes) < 1024 {
-		l := lane{}
-		err := tx.get(`SELECT priority, tenant_id FROM transport.outbox WHERE topic = $1 AND state = 0 AND (priority < $2 OR priority = $2 AND tenant_id > $3)
-			ORDER BY priority DESC, tenant_id LIMIT 1`, []any{event.ScannerJobs, priority, tenant}, &l.priority, &l.tenant)
+	priority := 1 << 30
+	for len(out) < room {
+		err := tx.get(`SELECT priority FROM transport.outbox WHERE topic = $1 AND state = 0 AND priority < $2 ORDER BY priority DESC LIMIT 1`,
+			[]any{event.ScannerJobs, priority}, &priority)
 		if isNoRows(err) {
 			break
 		}
 		if err != nil {
 			return nil, err
 		}
-		priority, tenant = l.priority, l.tenant
+		lanes, err := y.lanes(tx, priority, room-len(out))
+		if err != nil {
+			return nil, err
+		}
+		out = y.deal(out, lanes, room)
+	}
+	return out, nil
+}
+
+// lane is the due jobs of one tenant with one priority, the oldest first.
+type lane struct {
+	tenant string
+	seqs   []int64
+}
+
+// maxLeaps bounds the tenants that are looked at in one step; the next one goes on
+// from there.
+const maxLeaps = 1024
+
+// lanes lists tenants that have due jobs of a priority, beginning after the one
+// that was served last. Tenants are found by leaps over the index, since each may
+// have very many jobs.
+func (y *Relay) lanes(tx *tx, priority, room int) ([]lane, error) {
+	var lanes []lane
+	at, wrapped := y.turn, false
+	for range maxLeaps {
+		if len(lanes) == room {
+			break
+		}
+		l := lane{}
+		err := tx.get(`SELECT tenant_id FROM transport.outbox WHERE topic = $1 AND state = 0 AND priority = $2 AND tenant_id > $3 ORDER BY tenant_id LIMIT 1`,
+			[]any{event.ScannerJobs, priority, at}, &l.tenant)
+		if isNoRows(err) && !wrapped {
+			at, wrapped = "", true
+			continue
+		}
+		if isNoRows(err) || err == nil && wrapped && l.tenant > y.turn {
+			break // once around
+		}
+		if err != nil {
+			return nil, err
+		}
+		at = l.tenant
 		err = tx.each(func(scan func(...any) error) error {
 			var seq int64
 			err := scan(&seq)
 			l.seqs = append(l.seqs, seq)
 			return err
 		}, `SELECT seq FROM transport.outbox WHERE topic = $1 AND state = 0 AND priority = $2 AND tenant_id = $3 AND not_before_us <= $4 AND claimed_us <= $4
-			ORDER BY seq LIMIT $5 FOR UPDATE SKIP LOCKED`, event.ScannerJobs, l.priority, l.tenant, tx.now, room)
+			ORDER BY seq LIMIT $5 FOR UPDATE SKIP LOCKED`, event.ScannerJobs, priority, l.tenant, tx.now, room)
 		if err != nil {
 			return nil, err
 		}
-		lanes = append(lanes, l)
+		if len(l.seqs) > 0 {
+			lanes = append(lanes, l)
+		}
+	}
+	if len(lanes) == 0 && !wrapped {
+		y.turn = at // none of these is due: look at others next time
 	}
 	return lanes, nil
 }
 
-// deal takes one job of each lane in turn, beginning after the tenant that was
-// served last.
+// deal takes one job of each lane in turn.
 func (y *Relay) deal(out []int64, lanes []lane, room int) []int64 {
-	start, _ := slices.BinarySearchFunc(lanes, y.turn, func(l lane, t string) int {
-		return cmp.Or(strings.Compare(l.tenant, t), -1)
-	})
 	for taken := true; taken; {
 		taken = false
 		for i := range lanes {
-			l := &lanes[(start+i)%len(lanes)]
+			l := &lanes[i]
 			if len(out) == room {
 				return out
 			}

@@ -170,6 +170,38 @@ func testFairness(t *testing.T, root *store.Root) {
 	}
 }
 
+// testTurns gives many tenants more jobs than a window has room for: each gets its
+// turn before anybody gets another one.
+func testTurns(t *testing.T, root *store.Root) {
+	const tenants, window = 25, 4
+	for i := range tenants {
+		s := tenant(t, root, fmt.Sprintf("t%02d", i)).Scans()
+		for range 2 {
+			submit(t, s, "image")
+		}
+	}
+	q := memory(t)
+	y := root.Relay(q, &store.RelayOptions{Window: window})
+	served := map[string]int{}
+	for range 2 * tenants / window {
+		relayAll(t, y)
+		for _, e := range drain(t, q, event.ScannerJobs, event.GroupScannerWorkers) {
+			served[e.Tenant]++
+			s := must[*event.Scan](t)(event.DecodeScan(e))
+			c := scan.ClaimRequest{JobID: s.JobID, Holder: "w", Message: e.ID, Length: 15 * time.Second}
+			must[*scan.Lease](t)(tenant(t, root, e.Tenant).Scans().Claim(t.Context(), c))
+		}
+		least, most := 2, 0
+		for i := range tenants {
+			n := served[fmt.Sprintf("t%02d", i)]
+			least, most = min(least, n), max(most, n)
+		}
+		if most-least > 1 {
+			t.Fatalf("one tenant had %d turns and another %d: %v", most, least, served)
+		}
+	}
+}
+
 func testWindow(t *testing.T, root *store.Root) {
 	q := memory(t)
 	s := tenant(t, root, "acme").Scans()

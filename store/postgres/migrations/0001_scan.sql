@@ -80,9 +80,10 @@ CREATE TABLE scanner.layer_archives (
   PRIMARY KEY (tenant_id, image_digest));
 CREATE INDEX blob_refs_scan ON scanner.blob_refs (tenant_id, scan_id);
 
+-- Tenants are ordered by their bytes, as the relay does when it takes turns.
 CREATE TABLE transport.outbox (
   seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  tenant_id text NOT NULL, event_id text NOT NULL, topic text NOT NULL, type text NOT NULL, body bytea NOT NULL, digest text NOT NULL,
+  tenant_id text COLLATE "C" NOT NULL, event_id text NOT NULL, topic text NOT NULL, type text NOT NULL, body bytea NOT NULL, digest text NOT NULL,
   priority bigint NOT NULL, state bigint NOT NULL, not_before_us bigint NOT NULL, claimed_us bigint NOT NULL, created_us bigint NOT NULL,
   published_us bigint NOT NULL, publishes bigint NOT NULL,
   UNIQUE (tenant_id, topic, event_id));
