@@ -33,13 +33,14 @@ func (c *sqlCache) write(ctx context.Context, what string, f func(*tx) error) er
 	return c.root.write(ctx, Scope{Role: RoleRelay}, what, f)
 }
 
-// Add stores a value under a new key.
+// Add stores a value under a new key. Keys are bytes: not every engine's text
+// takes all of them.
 func (c *sqlCache) Add(ctx context.Context, key string, value []byte, ttl time.Duration) (bool, error) {
 	added := false
 	err := c.write(ctx, "add to the cache", func(tx *tx) error {
 		n, err := tx.exec(`INSERT INTO transport.cache (key, value, expires_us) VALUES ($1, $2, $3)
 			ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_us = excluded.expires_us WHERE transport.cache.expires_us <= $4`,
-			key, present(value), tx.now+ttl.Microseconds(), tx.now)
+			[]byte(key), present(value), tx.now+ttl.Microseconds(), tx.now)
 		added = n == 1
 		return err
 	})
@@ -53,7 +54,7 @@ func (c *sqlCache) Get(ctx context.Context, key string) ([]byte, error) {
 	}
 	var value []byte
 	err := c.root.read(ctx, Scope{Role: RoleRelay}, "read the cache", func(tx *tx) error {
-		err := tx.get(`SELECT value FROM transport.cache WHERE key = $1 AND expires_us > $2`, []any{key, tx.now}, &value)
+		err := tx.get(`SELECT value FROM transport.cache WHERE key = $1 AND expires_us > $2`, []any{[]byte(key), tx.now}, &value)
 		if isNoRows(err) {
 			return fmt.Errorf("key %.80q: %w", key, ErrNotFound)
 		}
@@ -65,7 +66,7 @@ func (c *sqlCache) Get(ctx context.Context, key string) ([]byte, error) {
 // Delete removes a key.
 func (c *sqlCache) Delete(ctx context.Context, key string) error {
 	return c.write(ctx, "delete from the cache", func(tx *tx) error {
-		_, err := tx.exec(`DELETE FROM transport.cache WHERE key = $1`, key)
+		_, err := tx.exec(`DELETE FROM transport.cache WHERE key = $1`, []byte(key))
 		return err
 	})
 }

@@ -108,7 +108,7 @@ CREATE TABLE transport.deliveries (
 CREATE INDEX deliveries_new ON transport.deliveries (topic, group_name, seq) WHERE token = 0;
 CREATE INDEX deliveries_returned ON transport.deliveries (topic, group_name, visible_us) WHERE token > 0;
 CREATE INDEX deliveries_seq ON transport.deliveries (seq);
-CREATE TABLE transport.cache (key text PRIMARY KEY, value bytea NOT NULL, expires_us bigint NOT NULL);
+CREATE TABLE transport.cache (key bytea PRIMARY KEY, value bytea NOT NULL, expires_us bigint NOT NULL);
 CREATE INDEX cache_expiry ON transport.cache (expires_us);
 
 -- Roles own nothing and see what their name says.

@@ -91,6 +91,6 @@ CREATE TABLE transport_deliveries (
 CREATE INDEX deliveries_new ON transport_deliveries (topic, group_name, seq) WHERE token = 0;
 CREATE INDEX deliveries_returned ON transport_deliveries (topic, group_name, visible_us) WHERE token > 0;
 CREATE INDEX deliveries_seq ON transport_deliveries (seq);
-CREATE TABLE transport_cache (key text PRIMARY KEY, value blob NOT NULL, expires_us integer NOT NULL);
+CREATE TABLE transport_cache (key blob PRIMARY KEY, value blob NOT NULL, expires_us integer NOT NULL);
 CREATE INDEX cache_expiry ON transport_cache (expires_us);
 
