@@ -168,7 +168,9 @@ func (c *chaos) takenOver(claimed []string) bool {
 }
 
 // whileLocked wants others to go on while a worker is frozen with a lock on its
-// job, as far as the store has more than one lock.
+// job, as far as the store has more than one lock. Those that store the same
+// document wait for its index, until the server ends the idle transaction after
+// 15 seconds.
 func (c *chaos) whileLocked(site crashpoint.Point) {
 	if c.pair.postgres == nil {
 		time.Sleep(1200 * time.Millisecond)
@@ -176,7 +178,7 @@ func (c *chaos) whileLocked(site crashpoint.Point) {
 	}
 	time.Sleep(1500 * time.Millisecond) // its lease ends
 	before := c.completed()
-	for range 80 {
+	for range 300 {
 		time.Sleep(100 * time.Millisecond)
 		if c.completed() > before+3 {
 			return
