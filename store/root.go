@@ -13,13 +13,9 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"net/url"
-	"slices"
-	"strings"
-	"sync"
 
-	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/scheme"
 )
 
 // Root is a relational store: everything of all tenants. It is safe for
@@ -80,30 +76,16 @@ func (t *Tenant) read(ctx context.Context, what string, f func(*tx) error) error
 	return t.root.read(ctx, Scope{RoleTenant, t.name}, what, f)
 }
 
-// An Opener opens a root by URL. The drivers register one each.
-type Opener func(ctx context.Context, u *url.URL) (*Root, error)
+var drivers = scheme.Registry[*Root]{What: "store", Form: "sqlite:PATH or postgres://USER@HOST/DATABASE", Drivers: "store/sqlite or store/postgres"}
 
-var openers sync.Map // scheme → Opener
-
-// Register names the opener of a URL scheme. A driver does so when it is linked
-// in. Registering a scheme twice replaces the first.
-func Register(scheme string, open Opener) { openers.Store(scheme, open) }
+// Register names what opens the URLs of a scheme. A driver does so when it is
+// linked in. It panics when the scheme is taken.
+func Register(name string, open func(ctx context.Context, u *url.URL) (*Root, error)) {
+	drivers.Register(name, open)
+}
 
 // Open opens the store that a URL names, such as "sqlite:stella.db" or
-// "postgres://stella@host/stella". The program must import the driver. An error
-// never contains a password.
-func Open(ctx context.Context, rawURL string) (*Root, error) {
-	u, err := url.Parse(rawURL)
-	if err != nil {
-		// The parser's error repeats the URL, and with it a password.
-		return nil, fmt.Errorf("open store: the URL cannot be parsed; write it like sqlite:PATH or postgres://USER@HOST/DATABASE: %w", fault.Invalid)
-	}
-	open, ok := openers.Load(u.Scheme)
-	if !ok {
-		var known []string
-		openers.Range(func(k, _ any) bool { known = append(known, k.(string)); return true })
-		slices.Sort(known)
-		return nil, fmt.Errorf("open store: no driver for the URL scheme %q; this program has: %s: %w", u.Scheme, strings.Join(known, ", "), fault.Unsupported)
-	}
-	return open.(Opener)(ctx, u)
-}
+// "postgres://stella@host/stella". The program must import the driver. The error
+// for an unknown scheme lists those that exist. Errors never show the URL's
+// password.
+func Open(ctx context.Context, rawURL string) (*Root, error) { return drivers.Open(ctx, rawURL) }

@@ -217,7 +217,7 @@ func TestOpenPostgresRefuses(t *testing.T) {
 	wrong = *u
 	wrong.RawQuery = "fsync=off"
 	refused("unknown key", wrong.String(), store.ErrInvalid, `"fsync"`, "sslmode")
-	refused("nobody listens", "postgres://a:hunter2@127.0.0.1:1/x", store.ErrUnavailable, "postgres://a@127.0.0.1:1/x")
+	refused("nobody listens", "postgres://a:hunter2@127.0.0.1:1/x", store.ErrUnavailable, "postgres://a:xxxxx@127.0.0.1:1/x")
 	refused("no such file", "postgres://a:hunter2@127.0.0.1:1/x?sslmode=verify-full&sslrootcert=/none", store.ErrInvalid)
 
 	db := connect(t, owner)

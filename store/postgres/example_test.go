@@ -18,5 +18,5 @@ func Example() {
 	fmt.Println(err)
 	// Output:
 	// set up: no server
-	// open store postgres://stella@127.0.0.1:1/stella: unknown query key "pool"; there are: application_name, connect_timeout, host, max_conns, port, sslcert, sslkey, sslmode, sslrootcert, target_session_attrs: invalid input
+	// open store postgres://stella@127.0.0.1:1/stella: query key "pool" of the URL: there are application_name, connect_timeout, host, max_conns, port, sslcert, sslkey, sslmode, sslrootcert, target_session_attrs: invalid input
 }

@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +24,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/scheme"
 	"github.com/stella-ops/stella/store"
 	"github.com/stella-ops/stella/store/internal/migration"
 )
@@ -33,7 +33,6 @@ import (
 var files embed.FS
 
 func init() {
-	open := func(ctx context.Context, u *url.URL) (*store.Root, error) { return Open(ctx, u.String()) }
 	store.Register("postgres", open)
 	store.Register("postgresql", open)
 }
@@ -52,40 +51,58 @@ var keys = []string{"application_name", "connect_timeout", "host", "max_conns", 
 // see more than it should and a server that could lose what it acknowledged, and
 // names all that is wrong at once, with the remedy.
 func Open(ctx context.Context, rawURL string) (*store.Root, error) {
-	db, where, err := connect(rawURL)
+	u, where, err := parse(rawURL)
+	if err != nil {
+		return nil, err
+	}
+	root, err := open(ctx, u)
+	if err != nil {
+		return nil, fmt.Errorf("open store %s: %w", where, err)
+	}
+	return root, nil
+}
+
+func open(ctx context.Context, u *url.URL) (*store.Root, error) {
+	db, err := connect(u)
 	if err != nil {
 		return nil, err
 	}
 	if err := check(ctx, db); err != nil {
 		db.Close()
-		return nil, fmt.Errorf("open store %s: %w", where, classify(err))
+		return nil, classify(err)
 	}
 	return store.New(store.Engine{Name: "postgres", Writer: db, Reader: db, Dialect: dialect{}}), nil
 }
 
-// connect parses a URL. The second result names the database without secrets.
-func connect(rawURL string) (*sql.DB, string, error) {
+// parse reads a URL, and returns it as errors may show it.
+func parse(rawURL string) (*url.URL, string, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		return nil, "", fmt.Errorf("open store: want postgres://USER@HOST/DATABASE: %w", fault.Invalid)
+		return nil, "", fmt.Errorf("want postgres://USER@HOST/DATABASE: %w", fault.Invalid) // what was given may hold a password
 	}
-	q, conns := u.Query(), defaultConns
-	where := fmt.Sprintf("postgres://%s@%s%s", u.User.Username(), u.Host, u.Path)
-	for key := range q {
-		if !slices.Contains(keys, key) {
-			return nil, "", fmt.Errorf("open store %s: unknown query key %q; there are: %s: %w", where, key, strings.Join(keys, ", "), fault.Invalid)
-		}
+	shown := *u
+	shown.User, shown.RawQuery = url.User(u.User.Username()), ""
+	return u, shown.String(), nil
+}
+
+// connect makes connections as a URL asks for them.
+func connect(u *url.URL) (*sql.DB, error) {
+	q, err := scheme.Query(u, keys...)
+	if err != nil {
+		return nil, err
 	}
+	conns := defaultConns
 	if s := q.Get("max_conns"); s != "" {
 		if conns, err = strconv.Atoi(s); err != nil || conns < 1 || conns > 1000 {
-			return nil, "", fmt.Errorf("open store %s: max_conns %q: want 1 to 1000: %w", where, s, fault.Invalid)
+			return nil, fmt.Errorf("max_conns %q: want 1 to 1000: %w", s, fault.Invalid)
 		}
 		q.Del("max_conns")
-		u.RawQuery = q.Encode()
 	}
-	config, err := pgx.ParseConfig(u.String())
-	if err != nil {
-		return nil, "", fmt.Errorf("open store %s: a part of the URL, or of the files that it names, is not valid: %w", where, fault.Invalid)
+	plain := *u
+	plain.RawQuery = q.Encode()
+	config, err := pgx.ParseConfig(plain.String())
+	if err != nil { // which may quote a password
+		return nil, fmt.Errorf("a part of the URL, or of the files that it names, is not valid: %w", fault.Invalid)
 	}
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "stella"
@@ -96,7 +113,7 @@ func connect(rawURL string) (*sql.DB, string, error) {
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
 	db.SetConnMaxIdleTime(5 * time.Minute)
-	return db, where, nil
+	return db, nil
 }
 
 var table = migration.Table{
@@ -112,12 +129,16 @@ const lockKey = 0x7374656c6c61
 // create roles, and lets logins use the store. Several programs may call it at
 // once.
 func Migrate(ctx context.Context, ownerURL string, logins ...string) error {
-	db, where, err := connect(ownerURL)
+	u, where, err := parse(ownerURL)
 	if err != nil {
 		return err
 	}
-	defer db.Close()
 	fail := func(err error) error { return fmt.Errorf("migrate %s: %w", where, classify(err)) }
+	db, err := connect(u)
+	if err != nil {
+		return fail(err)
+	}
+	defer db.Close()
 	steps, err := migration.Load(files, "migrations")
 	if err != nil {
 		return fail(err)

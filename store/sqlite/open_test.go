@@ -31,7 +31,7 @@ func TestOpenRefuses(t *testing.T) {
 		says []string
 	}{
 		{"sqlite:", store.ErrInvalid, []string{"sqlite:PATH"}},
-		{"sqlite:x.db?mode=ro", store.ErrInvalid, []string{"mode=ro", "no query keys"}},
+		{"sqlite:x.db?mode=ro", store.ErrInvalid, []string{"mode=ro", `query key "mode"`, "there are none"}},
 		{"sqlite:" + dir + "/none/x.db", store.ErrNotFound, []string{dir + "/none", "does not exist", "make it first"}},
 		{"sqlite:" + dir, store.ErrInvalid, []string{dir}},
 		{"sqlite:" + text, store.ErrInvalid, []string{text, "not a database"}},

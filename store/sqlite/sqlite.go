@@ -23,6 +23,7 @@ import (
 	lib "modernc.org/sqlite/lib"
 
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/scheme"
 	"github.com/stella-ops/stella/store"
 	"github.com/stella-ops/stella/store/internal/migration"
 )
@@ -32,18 +33,18 @@ var files embed.FS
 
 func init() {
 	store.Register("sqlite", func(ctx context.Context, u *url.URL) (*store.Root, error) {
+		if _, err := scheme.Query(u); err != nil {
+			return nil, err
+		}
 		path := u.Opaque
 		if path == "" {
 			path = u.Host + u.Path
 		}
-		if u.RawQuery != "" {
-			return nil, fmt.Errorf("open store sqlite:%s: the URL takes no query keys, it has %q: %w", path, u.RawQuery, fault.Invalid)
-		}
 		name, err := url.PathUnescape(path)
 		if err != nil || name == "" {
-			return nil, fmt.Errorf("open store sqlite:%s: want sqlite:PATH: %w", path, fault.Invalid)
+			return nil, fmt.Errorf("want sqlite:PATH: %w", fault.Invalid)
 		}
-		return Open(ctx, name)
+		return open(ctx, name)
 	})
 }
 
@@ -56,12 +57,20 @@ const readers = 4
 // Open opens a file, makes it where it is missing, and brings its schema up to
 // date. Its folder must exist.
 func Open(ctx context.Context, path string) (*store.Root, error) {
-	if err := create(path); err != nil {
+	root, err := open(ctx, path)
+	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, err)
+	}
+	return root, nil
+}
+
+func open(ctx context.Context, path string) (*store.Root, error) {
+	if err := create(path); err != nil {
+		return nil, err
 	}
 	writer, err := connect(path, true)
 	if err != nil {
-		return nil, fmt.Errorf("open store %s: %w", path, err)
+		return nil, err
 	}
 	reader, err := connect(path, false)
 	if err == nil {
@@ -72,7 +81,7 @@ func Open(ctx context.Context, path string) (*store.Root, error) {
 		if reader != nil {
 			reader.Close()
 		}
-		return nil, fmt.Errorf("open store %s: %w", path, classify(err))
+		return nil, classify(err)
 	}
 	return store.New(store.Engine{Name: "sqlite", Writer: writer, Reader: reader, Dialect: dialect{}}), nil
 }
