@@ -8,22 +8,23 @@
 package valkeycache
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
 	_ "embed"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/stella-ops/stella/internal/fault"
-	"github.com/stella-ops/stella/internal/redact"
+	"github.com/stella-ops/stella/internal/valkey"
 	"github.com/stella-ops/stella/store/cache"
 )
 
@@ -80,7 +81,15 @@ func open(ctx context.Context, u *url.URL, opts *Options) (cache.Driver, error) 
 	if opts != nil {
 		o = *opts
 	}
-	config, err := parse(u, &o)
+	q, err := cache.Query(u, "prefix", "connections")
+	if err != nil {
+		return nil, err
+	}
+	o.Prefix = cmp.Or(q.Get("prefix"), o.Prefix, "cache:")
+	if len(o.Prefix) > maxPrefix {
+		return nil, fmt.Errorf("prefix of %d bytes: want at most %d: %w", len(o.Prefix), maxPrefix, fault.Invalid)
+	}
+	config, err := valkey.Options(u, valkey.Config{Connections: cmp.Or(o.Connections, 16), Query: q.Get("connections"), DialContext: o.DialContext, TLS: o.TLS})
 	if err != nil {
 		return nil, err
 	}
@@ -91,6 +100,8 @@ func open(ctx context.Context, u *url.URL, opts *Options) (cache.Driver, error) 
 	}
 	return d, nil
 }
+
+const maxPrefix = 100 // bytes
 
 type driver struct {
 	client *redis.Client
@@ -173,11 +184,7 @@ func (d *driver) info(ctx context.Context, sections ...string) (map[string]strin
 	out := map[string]string{}
 	for _, r := range replies {
 		text, _ := r.(*redis.StringCmd)
-		for line := range strings.Lines(text.Val()) {
-			if key, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
-				out[key] = value
-			}
-		}
+		maps.Copy(out, valkey.Info(text.Val()))
 	}
 	return out, nil
 }
@@ -188,45 +195,13 @@ func (d *driver) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var problems []error
-	refuse := func(format string, args ...any) {
-		problems = append(problems, fmt.Errorf(format+": %w", append(args, fault.Unsupported)...))
-	}
-	if p := info["maxmemory_policy"]; p != "" && p != "noeviction" {
-		refuse("maxmemory-policy is %s, which drops keys before their time when memory is short: set \"maxmemory-policy noeviction\"", p)
-	}
-	if info["cluster_enabled"] == "1" {
-		refuse("the server is part of a cluster: use one with \"cluster-enabled no\"")
-	}
-	if info["role"] == "slave" {
-		refuse("the server is a replica of %s:%s: name the primary in the URL", info["master_host"], info["master_port"])
-	}
+	problems := valkey.Unfit(info, "keys before their time")
 	if info["run_id"] == "" {
-		refuse("the server does not tell its run_id, so that a restart that loses keys would go unnoticed: allow the user INFO")
+		problems = append(problems, fmt.Errorf("the server does not tell its run_id, so that a restart that loses keys would go unnoticed: allow the user INFO: %w", fault.Unsupported))
 	}
 	return errors.Join(problems...)
 }
 
-// fault gives an error its kind and takes what is secret out of it. What the
-// client returned cannot be reached through it.
 func (d *driver) fault(ctx context.Context, err error) error {
-	if err == nil {
-		return nil
-	}
-	text := redact.Text(err.Error(), d.secret)
-	if ctxErr := ctx.Err(); ctxErr != nil {
-		return fmt.Errorf("%s: %w", text, ctxErr)
-	}
-	kind := fault.Unavailable
-	switch code, _, _ := strings.Cut(text, " "); code {
-	case "NOAUTH", "WRONGPASS":
-		kind, text = fault.Unauthenticated, text+": give user and password in the URL"
-	case "NOPERM":
-		kind, text = fault.Forbidden, text+": allow the user SET, GET, DEL, scripts and INFO"
-	case "WRONGTYPE":
-		kind, text = fault.Invalid, text+": another program uses the key; set a prefix"
-	case "OOM":
-		text += ": raise maxmemory, or keep keys for a shorter time"
-	}
-	return fmt.Errorf("%s: %w", text, kind)
+	return valkey.Fault(ctx, err, valkey.Remedies{Commands: "SET, GET, DEL, scripts and INFO", Memory: "keep keys for a shorter time"}, d.secret)
 }

@@ -172,29 +172,10 @@ func (c *claim) remember(ctx context.Context, s queue.Settlement) error {
 	return err
 }
 
-// trim is when a topic was last trimmed.
-type trim struct {
-	acks int
-	at   time.Time
-}
-
 // trim drops, now and then, what every group is done with. It may fail: the next
 // one does its work.
 func (d *driver) trim(ctx context.Context, topic string) {
-	const every, after = 256, 10 * time.Second
-	d.mu.Lock()
-	t := d.trims[topic]
-	if t == nil {
-		t = &trim{at: time.Now()}
-		d.trims[topic] = t
-	}
-	t.acks++
-	due := t.acks >= every || time.Since(t.at) > after
-	if due {
-		*t = trim{at: time.Now()}
-	}
-	d.mu.Unlock()
-	if !due {
+	if !d.trims.Due(topic) {
 		return
 	}
 	s, err := d.js.Stream(ctx, d.streamName(topic))

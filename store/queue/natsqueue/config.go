@@ -33,7 +33,7 @@ func open(ctx context.Context, u *url.URL, opts *Options) (queue.Driver, error) 
 	// The address has no userinfo: the client quotes addresses in errors.
 	address := u.Scheme + "://" + net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "4222"))
 	d := &driver{o: o, secrets: secrets, streams: map[string]uint64{}, groups: map[[2]string]jetstream.Consumer{},
-		claims: map[string]*claim{}, trims: map[string]*trim{}, closed: make(chan struct{})}
+		claims: map[string]*claim{}, closed: make(chan struct{})}
 	if d.conn, err = nats.Connect(address, config...); err != nil {
 		return nil, d.fault(ctx, err)
 	}

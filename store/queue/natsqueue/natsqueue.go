@@ -36,6 +36,7 @@ import (
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/store/queue"
+	"github.com/stella-ops/stella/store/queue/internal/pace"
 )
 
 // Options say how Open connects. The zero value is ready.
@@ -87,7 +88,7 @@ type driver struct {
 	streams map[string]uint64                // by topic: revision of the incarnation when it was there
 	groups  map[[2]string]jetstream.Consumer // by topic and group
 	claims  map[string]*claim                // by receipt
-	trims   map[string]*trim                 // by topic
+	trims   pace.Trims
 
 	look sync.Mutex
 	seen string // the key of the incarnation at the last look

@@ -5,14 +5,13 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"strconv"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/stella-ops/stella/internal/fault"
-	"github.com/stella-ops/stella/internal/redact"
+	"github.com/stella-ops/stella/internal/valkey"
 )
 
 // check refuses a server that would lose or refuse messages, and collects what
@@ -22,22 +21,10 @@ func (d *driver) check(ctx context.Context) error {
 	if err != nil {
 		return d.fault(ctx, err)
 	}
-	info := parseInfo(text)
-	var problems []error
-	refuse := func(format string, args ...any) {
-		problems = append(problems, fmt.Errorf(format+": %w", append(args, fault.Unsupported)...))
-	}
-	if p := info["maxmemory_policy"]; p != "" && p != "noeviction" {
-		refuse("maxmemory-policy is %s, which drops messages when memory is short: set \"maxmemory-policy noeviction\"", p)
-	}
-	if info["cluster_enabled"] == "1" {
-		refuse("the server is part of a cluster, over which a topic and its dead letters cannot be one transaction: use a server with \"cluster-enabled no\"")
-	}
-	if info["role"] == "slave" {
-		refuse("the server is a replica of %s:%s: name the primary in the URL", info["master_host"], info["master_port"])
-	}
+	info := valkey.Info(text)
+	problems := valkey.Unfit(info, "messages")
 	if v := info["redis_version"]; older(v, 6, 2) {
-		refuse("the server speaks as version %s: use Valkey, or Redis 6.2 or newer", v)
+		problems = append(problems, fmt.Errorf("the server speaks as version %s: use Valkey, or Redis 6.2 or newer: %w", v, fault.Unsupported))
 	}
 	if len(problems) > 0 {
 		return errors.Join(problems...)
@@ -54,16 +41,6 @@ func (d *driver) check(ctx context.Context) error {
 	// The first look is what later losses are held against.
 	_, err = d.Incarnation(ctx)
 	return err
-}
-
-func parseInfo(text string) map[string]string {
-	info := map[string]string{}
-	for line := range strings.Lines(text) {
-		if key, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
-			info[key] = value
-		}
-	}
-	return info
 }
 
 // older compares the first two numbers of a version; one it cannot read is not
@@ -99,7 +76,7 @@ func (d *driver) Incarnation(ctx context.Context) (string, error) {
 	}
 	d.seen, _ = reply[0].(string)
 	d.tick, _ = reply[1].(int64)
-	return d.seen + "/" + parseInfo(text)["run_id"], nil
+	return d.seen + "/" + valkey.Info(text)["run_id"], nil
 }
 
 // ready says why no command should be sent.
@@ -114,33 +91,6 @@ func (d *driver) ready(ctx context.Context) error {
 
 func noGroup(err error) bool { return redis.HasErrorPrefix(err, "NOGROUP") }
 
-// fault gives an error its kind and takes what is secret out of it. What the
-// client returned cannot be reached through it.
 func (d *driver) fault(ctx context.Context, err error) error {
-	if err == nil {
-		return nil
-	}
-	text := redact.Text(err.Error(), d.secrets...)
-	if ctxErr := ctx.Err(); ctxErr != nil {
-		return fmt.Errorf("%s: %w", text, ctxErr)
-	}
-	var reply redis.Error
-	var network net.Error
-	code, _, _ := strings.Cut(text, " ")
-	kind := fault.Unavailable
-	if errors.As(err, &reply) && !errors.As(err, &network) {
-		switch code {
-		case "NOAUTH", "WRONGPASS":
-			kind, text = fault.Unauthenticated, text+": give user and password in the URL"
-		case "NOPERM":
-			kind, text = fault.Forbidden, text+": allow the user stream, sorted set, hash, string and script commands and INFO"
-		case "WRONGTYPE":
-			kind, text = fault.Invalid, text+": another program uses the key; set a prefix"
-		case "MOVED", "CROSSSLOT":
-			kind = fault.Unsupported
-		case "OOM":
-			text += ": raise maxmemory, or let consumers catch up"
-		}
-	}
-	return fmt.Errorf("%s: %w", text, kind)
+	return valkey.Fault(ctx, err, valkey.Remedies{Commands: "stream, sorted set, hash, string and script commands and INFO", Memory: "let consumers catch up"}, d.secrets...)
 }

@@ -15,18 +15,22 @@
 package valkeyqueue
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/valkey"
 	"github.com/stella-ops/stella/store/queue"
+	"github.com/stella-ops/stella/store/queue/internal/pace"
 )
 
 // Options say how Open connects. The zero value is ready.
@@ -44,7 +48,7 @@ type Options struct {
 }
 
 func init() {
-	for _, scheme := range []string{"valkey", "valkeys", "redis", "rediss"} {
+	for _, scheme := range valkey.Schemes {
 		queue.Register(scheme, func(ctx context.Context, u *url.URL) (queue.Driver, error) { return open(ctx, u, nil) })
 	}
 }
@@ -71,18 +75,28 @@ func open(ctx context.Context, u *url.URL, opts *Options) (queue.Driver, error) 
 	if opts != nil {
 		o = *opts
 	}
-	config, err := parse(u, &o)
+	q, err := queue.Query(u, "prefix", "connections")
+	if err != nil {
+		return nil, err
+	}
+	o.Prefix = cmp.Or(q.Get("prefix"), o.Prefix)
+	if !prefixes.MatchString(o.Prefix) {
+		return nil, fmt.Errorf("prefix %q: want at most 100 letters, digits, '-', '_', ':' or '.': %w", o.Prefix, fault.Invalid)
+	}
+	config, err := valkey.Options(u, valkey.Config{Connections: cmp.Or(o.Connections, 64), Query: q.Get("connections"), DialContext: o.DialContext, TLS: o.TLS})
 	if err != nil {
 		return nil, err
 	}
 	d := &driver{client: redis.NewClient(config), prefix: o.Prefix, secrets: []string{config.Password},
-		groups: map[[2]string]string{}, trims: map[string]*trim{}, closed: make(chan struct{})}
+		groups: map[[2]string]string{}, closed: make(chan struct{})}
 	if err := d.check(ctx); err != nil {
 		d.client.Close()
 		return nil, err
 	}
 	return d, nil
 }
+
+var prefixes = regexp.MustCompile(`^[A-Za-z0-9_:.-]{0,100}$`)
 
 type driver struct {
 	client   *redis.Client
@@ -92,12 +106,12 @@ type driver struct {
 
 	mu     sync.Mutex
 	groups map[[2]string]string // by topic and group: the incarnation when it was there
-	trims  map[string]*trim     // by topic
 
 	look sync.Mutex
 	seen string // the key of the incarnation at the last look
 	tick int64  // and the number of that look
 
+	trims   pace.Trims
 	closing sync.Once
 	closed  chan struct{}
 }
