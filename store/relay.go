@@ -68,18 +68,19 @@ func (r *Root) Relay(q *queue.Queue, opts *RelayOptions) *Relay {
 // Run relays, and gives jobs back whose holder vanished, until ctx is done. It
 // returns nil then; failures are reported and tried again.
 func (y *Relay) Run(ctx context.Context) error {
-	var swept, checked time.Time
+	chores := []*chore{
+		{every: y.opts.Sweep, do: func(ctx context.Context) error { _, err := y.root.Sweep(ctx); return err }},
+		{every: time.Second, do: func(ctx context.Context) error { _, err := y.Recover(ctx); return err }},
+		{every: max(y.opts.Stale/10, time.Second), do: func(ctx context.Context) error { _, err := y.Remind(ctx); return err }},
+	}
 	for ctx.Err() == nil {
 		woken := y.root.wake.on(wakeOutbox)
-		if time.Since(swept) >= y.opts.Sweep {
-			swept = time.Now()
-			if _, err := y.root.Sweep(ctx); err != nil {
-				y.failed(ctx, err)
+		for _, c := range chores {
+			if time.Since(c.last) < c.every {
+				continue
 			}
-		}
-		if time.Since(checked) >= time.Second {
-			checked = time.Now()
-			if _, err := y.Recover(ctx); err != nil {
+			c.last = time.Now()
+			if err := c.do(ctx); err != nil {
 				y.failed(ctx, err)
 			}
 		}
@@ -97,6 +98,13 @@ func (y *Relay) Run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// chore is what a relay does now and then.
+type chore struct {
+	every time.Duration
+	last  time.Time
+	do    func(context.Context) error
 }
 
 func (y *Relay) failed(ctx context.Context, err error) {

@@ -70,10 +70,20 @@ func readJob(tenant string, scanRow func(...any) error, more ...any) (*scan.Job,
 
 func micros(us int64) time.Time { return time.UnixMicro(us).UTC() }
 
-// job reads one job, and keeps it for the rest of a transaction that writes.
-func (t *tx) job(id string, more string, into ...any) (*scan.Job, error) {
+// job reads one job, and the columns of more into into.
+func (t *tx) job(id, more string, into ...any) (*scan.Job, error) {
+	return t.jobFor("", id, more, into...)
+}
+
+// The locks that a job may be read for.
+const (
+	forUpdate  = " FOR UPDATE"
+	skipLocked = " FOR UPDATE SKIP LOCKED" // one that somebody works on is not found
+)
+
+func (t *tx) jobFor(lock, id, more string, into ...any) (*scan.Job, error) {
 	j, err := readJob(t.tenant, func(dest ...any) error {
-		return t.get(`SELECT `+jobColumns+more+` FROM scanner.scan_jobs WHERE tenant_id = $1 AND job_id = $2`, []any{t.tenant, id}, dest...)
+		return t.get(`SELECT `+jobColumns+more+` FROM scanner.scan_jobs WHERE tenant_id = $1 AND job_id = $2`+lock, []any{t.tenant, id}, dest...)
 	}, into...)
 	if isNoRows(err) {
 		return nil, fmt.Errorf("scan job %.80q: %w", id, fault.NotFound)

@@ -69,8 +69,8 @@ func (s *Scans) Complete(ctx context.Context, l scan.Lease, r scan.Results) erro
 }
 
 func (t *tx) complete(l scan.Lease, r *scan.Results) error {
-	job, manifest, err := t.guard(l)
-	if errors.Is(err, fault.Fenced) && t.isRepeated(job, l, r) {
+	job, err := t.guard(l)
+	if errors.Is(err, fault.Fenced) && job.isRepeated(l, r) {
 		return nil
 	}
 	if err != nil {
@@ -87,7 +87,7 @@ func (t *tx) complete(l scan.Lease, r *scan.Results) error {
 			return err
 		}
 	}
-	m, err := scan.DecodeManifest(manifest)
+	m, err := scan.DecodeManifest(job.manifest)
 	if err != nil {
 		return err
 	}
@@ -95,17 +95,12 @@ func (t *tx) complete(l scan.Lease, r *scan.Results) error {
 	if err := t.setManifest(job.ID, m); err != nil {
 		return err
 	}
-	return t.toEvaluating(job, r)
+	return t.toEvaluating(job.Job, r)
 }
 
 // isRepeated recognises a call whose answer was lost.
-func (t *tx) isRepeated(job *scan.Job, l scan.Lease, r *scan.Results) bool {
-	if job.State != scan.Evaluating && job.State != scan.Completed || job.Summary == nil || job.Summary.SBOMDigest != r.SBOMDigest {
-		return false
-	}
-	var epoch int64
-	err := t.get(`SELECT lease_epoch FROM scanner.scan_jobs WHERE tenant_id = $1 AND job_id = $2`, []any{t.tenant, job.ID}, &epoch)
-	return err == nil && epoch == l.Epoch
+func (h *held) isRepeated(l scan.Lease, r *scan.Results) bool {
+	return h.epoch == l.Epoch && (h.State == scan.Evaluating || h.State == scan.Completed) && h.Summary != nil && h.Summary.SBOMDigest == r.SBOMDigest
 }
 
 func (t *tx) toEvaluating(job *scan.Job, r *scan.Results) error {

@@ -58,12 +58,7 @@ func (s *Scans) ClaimEvaluation(ctx context.Context, c scan.ClaimRequest) (*scan
 // guardEvaluation locks the job and checks that the lease holds its evaluation.
 func (t *tx) guardEvaluation(l scan.Lease) (*scan.Job, error) {
 	var epoch int64
-	job, err := readJob(t.tenant, func(dest ...any) error {
-		return t.get(`SELECT `+jobColumns+`, eval_epoch FROM scanner.scan_jobs WHERE tenant_id = $1 AND job_id = $2 FOR UPDATE`, []any{t.tenant, l.JobID}, dest...)
-	}, &epoch)
-	if isNoRows(err) {
-		return nil, fmt.Errorf("scan job %.80q: %w", l.JobID, fault.NotFound)
-	}
+	job, err := t.jobFor(forUpdate, l.JobID, `, eval_epoch`, &epoch)
 	if err == nil && (epoch != l.Epoch || job.State != scan.Evaluating) {
 		err = fencedUnless(0, nil, l)
 	}

@@ -130,35 +130,37 @@ func fencedUnless(n int64, err error, l scan.Lease) error {
 	return err
 }
 
-// guard locks the job and checks that the lease holds it.
-func (t *tx) guard(l scan.Lease) (*scan.Job, []byte, error) {
-	var manifest []byte
-	var epoch int64
+// held is a job that is locked for a write of a lease's holder.
+type held struct {
+	*scan.Job
+	manifest []byte
+	epoch    int64
+}
+
+// guard locks the job and checks that the lease holds it. With ErrFenced it
+// returns the job all the same.
+func (t *tx) guard(l scan.Lease) (*held, error) {
+	h := new(held)
 	var holder string
-	job, err := readJob(t.tenant, func(dest ...any) error {
-		return t.get(`SELECT `+jobColumns+`, manifest, lease_epoch, lease_holder FROM scanner.scan_jobs WHERE tenant_id = $1 AND job_id = $2 FOR UPDATE`, []any{t.tenant, l.JobID}, dest...)
-	}, &manifest, &epoch, &holder)
-	if isNoRows(err) {
-		return nil, nil, fmt.Errorf("scan job %.80q: %w", l.JobID, fault.NotFound)
+	var err error
+	if h.Job, err = t.jobFor(forUpdate, l.JobID, `, manifest, lease_epoch, lease_holder`, &h.manifest, &h.epoch, &holder); err != nil {
+		return nil, err
 	}
-	if err != nil {
-		return nil, nil, err
+	if h.epoch != l.Epoch || holder != l.Holder || h.State != scan.Running {
+		err = fencedUnless(0, nil, l)
 	}
-	if epoch != l.Epoch || holder != l.Holder || job.State != scan.Running {
-		return job, manifest, fencedUnless(0, nil, l)
-	}
-	return job, manifest, nil
+	return h, err
 }
 
 // Resolve notes what digest the reference stands for.
 func (s *Scans) Resolve(ctx context.Context, l scan.Lease, digest string) (string, error) {
 	resolved := ""
 	err := s.tenant.write(ctx, "resolve scan job "+l.JobID, func(tx *tx) error {
-		_, text, err := tx.guard(l)
+		job, err := tx.guard(l)
 		if err != nil {
 			return err
 		}
-		m, err := scan.DecodeManifest(text)
+		m, err := scan.DecodeManifest(job.manifest)
 		if err != nil {
 			return err
 		}
@@ -183,11 +185,11 @@ func (t *tx) setManifest(id string, m *scan.Manifest) error {
 // Fail ends an attempt.
 func (s *Scans) Fail(ctx context.Context, l scan.Lease, f scan.Failure) error {
 	err := s.tenant.write(ctx, "fail scan job "+l.JobID, func(tx *tx) error {
-		job, _, err := tx.guard(l)
+		job, err := tx.guard(l)
 		if err != nil {
 			return err
 		}
-		return tx.retry(job, f, backoff(job.Attempt))
+		return tx.retry(job.Job, f, backoff(job.Attempt))
 	})
 	if err == nil {
 		crashpoint.Hit(crashpoint.FailCommitted)

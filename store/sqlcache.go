@@ -10,8 +10,9 @@ import (
 	"github.com/stella-ops/stella/store/cache"
 )
 
-// CacheDriver returns a cache in the store's own database. It never loses a key
-// before its time. Closing it leaves the store open.
+// CacheDriver returns a cache in the store's own database. It loses a key before
+// its time only where the database itself is set back to a backup, of which its
+// epoch does not tell. Closing it leaves the store open.
 func (r *Root) CacheDriver() cache.Driver { return &sqlCache{root: r} }
 
 type sqlCache struct {

@@ -67,10 +67,8 @@ var errHeld = fmt.Errorf("the job is held again: %w", fault.Conflict)
 func (t *tx) giveBack(id string) error {
 	var until, epoch int64
 	var holder string
-	job, err := readJob(t.tenant, func(dest ...any) error {
-		return t.get(`SELECT `+jobColumns+`, lease_until_us, lease_holder, lease_epoch FROM scanner.scan_jobs WHERE tenant_id = $1 AND job_id = $2 FOR UPDATE SKIP LOCKED`, []any{t.tenant, id}, dest...)
-	}, &until, &holder, &epoch)
-	if isNoRows(err) || err == nil && (job.State != scan.Running || until > t.now) {
+	job, err := t.jobFor(skipLocked, id, `, lease_until_us, lease_holder, lease_epoch`, &until, &holder, &epoch)
+	if err == nil && (job.State != scan.Running || until > t.now) {
 		return errHeld
 	}
 	if err != nil {
@@ -82,10 +80,8 @@ func (t *tx) giveBack(id string) error {
 func (t *tx) giveBackEvaluation(id string) error {
 	var retry int64
 	var attempt int
-	job, err := readJob(t.tenant, func(dest ...any) error {
-		return t.get(`SELECT `+jobColumns+`, eval_retry_us, eval_attempt FROM scanner.scan_jobs WHERE tenant_id = $1 AND job_id = $2 FOR UPDATE SKIP LOCKED`, []any{t.tenant, id}, dest...)
-	}, &retry, &attempt)
-	if isNoRows(err) || err == nil && (job.State != scan.Evaluating || retry > t.now) {
+	job, err := t.jobFor(skipLocked, id, `, eval_retry_us, eval_attempt`, &retry, &attempt)
+	if err == nil && (job.State != scan.Evaluating || retry > t.now) {
 		return errHeld
 	}
 	if err != nil {

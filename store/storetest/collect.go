@@ -48,6 +48,15 @@ func testCollect(t *testing.T, root *store.Root) {
 	if done.Events < 1+6 {
 		t.Errorf("removed %d events", done.Events)
 	}
+	if err := root.Unregister(t.Context(), event.ScannerEvents, "slow"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := root.Collect(t.Context(), &store.Retention{Events: time.Millisecond}); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := root.Backlog(t.Context(), event.ScannerEvents); err != nil || b.Published != 0 {
+		t.Errorf("events that nobody needs any more: %+v, %v", b, err)
+	}
 	for _, j := range ended {
 		if _, err := s.Job(t.Context(), j.ID); !errors.Is(err, scan.ErrNotFound) {
 			t.Errorf("%s: %v", j.ID, err)

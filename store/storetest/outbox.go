@@ -311,6 +311,39 @@ func testRecover(t *testing.T, root *store.Root) {
 	}
 }
 
+// testRemind publishes again what has been out for long, ever more seldom, and not
+// what was consumed.
+func testRemind(t *testing.T, root *store.Root) {
+	acme := tenant(t, root, "acme")
+	f := &forgetful{incarnation: "1"}
+	const stale = 50 * time.Millisecond
+	y := root.Relay(queue.New(f), &store.RelayOptions{Stale: stale})
+	if err := root.Register(t.Context(), event.ScannerEvents, "slow"); err != nil {
+		t.Fatal(err)
+	}
+	a, b := submit(t, acme.Scans(), "a"), submit(t, acme.Scans(), "b")
+	claim(t, acme.Scans(), a)
+	claim(t, acme.Scans(), b)
+	relayAll(t, y)
+	for _, id := range []string{a.ID + "/queued", a.ID + "/started/1", b.ID + "/started/1"} {
+		if _, err := acme.Once(t.Context(), "slow", id, func(*store.Tx) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(stale + 5*time.Millisecond)
+	f.published = nil
+	if n := must[int64](t)(y.Remind(t.Context())); n != 1 {
+		t.Errorf("%d rows again after the time of one", n)
+	}
+	relayAll(t, y)
+	if diff := cmp.Diff([]string{b.ID + "/queued"}, f.published); diff != "" {
+		t.Errorf("published again (-want +got):\n%s", diff)
+	}
+	if n := must[int64](t)(y.Remind(t.Context())); n != 0 {
+		t.Errorf("%d rows once more at once", n)
+	}
+}
+
 // lateMark notices the loss between publishing and marking.
 type lateMark struct {
 	*forgetful

@@ -62,7 +62,7 @@ func TestRoot(t *testing.T, c Config) {
 		})
 	})
 	for name, test := range map[string]func(*testing.T, *store.Root){
-		"Outbox": testOutbox, "RelayRace": testRelayRace, "Fairness": testFairness, "Turns": testTurns, "Window": testWindow, "Recover": testRecover, "Once": testOnce,
+		"Outbox": testOutbox, "RelayRace": testRelayRace, "Fairness": testFairness, "Turns": testTurns, "Window": testWindow, "Recover": testRecover, "Remind": testRemind, "Once": testOnce,
 		"Sweep": testSweep, "SweepEvaluation": testSweepEvaluation, "RecoverEvaluation": testRecoverEvaluation, "References": testReferences, "Collect": testCollect,
 		"TenantNames": testTenantNames, "Flow": testFlow,
 	} {
