@@ -31,6 +31,9 @@ type Handler struct {
 	// Identify says who sends a request. Nothing else in a request decides on
 	// tenant or owner. An error should wrap ErrUnauthenticated or ErrForbidden.
 	Identify func(*http.Request) (Identity, error)
+	// Encodes reports whether the workers can write a format. Nil means those of
+	// package scan/sbom/format. Another one is refused at once, not by a worker.
+	Encodes func(format string) bool
 	// Report is told of errors that are not for clients, under the request_id
 	// that the client sees. Nil means nobody.
 	Report func(requestID string, err error)

@@ -340,3 +340,14 @@ func TestSubmitAcceptsRegistriesOnly(t *testing.T) {
 		t.Errorf("a password: %d %s", a.StatusCode, a.body)
 	}
 }
+
+// TestSubmitKnowsFormats: a format that no worker writes is refused at once.
+func TestSubmitKnowsFormats(t *testing.T) {
+	g := newRig(t)
+	for format, want := range map[string]int{"pdf": 422, "syft-json": 422, "cyclonedx-json@0.1": 422, "spdx-json": 202, "cyclonedx-xml@1.4": 202} {
+		a := g.send(t, "acme/ann", "POST", "/api/v1/scans", []byte(fmt.Sprintf(`{"image_ref":"alpine","formats":[%q]}`, format)))
+		if a.StatusCode != want || want == 422 && (!strings.Contains(string(a.body), format) || !strings.Contains(string(a.body), "spdx-tag-value")) {
+			t.Errorf("%s: %d %s", format, a.StatusCode, a.body)
+		}
+	}
+}

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/internal/httpjson"
 	"github.com/stella-ops/stella/scan"
 	"github.com/stella-ops/stella/scan/image"
+	"github.com/stella-ops/stella/scan/sbom/format"
 )
 
 func (h *Handler) submit(c *call) error {
@@ -28,6 +30,15 @@ func (h *Handler) submit(c *call) error {
 	}
 	if _, err := image.ParseRemote(q.Image); err != nil {
 		return err
+	}
+	encodes := h.Encodes
+	if encodes == nil {
+		encodes = format.CanEncode
+	}
+	for _, f := range q.Formats {
+		if !encodes(f) {
+			return fmt.Errorf("scan request: formats: %.80q is not written here; there are %s, some with @version: %w", f, strings.Join(format.Writable(), ", "), fault.Invalid)
+		}
 	}
 	key := ""
 	if len(keys) == 1 {

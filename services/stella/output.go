@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -79,8 +78,7 @@ func writable(name string) bool {
 	case "table", "packages", "json":
 		return true
 	}
-	canonical, version, _ := format.Resolve(name)
-	return slices.Contains(format.Writable(), canonical) && (version == "" || slices.Contains(format.Versions(canonical), version))
+	return format.CanEncode(name)
 }
 
 // write produces every output. Files appear whole or not at all.

@@ -62,6 +62,14 @@ func Resolve(name string) (format, version string, ok bool) {
 	return format, cmp.Or(version, implied), slices.Contains(Writable(), format) || format == SyftJSON || format == SPDXYAML
 }
 
+// CanEncode reports whether Encode takes a name or alias, with its version where it
+// names one.
+func CanEncode(name string) bool {
+	format, version, ok := Resolve(name)
+	versions := Versions(format)
+	return ok && len(versions) > 0 && (version == "" || slices.Contains(versions, version))
+}
+
 // MediaType returns the media type of a format name.
 func MediaType(name string) string {
 	format, _, _ := Resolve(name)
