@@ -69,7 +69,7 @@ func away(t *testing.T, c *cache.Cache, timeout time.Duration, kinds ...error) {
 			}
 			return err
 		},
-		"get":    func(ctx context.Context) error { _, err := c.Get(ctx, "k"); return err },
+		"get": func(ctx context.Context) error { _, err := c.Get(ctx, "k"); return err },
 		// A frozen server may do it once it is thawed: not with a key that is asked for.
 		"delete": func(ctx context.Context) error { return c.Delete(ctx, "other") },
 		"epoch":  func(ctx context.Context) error { _, err := c.Epoch(ctx); return err },
