@@ -49,7 +49,13 @@ import "github.com/stella-ops/stella/internal/fault"
 
 // The kinds of error that this package and views return, for [errors.Is].
 var (
-	ErrInvalid  error = fault.Invalid  // data that breaks its format
-	ErrMismatch error = fault.Mismatch // data that does not have its digest
-	ErrNotFound error = fault.NotFound // no such record
+	ErrInvalid     error = fault.Invalid     // data that breaks its format
+	ErrMismatch    error = fault.Mismatch    // data that does not have its digest
+	ErrNotFound    error = fault.NotFound    // no such record, document or head
+	ErrUnsupported error = fault.Unsupported // a format that is not read
+	ErrUnavailable error = fault.Unavailable // the same call may succeed later
+	ErrForbidden   error = fault.Forbidden   // the network door is shut for it
+	ErrLimit       error = fault.Limit       // a bound was reached
+	ErrConflict    error = fault.Conflict    // somebody else was faster
+	ErrFenced      error = fault.Fenced      // somebody else has it by now
 )

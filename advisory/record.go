@@ -4,7 +4,11 @@ import (
 	"encoding/binary"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/stella-ops/stella/advisory/finding"
 	"github.com/stella-ops/stella/advisory/version"
@@ -16,29 +20,45 @@ import (
 //
 // Source: OSV schema 1.7.5.
 type Record struct {
-	ID string
+	ID string `json:"id"`
+	// Source is the name of the source that it was read from; empty for records
+	// that were imported by hand.
+	Source string `json:"source,omitempty"`
 	// Modified, Published and Withdrawn are RFC 3339 times. Published may be
 	// empty; Withdrawn is empty unless the database took the record back.
-	Modified  string
-	Published string
-	Withdrawn string
+	Modified  string `json:"modified"`
+	Published string `json:"published,omitempty"`
+	Withdrawn string `json:"withdrawn,omitempty"`
 	// Aliases are ids of the same vulnerability, Upstream of vulnerabilities
 	// that this record passes on, Related of others.
-	Aliases  []string
-	Upstream []string
-	Related  []string
+	Aliases  []string `json:"aliases,omitempty"`
+	Upstream []string `json:"upstream,omitempty"`
+	Related  []string `json:"related,omitempty"`
 	// Summary is one line; where the record has none, the first of its details.
-	Summary string
+	Summary string `json:"summary,omitempty"`
+	// Details is the long description as it was written.
+	Details string `json:"details,omitempty"`
 	// Scores are the severities that hold for every package.
-	Scores []finding.Score
+	Scores []finding.Score `json:"severity,omitempty"`
 	// Rating is the database's word for the severity, such as "MODERATE".
-	Rating string
+	Rating string `json:"rating,omitempty"`
+	// CWEs are ids of weaknesses, "CWE-79".
+	CWEs []string `json:"cwes,omitempty"`
 	// URL is where to read more; empty where the record has no http reference.
-	URL string
+	URL string `json:"url,omitempty"`
+	// References are all of them, in the record's order.
+	References []Reference `json:"references,omitempty"`
 	// Affected is in the record's order. Views leave it out.
-	Affected []Affected
-	// Digest is the SHA-256 of the record's text, "sha256:" and 64 hex digits.
-	Digest string
+	Affected []Affected `json:"affected,omitempty"`
+	// Digest is the SHA-256 of the record's text, "sha256:" and 64 hex digits:
+	// of its document, or of its part of a document with many.
+	Digest string `json:"digest,omitempty"`
+}
+
+// Reference is where a record says to read more.
+type Reference struct {
+	Type string `json:"type,omitempty"` // "ADVISORY", "FIX", "WEB", … (OSV schema, references[].type)
+	URL  string `json:"url"`
 }
 
 // Database returns the database that the record is from: what its id starts
@@ -51,17 +71,39 @@ func (r *Record) Database() string {
 // Affected is one package that a record affects.
 type Affected struct {
 	// Ecosystem and Name are as the record writes them; both are empty where
-	// the record names no package but a repository.
-	Ecosystem string
-	Name      string
-	Ranges    []Range
-	Versions  VersionList // enumerated versions, beside the ranges
+	// the record names no package but a repository. For the ecosystem "CPE" the
+	// name is part, vendor and product of a CPE 2.3 name, "a:openssl:openssl".
+	Ecosystem string      `json:"ecosystem,omitempty"`
+	Name      string      `json:"name,omitempty"`
+	Ranges    []Range     `json:"ranges,omitempty"`
+	Versions  VersionList `json:"versions,omitempty"` // enumerated versions, beside the ranges
+	// Status is what the database decided about the package; empty where it says
+	// no more than versions.
+	Status Status `json:"status,omitempty"`
+	// Stream is the module and stream that the package is built for, such as
+	// "nodejs:18" (dnf's modularity); empty for none.
+	Stream string `json:"stream,omitempty"`
 	// Scores are the severities that hold for this package.
-	Scores []finding.Score
+	Scores []finding.Score `json:"severity,omitempty"`
 	// Rating is the word for this package's severity: what a distribution
 	// calls urgency or priority.
-	Rating string
+	Rating string `json:"rating,omitempty"`
 }
+
+// Status is what a database decided about an affected package, beside which
+// versions are affected. All but NotAffected leave it affected.
+type Status string
+
+// The statuses. The names are those of Red Hat's, Debian's and Ubuntu's
+// trackers, in the words that scanners share.
+const (
+	NotAffected        Status = "not_affected"        // looked at, and not affected in any version
+	UnderInvestigation Status = "under_investigation" // nobody knows yet
+	WillNotFix         Status = "will_not_fix"        // affected, and it stays so
+	FixDeferred        Status = "fix_deferred"        // affected; a fix comes with a later update
+	EndOfLife          Status = "end_of_life"         // affected; the release gets no fixes any more
+	Unimportant        Status = "unimportant"         // the code is there, and it does not matter
+)
 
 // RangeType says how the versions of a range are ordered.
 type RangeType string
@@ -75,9 +117,9 @@ const (
 
 // Range is a set of versions that events describe.
 type Range struct {
-	Type   RangeType
-	Repo   string
-	Events []version.Event
+	Type   RangeType       `json:"type"`
+	Repo   string          `json:"repo,omitempty"`
+	Events []version.Event `json:"events"`
 }
 
 // VersionList is a list of version texts, packed into one string: each is its
@@ -164,3 +206,18 @@ func (e *RecordError) Error() string {
 
 // Unwrap returns the reason.
 func (e *RecordError) Unwrap() error { return e.Err }
+
+// MarshalJSON writes the versions as an array.
+func (l VersionList) MarshalJSON() ([]byte, error) {
+	return json.Marshal(slices.Collect(l.All()), jsontext.AllowInvalidUTF8(true))
+}
+
+// UnmarshalJSON reads an array of versions.
+func (l *VersionList) UnmarshalJSON(text []byte) error {
+	var list []string
+	if err := json.Unmarshal(text, &list); err != nil {
+		return err
+	}
+	*l = NewVersionList(list...)
+	return nil
+}

@@ -18,9 +18,34 @@ type View interface {
 	// records' databases and ids; none is no error. Both names are exact:
 	// ecosystem as Ecosystems has it, name in the form of [CanonicalName].
 	Affected(ctx context.Context, ecosystem, name string) ([]Entry, error)
-	// Record returns the record of an entry of this view, without Affected.
+	// Record returns the record of an entry of this view, without Affected and
+	// its long texts.
 	Record(ctx context.Context, ref Ref) (*Record, error)
+	// Text returns what Record left out: details, references, weaknesses, and
+	// the affected packages.
+	Text(ctx context.Context, ref Ref) (*Text, error)
+	// Named returns the records that name an id as their own, an alias, an
+	// upstream or a related one, in the order of Affected; none is no error.
+	Named(ctx context.Context, id string) ([]Ref, error)
+	// Signals returns what is known of a vulnerability beside its packages, in
+	// the order of the sources' names; none is no error.
+	Signals(ctx context.Context, vulnerability string) ([]Signal, error)
 }
+
+// Text is the part of a record that matching does not need.
+type Text struct {
+	// Details is the description, at most MaxDetails bytes of it.
+	Details    string
+	References []Reference
+	CWEs       []string
+	// Affected are the packages and their versions, in the record's order as far
+	// as they are about one ecosystem.
+	Affected []Affected
+}
+
+// MaxDetails is how much of a description views keep, in bytes. The document
+// that it is from has all of it.
+const MaxDetails = 16 << 10
 
 // Ecosystem is what a view has about one ecosystem.
 type Ecosystem struct {

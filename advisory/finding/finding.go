@@ -74,9 +74,19 @@ type Finding struct {
 	Scores       []Score  `json:"scores,omitempty"`
 	// Fixed are the versions that repair it for this package, in order of the
 	// ecosystem. Empty means none is known.
-	Fixed   []string `json:"fixed,omitempty"`
-	Summary string   `json:"summary,omitempty"`
-	URL     string   `json:"url,omitempty"`
+	Fixed []string `json:"fixed,omitempty"`
+	// FixStatus is what the database decided about a fix, where it says so:
+	// "will_not_fix", "fix_deferred", "end_of_life", "under_investigation" or
+	// "unimportant".
+	FixStatus string `json:"fix_status,omitempty"`
+	// Exploited is the day on which it was listed as exploited, EPSS the
+	// probability of that within 30 days, as decimal text; each with its source.
+	Exploited     string `json:"exploited,omitempty"`
+	ExploitedFrom string `json:"exploited_from,omitempty"`
+	EPSS          string `json:"epss,omitempty"`
+	EPSSFrom      string `json:"epss_from,omitempty"`
+	Summary       string `json:"summary,omitempty"`
+	URL           string `json:"url,omitempty"`
 	// Evidence is what was compared.
 	Evidence Evidence `json:"evidence"`
 }
