@@ -19,7 +19,10 @@ import (
 )
 
 // The kinds of error that this package returns, for errors.Is.
-var ErrInvalid error = fault.Invalid
+var (
+	ErrInvalid error = fault.Invalid
+	ErrLimit   error = fault.Limit
+)
 
 // MaxBody bounds an encoded event, in bytes. What is larger belongs into the
 // blob store, and its digest into the event.

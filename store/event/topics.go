@@ -12,6 +12,10 @@ const (
 	ScanFailed    Type = "scan.failed"
 	ScanCancelled Type = "scan.cancelled"
 	SBOMCreated   Type = "sbom.created"
+	// AdvisoryDelta says that there is a new head of the advisories, AdvisoryDrift
+	// whom of one tenant it concerns. Their data are Delta and Drift.
+	AdvisoryDelta Type = "advisory.delta"
+	AdvisoryDrift Type = "advisory.drift"
 	// ScanJob is not announced to everybody: it is the job message itself.
 	ScanJob Type = "scan.job"
 )
@@ -21,6 +25,12 @@ const (
 const (
 	ScannerJobs   = "scanner:jobs"
 	ScannerEvents = "scanner:events"
+	// ConcelierDeltas carries advisory.delta, which belongs to no tenant, and
+	// ConcelierDrift advisory.drift.
+	ConcelierDeltas = "concelier:deltas"
+	ConcelierDrift  = "concelier:drift"
+	// SchedulerEvaluations carries jobs that evaluate a scan again.
+	SchedulerEvaluations = "scheduler:evaluations"
 )
 
 // The groups that read topics. Each sees every message of its topic.
@@ -31,6 +41,9 @@ const (
 	GroupTimeline       = "timeline"
 	GroupPolicy         = "policy"
 	GroupExport         = "export"
+	GroupConcelier      = "concelier-workers"
+	GroupScheduler      = "scheduler"
+	GroupPolicyWorkers  = "policy-workers"
 )
 
 // Dead returns the topic that holds what could not be handled.
