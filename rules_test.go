@@ -34,6 +34,7 @@ var exceptions = map[string]string{}
 var leaves = []string{
 	"internal/", "scan/purl", "scan/sbom", "scan/sbom/license", "scan/analyzer", "scan/layer", "advisory/version", "advisory/finding", "advisory/cvss",
 	"store/event", "store/queue", "store/blob", "store/cache", "store/crashpoint",
+	"attest/dsse", "attest/role",
 }
 
 // cores import the standard library, leaves, and what arrows allows.
