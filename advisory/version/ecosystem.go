@@ -14,7 +14,8 @@ import (
 //
 // Source: the ecosystem list of the OSV schema, and for an ecosystem that the
 // schema gives no order the order that osv.dev uses. The names Amazon Linux and
-// Oracle Linux, which OSV lacks, are known too.
+// Oracle Linux, which OSV lacks, are known too, and CPE, for the products that
+// CPE names name.
 func For(ecosystem string) (Scheme, error) {
 	name, suffix, _ := strings.Cut(ecosystem, ":")
 	if isWrapper(name) {
@@ -84,6 +85,8 @@ func registry(name string) *rules {
 		return &conan
 	case "opam":
 		return &opam
+	case "CPE":
+		return &cpe
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ func TestFor(t *testing.T) {
 		"RubyGems": "gem", "NuGet": "nuget", "Packagist": "composer", "Packagist:https://packages.drupal.org/8": "composer",
 		"crates.io": "semver", "Hex": "semver", "Pub": "pub", "CRAN": "cran", "Bioconductor": "cran", "ConanCenter": "conan",
 		"Bitnami": "semver", "SwiftURL": "semver", "GitHub Actions": "semver", "VSCode:https://open-vsx.org": "semver", "GHC": "semver",
-		"Julia": "julia", "Hackage": "hackage", "opam": "opam",
+		"Julia": "julia", "Hackage": "hackage", "opam": "opam", "CPE": "cpe", "CPE:wordpress": "cpe",
 		"TuxCare:Red Hat": "rpm", "TuxCare:Alpine:v3.16": "apk", "Root:PyPI": "pypi", "Root:Debian:12": "deb",
 		"Docker Hardened Images:Alpine:3.23": "apk",
 	}
