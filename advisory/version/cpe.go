@@ -24,8 +24,9 @@ import (
 //     and precedes everything else that does. Ranges without their first
 //     version are written so.
 //
-// A text without a number is a version only where it has a word; "*" and "-",
-// which stand for any and no version in CPE names, are none.
+// A text without a number or word is no version, such as "*" and "-", which stand
+// for any and no version in CPE names; nor is one with a sign that conditions and
+// lists are written with.
 var cpe = rules{
 	name:    "cpe",
 	parse:   func(s string) ([]byte, string) { return cpeKey(nil, s) },
@@ -63,8 +64,8 @@ var cpePreWords = [...][]string{
 }
 
 func cpeKey(key []byte, s string) ([]byte, string) {
-	if hasCPEControl(s) {
-		return nil, "it has a control character"
+	if strings.ContainsFunc(s, isNoCPE) {
+		return nil, "it has a control character or one of < > = ! * ? , ; | ^"
 	}
 	s = trimSpace(s)
 	body := strings.TrimSuffix(s, "+")
@@ -101,9 +102,9 @@ func cpeKey(key []byte, s string) ([]byte, string) {
 	return append(key, cpeEnd), ""
 }
 
-func hasCPEControl(s string) bool {
-	return strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
-}
+// isNoCPE reports whether no version has r: conditions and lists are not to be
+// taken for versions.
+func isNoCPE(r rune) bool { return r < ' ' || r == 0x7f || strings.ContainsRune("<>=!*?,;|^", r) }
 
 // wordEnd returns the end of the run of letters, and of bytes beyond ASCII,
 // that starts at s[i].

@@ -35,7 +35,7 @@ func TestCPEOrder(t *testing.T) {
 			}
 		}
 	}
-	for _, v := range []string{"", "*", "-", "+", "..", "1\n2"} {
+	for _, v := range []string{"", "*", "-", "+", "..", "1\n2", "<1", "1.*", "1, 2", "~>1"} {
 		if _, err := (Scheme{&cpe}).Parse(v); err == nil {
 			t.Errorf("%q is a version", v)
 		}
