@@ -37,16 +37,13 @@ const (
 // scope returns the scope of a package; nil for what is not a package at all,
 // such as the operating system itself or a file.
 func (r *run) scope(p *sbom.Package) *scope {
-	switch p.Type {
-	case "operating-system", "container", "file", "data", "device", "firmware", "machine-learning-model", "cryptographic-asset":
-		if p.PURL.IsZero() {
-			return nil
-		}
+	if notPackage(p) {
+		return nil
 	}
 	key := scopeKey{typ: p.PURL.Type}
-	isSystem := key.typ == "deb" || key.typ == "rpm" || key.typ == "apk"
+	isSystem := isSystemType(key.typ)
 	if isSystem {
-		key.namespace, key.distro = p.PURL.Namespace, p.PURL.Qualifier("distro")
+		key = systemKey(p)
 	}
 	s, known := r.scopes[key]
 	if !known {
@@ -59,6 +56,23 @@ func (r *run) scope(p *sbom.Package) *scope {
 		r.order = append(r.order, s)
 	}
 	return s
+}
+
+// notPackage reports whether p is something else, which nothing is known about.
+func notPackage(p *sbom.Package) bool {
+	switch p.Type {
+	case "operating-system", "container", "file", "data", "device", "firmware", "machine-learning-model", "cryptographic-asset":
+		return p.PURL.IsZero()
+	}
+	return false
+}
+
+// isSystemType reports whether packages of a type of package URL belong to an
+// operating system.
+func isSystemType(typ string) bool { return typ == "deb" || typ == "rpm" || typ == "apk" }
+
+func systemKey(p *sbom.Package) scopeKey {
+	return scopeKey{typ: p.PURL.Type, namespace: p.PURL.Namespace, distro: p.PURL.Qualifier("distro")}
 }
 
 // find fills in the ecosystems of the view that matches accepts, and the scheme
@@ -86,12 +100,18 @@ func (s *scope) ecosystemBase() string {
 
 // queries appends the questions about a package.
 func (s *scope) queries(p *sbom.Package, list []query) []query {
+	return queriesFor(s.naming, s.ecosystems[0], p, list)
+}
+
+// queriesFor appends the questions about a package under a naming. Of the
+// ecosystem the release does not matter.
+func queriesFor(by naming, ecosystem string, p *sbom.Package, list []query) []query {
 	own := query{name: p.Name, version: p.Version}
 	switch {
-	case s.naming == byPURL:
-		own.name = CanonicalName(s.ecosystems[0], languageName(p))
+	case by == byPURL:
+		own.name = CanonicalName(ecosystem, languageName(p))
 		return append(list, own)
-	case p.Upstream == nil || s.naming == byPackage:
+	case p.Upstream == nil || by == byPackage:
 		return append(list, own)
 	}
 	source := query{name: p.Upstream.Name, version: p.Version}
@@ -99,7 +119,7 @@ func (s *scope) queries(p *sbom.Package, list []query) []query {
 		// The file name of a source rpm has no epoch.
 		source.version, source.noEpoch = v, p.PURL.Type == "rpm"
 	}
-	if s.naming == byBoth && source.name != own.name {
+	if by == byBoth && source.name != own.name {
 		list = append(list, own)
 	}
 	return append(list, source)
