@@ -38,8 +38,8 @@ type Text struct {
 	Details    string
 	References []Reference
 	CWEs       []string
-	// Affected are the packages and their versions, in the record's order as far
-	// as they are about one ecosystem.
+	// Affected are the packages and their versions as far as they are about the
+	// entry's ecosystem, sorted by release and name.
 	Affected []Affected
 }
 
@@ -53,6 +53,19 @@ type Ecosystem struct {
 	Records  int    `json:"records"`  // records that affect a package of it
 	Packages int    `json:"packages"` // packages that they affect
 	Modified string `json:"modified"` // newest time of modification of a record
+	// Origins are the sources that it is from; none for what was imported by
+	// hand.
+	Origins []Origin `json:"origins,omitempty"`
+}
+
+// Origin is how fresh one source's data is.
+type Origin struct {
+	Source string `json:"source"`
+	// Checked is when the source was last asked with success, RFC 3339 in UTC.
+	Checked string `json:"checked,omitempty"`
+	// StaleAfter is the age in hours from which on it counts as stale; 0 means
+	// never.
+	StaleAfter int `json:"stale_after,omitempty"`
 }
 
 // Ref names a record within one view.

@@ -50,7 +50,43 @@ type Broken struct {
 // [*advisory.RecordError] among them is set aside in the result; any other error
 // ends the building and is returned as it is.
 func Build(w io.Writer, records iter.Seq2[*advisory.Record, error]) (*Result, error) {
-	b := &builder{byID: map[string]int{}, texts: map[string]string{}, result: &Result{}}
+	b := newBuilder()
+	if err := b.addAll(records); err != nil {
+		return nil, err
+	}
+	if err := b.write(w); err != nil {
+		return nil, fmt.Errorf("build a snapshot: %w", err)
+	}
+	return b.result, nil
+}
+
+// EncodeSegment writes the records of one part as a segment: an object that
+// snapshots share. Records that are not of the part are left out. Broken records
+// end it with their error: a store has none.
+func EncodeSegment(part advisory.Part, records iter.Seq2[*advisory.Record, error]) (*Segment, []byte, error) {
+	b := newBuilder()
+	if err := b.addAll(records); err != nil {
+		return nil, nil, err
+	}
+	if len(b.result.Broken) > 0 {
+		r := b.result.Broken[0]
+		return nil, nil, fmt.Errorf("segment of %v: record %s: %s: %w", part, r.ID, r.Reason, fault.Invalid)
+	}
+	for _, g := range b.groups() {
+		if g.Segment.Part() == part {
+			text, err := g.encode(newEncoder())
+			return &g.Segment, text, err
+		}
+	}
+	return nil, nil, fmt.Errorf("segment of %v: it has no records: %w", part, fault.NotFound)
+}
+
+func newBuilder() *builder {
+	return &builder{byID: map[[2]string]int{}, texts: map[string]string{}, result: &Result{}}
+}
+
+// addAll adds records and sets broken ones aside.
+func (b *builder) addAll(records iter.Seq2[*advisory.Record, error]) error {
 	for r, err := range records {
 		if err == nil {
 			err = b.add(r)
@@ -60,18 +96,15 @@ func Build(w io.Writer, records iter.Seq2[*advisory.Record, error]) (*Result, er
 		case errors.As(err, &broken):
 			b.result.Broken = append(b.result.Broken, Broken{broken.File, broken.Line, broken.ID, broken.Pointer, broken.Digest, broken.Err.Error()})
 		case err != nil:
-			return nil, err
+			return err
 		}
 	}
-	if err := b.write(w); err != nil {
-		return nil, fmt.Errorf("build a snapshot: %w", err)
-	}
-	return b.result, nil
+	return nil
 }
 
 type builder struct {
 	records []stored
-	byID    map[string]int
+	byID    map[[2]string]int // source and id
 	texts   map[string]string // ecosystems and names, each stored once
 	arena   arena
 	result  *Result
@@ -79,6 +112,7 @@ type builder struct {
 
 // stored is a record in its written form.
 type stored struct {
+	source    string
 	id        string
 	digest    string
 	modified  time.Time
@@ -86,6 +120,7 @@ type stored struct {
 	withdrawn bool
 	unnamed   int // entries without a package
 	record    []byte
+	long      []byte // texts that matching does not need
 	entries   []entry
 }
 
@@ -104,7 +139,8 @@ func (b *builder) add(r *advisory.Record) error {
 	if err != nil {
 		return fail(fmt.Errorf("the time of modification %q is not of RFC 3339: %w", r.Modified, fault.Invalid))
 	}
-	i, known := b.byID[r.ID]
+	id := [2]string{r.Source, r.ID}
+	i, known := b.byID[id]
 	if known {
 		old := &b.records[i]
 		if old.digest == r.Digest {
@@ -120,7 +156,7 @@ func (b *builder) add(r *advisory.Record) error {
 	if err != nil {
 		return fail(err)
 	}
-	s := stored{id: r.ID, digest: r.Digest, modified: modified, written: r.Modified, withdrawn: r.Withdrawn != "", record: b.arena.keep(text)}
+	s := stored{source: b.intern(r.Source), id: r.ID, digest: r.Digest, modified: modified, written: r.Modified, withdrawn: r.Withdrawn != "", record: b.arena.keep(text), long: b.arena.keep(appendLong(nil, r))}
 	s.entries = make([]entry, 0, len(r.Affected))
 	for j := range r.Affected {
 		a := &r.Affected[j]
@@ -135,7 +171,7 @@ func (b *builder) add(r *advisory.Record) error {
 		b.records[i] = s
 		return nil
 	}
-	b.byID[r.ID] = len(b.records)
+	b.byID[id] = len(b.records)
 	b.records = append(b.records, s)
 	return nil
 }
@@ -170,8 +206,10 @@ type group struct {
 
 // groups assigns records to segments, in order.
 func (b *builder) groups() []group {
-	slices.SortFunc(b.records, func(x, y stored) int { return strings.Compare(x.id, y.id) })
-	at := map[[2]string]int{}
+	slices.SortFunc(b.records, func(x, y stored) int {
+		return cmp.Or(strings.Compare(x.id, y.id), strings.Compare(x.source, y.source))
+	})
+	at := map[advisory.Part]int{}
 	var out []group
 	for i := range b.records {
 		s := &b.records[i]
@@ -186,12 +224,12 @@ func (b *builder) groups() []group {
 			bases = append(bases, "")
 		}
 		for _, base := range bases {
-			key := [2]string{database, base}
+			key := advisory.Part{Source: s.source, Database: database, Ecosystem: base}
 			j, ok := at[key]
 			if !ok {
 				j = len(out)
 				at[key] = j
-				out = append(out, group{Segment: Segment{Database: database, Ecosystem: base}})
+				out = append(out, group{Segment: Segment{Source: s.source, Database: database, Ecosystem: base}})
 			}
 			out[j].records = append(out[j].records, s)
 		}
@@ -208,9 +246,10 @@ func (b *builder) write(w io.Writer) error {
 	}
 	out := &counter{w: w}
 	out.Write([]byte(magic))
-	m := &manifest{Format: formatNow, Segments: make([]Segment, 0, len(groups))}
+	m := &Manifest{Segments: make([]Segment, 0, len(groups))}
+	enc := newEncoder()
 	for i := range groups {
-		text, err := groups[i].encode()
+		text, err := groups[i].encode(enc)
 		if err != nil {
 			return err
 		}
@@ -218,11 +257,11 @@ func (b *builder) write(w io.Writer) error {
 		m.Segments = append(m.Segments, groups[i].Segment)
 		groups[i].records = nil
 	}
-	text, err := m.encode()
+	text, digest, err := m.Encode()
 	if err != nil {
 		return err
 	}
-	digest := out.finish(text)
+	out.finish(text)
 	if out.err != nil {
 		return out.err
 	}
@@ -230,7 +269,7 @@ func (b *builder) write(w io.Writer) error {
 	return nil
 }
 
-func (b *builder) summarize(m *manifest, digest string, size int64) {
+func (b *builder) summarize(m *Manifest, digest string, size int64) {
 	r := b.result
 	r.Digest, r.Size, r.Records, r.Ecosystems = digest, size, len(b.records), m.ecosystems()
 	for i := range b.records {

@@ -147,6 +147,12 @@ func (c *cursor) entry(e *advisory.Entry, events *eventStore) {
 	if flags&hasRating != 0 {
 		e.Rating = c.text()
 	}
+	if flags&hasStatus != 0 {
+		e.Status = advisory.Status(c.text())
+	}
+	if flags&hasStream != 0 {
+		e.Stream = c.text()
+	}
 }
 
 func (c *cursor) versionRange(r *advisory.Range, events *eventStore) {

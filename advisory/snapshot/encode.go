@@ -55,6 +55,8 @@ const (
 	hasScores
 	hasRating
 	isWithdrawn
+	hasStatus
+	hasStream
 )
 
 // The kinds of range and event, as bytes.
@@ -92,6 +94,12 @@ func appendEntry(b []byte, a *advisory.Affected, canonical string, withdrawn boo
 	if withdrawn {
 		flags |= isWithdrawn
 	}
+	if a.Status != "" {
+		flags |= hasStatus
+	}
+	if a.Stream != "" {
+		flags |= hasStream
+	}
 	b = append(b, flags)
 	if flags&hasName != 0 {
 		b = appendText(b, a.Name)
@@ -108,6 +116,12 @@ func appendEntry(b []byte, a *advisory.Affected, canonical string, withdrawn boo
 	}
 	if flags&hasRating != 0 {
 		b = appendText(b, a.Rating)
+	}
+	if flags&hasStatus != 0 {
+		b = appendText(b, string(a.Status))
+	}
+	if flags&hasStream != 0 {
+		b = appendText(b, a.Stream)
 	}
 	return b
 }

@@ -117,14 +117,20 @@ func reseal(t *testing.T, data []byte) []byte {
 		info := s.(map[string]any)
 		segment := body[:int(info["size"].(float64))]
 		body = body[len(segment):]
+		frames := binary.LittleEndian.Uint32(segment[48:])
+		area := 4*uint64(frames) + 32
+		if frames > 0 && area <= uint64(len(body)) {
+			area += uint64(binary.LittleEndian.Uint32(body[4*uint64(frames)-4:]))
+		}
+		body = body[min(area, uint64(len(body))):]
 		names, blocks := binary.LittleEndian.Uint32(segment[12:]), binary.LittleEndian.Uint32(segment[28:])
-		head := 64 + uint64(names) + 32*uint64(blocks)
+		head := 64 + uint64(names) + 32*(uint64(blocks)+uint64(frames))
 		if head <= uint64(len(segment)) {
 			rest := segment[head:]
 			for b := range uint64(blocks) {
 				if b*8192 < uint64(len(rest)) {
 					sum := sha256.Sum256(rest[b*8192 : min((b+1)*8192, uint64(len(rest)))])
-					copy(segment[head-32*(uint64(blocks)-b):], sum[:])
+					copy(segment[64+uint64(names)+32*b:], sum[:])
 				}
 			}
 			sum := sha256.Sum256(segment[:head])

@@ -85,7 +85,7 @@ func (g *segment) key(i uint32) (key, error) {
 	if err != nil {
 		return key{}, err
 	}
-	return key{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint32(b[8:]), binary.LittleEndian.Uint32(b[12:])}, nil
+	return key{hash: binary.LittleEndian.Uint64(b), at: binary.LittleEndian.Uint32(b[8:]), size: binary.LittleEndian.Uint32(b[12:])}, nil
 }
 
 // isPosting reports whether a posting is about the name.
@@ -119,21 +119,50 @@ func (s *Snapshot) Record(_ context.Context, ref advisory.Ref) (*advisory.Record
 }
 
 func (g *segment) record(i uint32) (*advisory.Record, error) {
-	if i >= g.records {
-		return nil, fmt.Errorf("it is not there: %w", fault.NotFound)
-	}
-	place, err := g.part(g.placesAt()+int64(i)*4, 8)
-	if err != nil {
-		return nil, err
-	}
-	start, end := binary.LittleEndian.Uint32(place), binary.LittleEndian.Uint32(place[4:])
-	if start > end || uint64(end) > g.texts {
-		return nil, fmt.Errorf("its place is damaged: %w", fault.Invalid)
-	}
-	text, err := g.part(g.textsAt()+int64(start), int64(end-start))
+	_, text, err := g.recordText(i, false)
 	if err != nil {
 		return nil, err
 	}
 	c := cursor{rest: string(text)}
-	return c.record()
+	r, err := c.record()
+	if r != nil {
+		r.Source = g.source
+	}
+	return r, err
+}
+
+// recordText returns what appendRecord wrote, and, where they are wanted, the
+// numbers of the keys of the record's entries.
+func (g *segment) recordText(i uint32, wanted bool) (keys []uint32, text []byte, err error) {
+	if i >= g.records {
+		return nil, nil, fmt.Errorf("it is not there: %w", fault.NotFound)
+	}
+	place, err := g.part(g.placesAt()+int64(i)*4, 8)
+	if err != nil {
+		return nil, nil, err
+	}
+	start, end := binary.LittleEndian.Uint32(place), binary.LittleEndian.Uint32(place[4:])
+	if start > end || uint64(end) > g.head.texts {
+		return nil, nil, fmt.Errorf("its place is damaged: %w", fault.Invalid)
+	}
+	if text, err = g.part(g.textsAt()+int64(start), int64(end-start)); err != nil {
+		return nil, nil, err
+	}
+	n, used := binary.Uvarint(text)
+	if used <= 0 || n > uint64(len(text)) {
+		return nil, nil, fmt.Errorf("record %d is damaged: %w", i, fault.Invalid)
+	}
+	text = text[used:]
+	last := uint32(0)
+	for range n {
+		d, used := binary.Uvarint(text)
+		if used <= 0 || d > maxPart {
+			return nil, nil, fmt.Errorf("record %d is damaged: %w", i, fault.Invalid)
+		}
+		text = text[used:]
+		if last += uint32(d); wanted {
+			keys = append(keys, last)
+		}
+	}
+	return keys, text, nil
 }

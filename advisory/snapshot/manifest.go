@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -14,12 +15,26 @@ import (
 	"github.com/stella-ops/stella/internal/fault"
 )
 
+// Manifest names everything that a snapshot is made of. The snapshot's digest
+// is the manifest's: the SHA-256 of what Encode returns.
+type Manifest struct {
+	Format int `json:"format"`
+	// Segments are sorted by ecosystem, database and source.
+	Segments []Segment `json:"segments"`
+	// Overlays are sorted by source.
+	Overlays []Overlay `json:"overlays,omitempty"`
+	// Sources are those that the segments and overlays are from, sorted by name.
+	// What was imported by hand has none.
+	Sources []Origin `json:"sources,omitempty"`
+}
+
 // Segment says what one segment holds.
 type Segment struct {
-	Database  string `json:"database"`  // what the records' ids begin with, "GHSA"
-	Ecosystem string `json:"ecosystem"` // without a release, "Debian"; empty for records that name no package
+	Source    string `json:"source,omitempty"` // empty for what was imported by hand
+	Database  string `json:"database"`         // what the records' ids begin with, "GHSA"
+	Ecosystem string `json:"ecosystem"`        // without a release, "Debian"; empty for records that name no package
 	Digest    string `json:"digest"`
-	Size      int64  `json:"size"`      // bytes
+	Size      int64  `json:"size"`      // bytes, without the long texts
 	Records   int    `json:"records"`   // withdrawn ones included
 	Withdrawn int    `json:"withdrawn"` // records that were taken back
 	Modified  string `json:"modified"`  // newest time of modification
@@ -27,65 +42,121 @@ type Segment struct {
 	Ecosystems []advisory.Ecosystem `json:"ecosystems,omitempty"`
 }
 
-// manifest is what a snapshot's digest is of.
-type manifest struct {
-	Format   int       `json:"format"`
-	Segments []Segment `json:"segments"`
+// Part returns which part of all records the segment is.
+func (s *Segment) Part() advisory.Part {
+	return advisory.Part{Source: s.Source, Database: s.Database, Ecosystem: s.Ecosystem}
 }
 
-func (m *manifest) encode() ([]byte, error) {
+func (s *Segment) name() string {
+	return strings.TrimSpace(strings.TrimSpace(s.Source+" "+s.Database) + " about " + s.Ecosystem)
+}
+
+// Overlay says what one overlay holds: signals of one source.
+type Overlay struct {
+	Source  string `json:"source"`
+	Digest  string `json:"digest"`
+	Size    int64  `json:"size"` // bytes
+	Signals int    `json:"signals"`
+}
+
+// Origin says on what terms and how fresh the data of a source is.
+type Origin struct {
+	Name string `json:"name"`
+	// Checked is when the source was last asked with success, RFC 3339 in UTC.
+	Checked string `json:"checked,omitempty"`
+	// StaleAfter is the age in hours from which on its data counts as stale; 0
+	// means never.
+	StaleAfter   int    `json:"stale_after,omitempty"`
+	License      string `json:"license,omitempty"`
+	Attribution  string `json:"attribution,omitempty"`
+	Redistribute bool   `json:"redistribute,omitempty"`
+}
+
+// Encode sorts the manifest and returns its text and digest.
+func (m *Manifest) Encode() (text []byte, digest string, err error) {
+	m.Format = formatNow
+	slices.SortFunc(m.Segments, compareSegments)
+	slices.SortFunc(m.Overlays, func(a, b Overlay) int { return strings.Compare(a.Source, b.Source) })
+	slices.SortFunc(m.Sources, func(a, b Origin) int { return strings.Compare(a.Name, b.Name) })
+	if m.Segments == nil {
+		m.Segments = []Segment{}
+	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(m); err != nil {
-		return nil, fmt.Errorf("write the manifest of a snapshot: %w", err)
+		return nil, "", fmt.Errorf("write the manifest of a snapshot: %w", err)
 	}
-	return b.Bytes(), nil
+	if b.Len() > maxManifest {
+		return nil, "", &fault.LimitError{What: "bytes", Where: "manifest", Max: maxManifest, Seen: int64(b.Len())}
+	}
+	return b.Bytes(), digestName(sha256.Sum256(b.Bytes())), nil
 }
 
-func decodeManifest(text []byte) (*manifest, error) {
-	m := &manifest{}
+// DecodeManifest reads what Encode wrote. An error wraps [ErrInvalid],
+// [ErrUnsupported] or [ErrLimit].
+func DecodeManifest(text []byte) (*Manifest, error) {
+	if len(text) > maxManifest {
+		return nil, &fault.LimitError{What: "bytes", Where: "manifest", Max: maxManifest, Seen: int64(len(text))}
+	}
+	m := &Manifest{}
 	if err := json.Unmarshal(text, m); err != nil {
 		return nil, fmt.Errorf("manifest: %v: %w", err, fault.Invalid)
 	}
 	if m.Format != formatNow {
 		return nil, fmt.Errorf("manifest: format %d, this program knows %d: %w", m.Format, formatNow, fault.Unsupported)
 	}
-	if len(m.Segments) > maxSegments {
-		return nil, &fault.LimitError{What: "segments", Where: "manifest", Max: maxSegments, Seen: int64(len(m.Segments))}
+	if n := len(m.Segments) + len(m.Overlays) + len(m.Sources); n > maxSegments {
+		return nil, &fault.LimitError{What: "segments, overlays and sources", Where: "manifest", Max: maxSegments, Seen: int64(n)}
 	}
 	if !slices.IsSortedFunc(m.Segments, compareSegments) {
 		return nil, fmt.Errorf("manifest: the segments are not in order: %w", fault.Invalid)
+	}
+	for _, s := range m.Segments {
+		if s.Size < headSize {
+			return nil, fmt.Errorf("manifest: segment %s of %d bytes: %w", s.name(), s.Size, fault.Invalid)
+		}
 	}
 	return m, nil
 }
 
 func compareSegments(a, b Segment) int {
-	if c := strings.Compare(a.Ecosystem, b.Ecosystem); c != 0 {
-		return c
-	}
-	return strings.Compare(a.Database, b.Database)
+	return cmp.Or(strings.Compare(a.Ecosystem, b.Ecosystem), strings.Compare(a.Database, b.Database), strings.Compare(a.Source, b.Source))
 }
 
 // ecosystems adds up what the segments are about.
-func (m *manifest) ecosystems() []advisory.Ecosystem {
+func (m *Manifest) ecosystems() []advisory.Ecosystem {
 	var out []advisory.Ecosystem
 	at := map[string]int{}
 	for _, s := range m.Segments {
+		origin := m.origin(s.Source)
 		for _, e := range s.Ecosystems {
 			i, ok := at[e.Name]
 			if !ok {
-				at[e.Name] = len(out)
-				out = append(out, e)
-				continue
+				i = len(out)
+				at[e.Name] = i
+				out = append(out, advisory.Ecosystem{Name: e.Name})
 			}
 			out[i].Records += e.Records
 			out[i].Packages += e.Packages
 			out[i].Modified = newest(out[i].Modified, e.Modified)
+			if o := (advisory.Origin{Source: origin.Name, Checked: origin.Checked, StaleAfter: origin.StaleAfter}); o.Source != "" && !slices.Contains(out[i].Origins, o) {
+				out[i].Origins = append(out[i].Origins, o)
+			}
 		}
 	}
 	slices.SortFunc(out, func(a, b advisory.Ecosystem) int { return strings.Compare(a.Name, b.Name) })
 	return out
+}
+
+// origin returns the source of a name; zero where there is none.
+func (m *Manifest) origin(name string) Origin {
+	for _, o := range m.Sources {
+		if o.Name == name {
+			return o
+		}
+	}
+	return Origin{}
 }
 
 // newest returns the later of two RFC 3339 times.

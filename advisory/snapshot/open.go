@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io/fs"
-	"strings"
 	"sync/atomic"
 
 	"github.com/stella-ops/stella/advisory"
@@ -18,10 +17,12 @@ import (
 type Snapshot struct {
 	file       mapping
 	digest     string
-	manifest   *manifest
+	manifest   *Manifest
 	ecosystems []advisory.Ecosystem
 	segments   []segment
+	overlays   []overlay
 	holders    map[string][]holder // by ecosystem
+	decoder    decoder
 	closed     atomic.Bool
 }
 
@@ -77,7 +78,7 @@ func load(file mapping) (*Snapshot, error) {
 	if !bytes.Equal(sum[:], footer[16:48]) {
 		return nil, &fault.MismatchError{What: "manifest", Want: digestName([32]byte(footer[16:48])), Got: digestName(sum)}
 	}
-	m, err := decodeManifest(text)
+	m, err := DecodeManifest(text)
 	if err != nil {
 		return nil, err
 	}
@@ -85,23 +86,26 @@ func load(file mapping) (*Snapshot, error) {
 	return s, s.open(data[len(magic):at])
 }
 
-// open opens the segments in data.
-func (s *Snapshot) open(data []byte) error {
+// open opens the segments and overlays in data.
+func (s *Snapshot) open(data []byte) (err error) {
 	s.segments = make([]segment, len(s.manifest.Segments))
-	for i, info := range s.manifest.Segments {
-		name := strings.TrimSpace(info.Database + " about " + info.Ecosystem)
-		if info.Size < headSize || info.Size > int64(len(data)) {
-			return fmt.Errorf("segment %s: %d bytes are not there: %w", name, info.Size, fault.Invalid)
+	for i := range s.manifest.Segments {
+		info := &s.manifest.Segments[i]
+		g := &s.segments[i]
+		if data, err = g.open(data, info); err != nil {
+			return fmt.Errorf("segment %s: %w", info.name(), err)
 		}
-		if err := s.segments[i].open(data[:info.Size], name, info.Digest); err != nil {
-			return fmt.Errorf("segment %s: %w", name, err)
-		}
-		data = data[info.Size:]
-		for n, ecosystem := range s.segments[i].ecosystems {
+		for n, ecosystem := range g.ecosystems {
 			if n >= len(info.Ecosystems) || info.Ecosystems[n].Name != ecosystem {
-				return fmt.Errorf("segment %s: the manifest has other ecosystems: %w", name, fault.Invalid)
+				return fmt.Errorf("segment %s: the manifest has other ecosystems: %w", info.name(), fault.Invalid)
 			}
 			s.holders[ecosystem] = append(s.holders[ecosystem], holder{i, uint64(n)})
+		}
+	}
+	s.overlays = make([]overlay, len(s.manifest.Overlays))
+	for i := range s.manifest.Overlays {
+		if data, err = s.overlays[i].open(data, &s.manifest.Overlays[i]); err != nil {
+			return fmt.Errorf("overlay %s: %w", s.manifest.Overlays[i].Source, err)
 		}
 	}
 	if len(data) != 0 {
@@ -116,6 +120,7 @@ func (s *Snapshot) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
+	s.decoder.close()
 	return s.file.close()
 }
 
@@ -125,9 +130,8 @@ func (s *Snapshot) Digest() string { return s.digest }
 // Ecosystems implements [advisory.View].
 func (s *Snapshot) Ecosystems() []advisory.Ecosystem { return s.ecosystems }
 
-// Segments lists the segments, sorted by ecosystem and database. The caller
-// must not change the list.
-func (s *Snapshot) Segments() []Segment { return s.manifest.Segments }
+// Manifest says what the snapshot is made of. The caller must not change it.
+func (s *Snapshot) Manifest() *Manifest { return s.manifest }
 
 // Verify reads all of the snapshot and checks it against its digest.
 func (s *Snapshot) Verify() error {
@@ -136,7 +140,17 @@ func (s *Snapshot) Verify() error {
 	}
 	for i := range s.segments {
 		g := &s.segments[i]
-		if _, err := g.part(0, int64(len(g.body))); err != nil {
+		_, err := g.part(0, int64(len(g.body)))
+		if err == nil {
+			err = g.verifyTexts(&s.decoder)
+		}
+		if err != nil {
+			return fmt.Errorf("verify snapshot: %w", err)
+		}
+	}
+	for i := range s.overlays {
+		o := &s.overlays[i]
+		if _, err := o.part(0, int64(len(o.body))); err != nil {
 			return fmt.Errorf("verify snapshot: %w", err)
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/klauspost/compress/zstd"
+
 	"github.com/stella-ops/stella/advisory"
 	"github.com/stella-ops/stella/internal/fault"
 )
@@ -25,25 +27,34 @@ type head struct {
 	records    uint32
 	texts      uint64 // bytes of the records
 	blocks     uint32
+	frames     uint32 // of long texts
+	ids        uint32 // elements of the index of ids
 }
 
-func (h *head) size() int64 { return headSize + int64(h.names) + int64(h.blocks)*sha256.Size }
+func (h *head) size() int64 {
+	return headSize + int64(h.names) + (int64(h.blocks)+int64(h.frames))*sha256.Size
+}
 
 // The places of the parts in the body.
 func (h *head) keysAt() int64     { return (1<<h.directory + 1) * 4 }
 func (h *head) postingsAt() int64 { return h.keysAt() + int64(h.keys)*keySize }
 func (h *head) placesAt() int64   { return h.postingsAt() + int64(h.postings) }
 func (h *head) textsAt() int64    { return h.placesAt() + (int64(h.records)+1)*4 }
-func (h *head) bodySize() int64   { return h.textsAt() + int64(h.texts) }
+func (h *head) idsAt() int64      { return h.textsAt() + int64(h.texts) }
+func (h *head) startsAt() int64   { return h.idsAt() + int64(h.ids)*idSize }
+func (h *head) bodySize() int64   { return h.startsAt() + int64(h.frames)*4 }
 
 func (h *head) append(b []byte) []byte {
+	start := len(b)
 	b = append(b, segmentSign...)
 	for _, n := range []uint32{h.ecosystems, h.names, h.directory, h.keys, h.records, h.blocks} {
 		b = binary.LittleEndian.AppendUint32(b, n)
 	}
 	b = binary.LittleEndian.AppendUint64(b, h.postings)
 	b = binary.LittleEndian.AppendUint64(b, h.texts)
-	return append(b, make([]byte, headSize-len(b)%headSize)...)
+	b = binary.LittleEndian.AppendUint32(b, h.frames)
+	b = binary.LittleEndian.AppendUint32(b, h.ids)
+	return append(b, make([]byte, headSize-(len(b)-start))...)
 }
 
 // posting is the entries of one package in one ecosystem.
@@ -59,24 +70,27 @@ type numbered struct {
 }
 
 // encode writes the segment and fills in what it holds.
-func (g *group) encode() ([]byte, error) {
+func (g *group) encode(enc *zstd.Encoder) ([]byte, error) {
 	names, postings := g.postings()
 	postingText, keys, err := encodePostings(names, postings)
 	if err != nil {
 		return nil, g.limit(err)
 	}
 	h := head{ecosystems: uint32(len(names)), directory: directoryBits(len(keys)), keys: uint32(len(keys)), postings: uint64(len(postingText)), records: uint32(len(g.records))}
-	var texts []byte
-	places := make([]byte, 0, 4*(len(g.records)+1))
-	for _, s := range g.records {
-		places = binary.LittleEndian.AppendUint32(places, uint32(len(texts)))
-		texts = append(texts, s.record...)
+	places, texts, err := g.recordTexts(postings, keys)
+	if err != nil {
+		return nil, err
 	}
-	if len(texts) > maxPart || len(postingText) > maxPart {
-		return nil, g.limit(&fault.LimitError{What: "bytes of one part", Max: maxPart, Seen: int64(max(len(texts), len(postingText)))})
-	}
-	places = binary.LittleEndian.AppendUint32(places, uint32(len(texts)))
 	h.texts = uint64(len(texts))
+	ids, err := g.ids()
+	if err != nil {
+		return nil, err
+	}
+	frames, err := g.frames(enc)
+	if err != nil {
+		return nil, err
+	}
+	h.ids, h.frames = uint32(len(ids)/idSize), uint32(len(frames.starts)/4)
 
 	body := make([]byte, 0, h.bodySize())
 	body = appendDirectory(body, keys, h.directory)
@@ -86,35 +100,64 @@ func (g *group) encode() ([]byte, error) {
 		body = binary.LittleEndian.AppendUint32(body, k.size)
 	}
 	body = append(append(append(body, postingText...), places...), texts...)
-	return g.seal(h, names, body), nil
+	body = append(append(body, ids...), frames.starts...)
+	return g.seal(h, names, body, &frames), nil
+}
+
+// recordTexts writes the records: the numbers of the keys of their entries, and
+// what appendRecord wrote.
+func (g *group) recordTexts(postings []posting, keys []key) (places, texts []byte, err error) {
+	of := make([][]uint32, len(g.records)) // keys of each record
+	for n := range keys {
+		last := ^uint64(0)
+		for _, e := range postings[keys[n].posting].entries {
+			if e.record != last {
+				of[e.record] = append(of[e.record], uint32(n))
+			}
+			last = e.record
+		}
+	}
+	places = make([]byte, 0, 4*(len(g.records)+1))
+	for i, s := range g.records {
+		places = binary.LittleEndian.AppendUint32(places, uint32(len(texts)))
+		texts = binary.AppendUvarint(texts, uint64(len(of[i])))
+		last := uint32(0)
+		for _, n := range of[i] {
+			texts = binary.AppendUvarint(texts, uint64(n-last))
+			last = n
+		}
+		texts = append(texts, s.record...)
+		if len(texts) > maxPart {
+			return nil, nil, g.limit(&fault.LimitError{What: "bytes of records", Max: maxPart, Seen: int64(len(texts))})
+		}
+	}
+	return binary.LittleEndian.AppendUint32(places, uint32(len(texts))), texts, nil
 }
 
 func (g *group) limit(err error) error {
 	var l *fault.LimitError
 	if errors.As(err, &l) {
-		l.Where = strings.TrimSpace(g.Database + " about " + g.Ecosystem)
+		l.Where = g.Segment.name()
 	}
 	return err
 }
 
-// seal puts the head before a body, and says so in the group.
-func (g *group) seal(h head, names []string, body []byte) []byte {
+// seal puts the head before a body and the long texts after it, and says so in
+// the group.
+func (g *group) seal(h head, names []string, body []byte, f *frames) []byte {
 	var text []byte
 	for _, name := range names {
 		text = appendText(text, name)
 	}
 	h.names = uint32(len(text))
 	h.blocks = uint32((len(body) + blockSize - 1) / blockSize)
-	out := make([]byte, 0, h.size()+int64(len(body)))
+	out := make([]byte, 0, h.size()+int64(len(body))+int64(len(f.area)))
 	out = append(h.append(out), text...)
-	for block := range slices.Chunk(body, blockSize) {
-		sum := sha256.Sum256(block)
-		out = append(out, sum[:]...)
-	}
+	out = append(appendSums(out, body), f.sums...)
 	g.Digest = digestName(sha256.Sum256(out))
 	out = append(out, body...)
 	g.Size = int64(len(out))
-	return out
+	return append(out, f.area...)
 }
 
 // postings sorts the entries of the segment by ecosystem and name, and counts
@@ -185,11 +228,12 @@ func later(a, b *stored) *stored {
 type key struct {
 	hash     uint64
 	at, size uint32
+	posting  uint32 // its number, while a segment is made
 }
 
 func encodePostings(names []string, postings []posting) (text []byte, keys []key, err error) {
 	keys = make([]key, 0, len(postings))
-	for _, p := range postings {
+	for i, p := range postings {
 		at := len(text)
 		number, _ := slices.BinarySearch(names, p.ecosystem)
 		text = binary.AppendUvarint(text, uint64(number))
@@ -201,7 +245,7 @@ func encodePostings(names []string, postings []posting) (text []byte, keys []key
 		if len(text) > maxPart {
 			return nil, nil, &fault.LimitError{What: "bytes of entries", Max: maxPart}
 		}
-		keys = append(keys, key{hash(p.ecosystem, p.name), uint32(at), uint32(len(text) - at)})
+		keys = append(keys, key{hash(p.ecosystem, p.name), uint32(at), uint32(len(text) - at), uint32(i)})
 	}
 	slices.SortFunc(keys, func(a, b key) int { return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.at, b.at)) })
 	for i := maxSameHash; i < len(keys); i++ {
@@ -251,7 +295,7 @@ func (c *counter) Write(b []byte) (int, error) {
 }
 
 // finish writes the manifest and the footer.
-func (c *counter) finish(manifest []byte) (digest string) {
+func (c *counter) finish(manifest []byte) {
 	sum := sha256.Sum256(manifest)
 	at := c.n
 	c.Write(manifest)
@@ -259,5 +303,4 @@ func (c *counter) finish(manifest []byte) (digest string) {
 	footer = binary.LittleEndian.AppendUint64(footer, uint64(len(manifest)))
 	footer = append(footer, sum[:]...)
 	c.Write(append(footer, magic...))
-	return digestName(sum)
 }

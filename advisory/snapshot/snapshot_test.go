@@ -93,11 +93,15 @@ func drawRecords(t *rapid.T) []*advisory.Record {
 			Ranges:    rapid.SliceOfN(versions, 0, 2).Draw(t, "ranges"),
 			Versions:  advisory.NewVersionList(texts.Draw(t, "versions")...),
 			Scores:    rapid.SliceOfN(score, 0, 2).Draw(t, "scores"), Rating: text.Draw(t, "rating"),
+			Status: rapid.SampledFrom([]advisory.Status{"", "", advisory.NotAffected, advisory.EndOfLife}).Draw(t, "status"), Stream: rapid.SampledFrom([]string{"", "nodejs:18"}).Draw(t, "stream"),
 		}
 		if rapid.IntRange(0, 9).Draw(t, "unnamed") == 0 {
 			a.Ecosystem, a.Name = "", ""
 		}
 		return a
+	})
+	reference := rapid.Custom(func(t *rapid.T) advisory.Reference {
+		return advisory.Reference{Type: text.Draw(t, "type"), URL: text.Draw(t, "url")}
 	})
 	n := 0
 	record := rapid.Custom(func(t *rapid.T) *advisory.Record {
@@ -108,7 +112,9 @@ func drawRecords(t *rapid.T) []*advisory.Record {
 			Published: text.Draw(t, "published"), Withdrawn: rapid.SampledFrom([]string{"", "", "2024-06-20T16:03:47Z"}).Draw(t, "withdrawn"),
 			Aliases: texts.Draw(t, "aliases"), Upstream: texts.Draw(t, "upstream"), Related: texts.Draw(t, "related"),
 			Summary: text.Draw(t, "summary"), Scores: rapid.SliceOfN(score, 0, 2).Draw(t, "scores"), Rating: text.Draw(t, "rating"),
-			URL: text.Draw(t, "url"), Affected: rapid.SliceOfN(affected, 0, 3).Draw(t, "affected"), Digest: fakeDigest(n),
+			Details: rapid.SampledFrom([]string{"", "long\ntext", strings.Repeat("é", 9000)}).Draw(t, "details"), CWEs: texts.Draw(t, "cwes"),
+			References: rapid.SliceOfN(reference, 0, 2).Draw(t, "references"),
+			URL:        text.Draw(t, "url"), Affected: rapid.SliceOfN(affected, 0, 3).Draw(t, "affected"), Digest: fakeDigest(n),
 		}
 	})
 	return rapid.SliceOfN(record, 0, 12).Draw(t, "records")
@@ -146,7 +152,7 @@ func scan(records []*advisory.Record, ecosystem, name string) (out []found) {
 		for _, a := range r.Affected {
 			if a.Name != "" && a.Ecosystem == ecosystem && advisory.CanonicalName(ecosystem, a.Name) == name {
 				flat := *r
-				flat.Affected = nil
+				flat.Affected, flat.Details, flat.References, flat.CWEs = nil, "", nil, nil
 				out = append(out, found{flat, a, r.Withdrawn != ""})
 			}
 		}

@@ -200,6 +200,8 @@ type Status struct {
 	Imported time.Time `json:"imported"` // when the file was written
 	Result
 	Segments []Segment `json:"segments"`
+	Overlays []Overlay `json:"overlays,omitempty"`
+	Sources  []Origin  `json:"sources,omitempty"`
 }
 
 // Status says what the current snapshot is. Errors are those of Open.
@@ -209,7 +211,7 @@ func (s Store) Status() (*Status, error) {
 		return nil, err
 	}
 	defer snap.Close()
-	st := &Status{Path: s.path(snap.Digest()), Segments: snap.Segments()}
+	st := &Status{Path: s.path(snap.Digest()), Segments: snap.Manifest().Segments, Overlays: snap.Manifest().Overlays, Sources: snap.Manifest().Sources}
 	info, err := os.Stat(st.Path)
 	if err != nil {
 		return nil, fmt.Errorf("read the status of %s: %w", s.Dir, err)
