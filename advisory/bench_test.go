@@ -64,7 +64,7 @@ func synthetic() []*advisory.Record {
 			cve := fmt.Sprintf("CVE-20%02d-%d", 10+i%15, 1000+i)
 			rec := record(fmt.Sprintf("%s-%s-%06d", kind.database, kind.ecosystem, i), in(kind.ecosystem, name, v("0", drawVersion(r))), aliases(cve), summary(string(words[:120])))
 			rec.Scores = []finding.Score{{Type: "CVSS_V3", Value: "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:" + string("NLH"[i%3])}}
-			rec.Details = fmt.Sprintf("%x ", rec.ID) + string(bytes.Repeat(words[:], 3)[:680])
+			rec.Details = fmt.Sprintf("%x ", rec.ID) + string(bytes.Repeat(words, 4)[:680])
 			rec.URL = "https://example.org/advisories/" + rec.ID
 			if kind.ecosystem == "PyPI" || kind.ecosystem == "Maven" {
 				var versions []string
