@@ -32,7 +32,7 @@ var exceptions = map[string]string{}
 
 // leaves may be imported by anything and import only other leaves.
 var leaves = []string{
-	"internal/", "scan/purl", "scan/sbom", "scan/sbom/license", "scan/analyzer", "scan/layer", "advisory/version", "advisory/finding", "advisory/cvss",
+	"internal/", "scan/purl", "scan/sbom", "scan/sbom/license", "scan/analyzer", "scan/layer", "advisory/version", "advisory/finding", "advisory/cvss", "advisory/cpe",
 	"store/event", "store/queue", "store/blob", "store/cache", "store/crashpoint",
 	"attest/dsse", "attest/role",
 }
@@ -43,8 +43,8 @@ var cores = []string{"scan", "advisory", "vex", "policy", "attest", "notify"}
 // arrows are the imports between domains (docs/architecture.md).
 var arrows = map[string][]string{
 	"scan":     {"advisory/finding", "store/event", "store/blob", "store/crashpoint"},
-	"advisory": {"scan/purl", "scan/sbom"},
-	"store":    {"scan", "advisory/finding"}, // it implements what domains declare
+	"advisory": {"scan/purl", "scan/sbom", "store/blob", "store/crashpoint"},
+	"store":    {"scan", "advisory"}, // it implements what domains declare
 }
 
 // coreForbidden are packages that a core must not import: effects belong to
