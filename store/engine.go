@@ -29,6 +29,9 @@ const (
 	RoleTenant Role = "stella_app"   // the rows of one tenant
 	RoleRelay  Role = "stella_relay" // outbox, queue and leases of all tenants, and no content
 	RoleIndex  Role = "stella_index" // the package index of all tenants, to read
+	// RoleConcelier has advisories and what is announced of them: what belongs to
+	// no tenant.
+	RoleConcelier Role = "stella_concelier"
 )
 
 // Scope is who a transaction is for. Tenant is set for RoleTenant alone.

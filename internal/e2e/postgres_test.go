@@ -27,7 +27,24 @@ var global = map[string]string{
 	"transport.subscriptions": "the embedded queue",
 	"transport.deliveries":    "the embedded queue",
 	"transport.cache":         "nonces, not data of tenants",
+	"vuln.packs":              "public advisories",
+	"vuln.contents":           "public advisories",
+	"vuln.documents":          "public advisories",
+	"vuln.groups":             "public advisories",
+	"vuln.observations":       "public advisories",
+	"vuln.signals":            "public advisories",
+	"vuln.runs":               "public sources",
+	"vuln.sources":            "public sources",
+	"vuln.heads":              "snapshots of public advisories",
+	"vuln.current_head":       "which snapshot is the newest",
+	"vuln.facts":              "what differs between snapshots",
+	"vuln.linksets":           "public advisories",
+	"vuln.advisories":         "public advisories",
+	"vuln.blobs":              "public objects",
 }
+
+// public are global tables that tenants may read.
+var public = []string{"vuln.packs", "vuln.contents", "vuln.groups", "vuln.observations", "vuln.heads", "vuln.current_head", "vuln.facts", "vuln.linksets", "vuln.advisories"}
 
 // TestCatalog asks the database itself what protects each table: one without a
 // policy fails here.
@@ -36,6 +53,7 @@ func TestCatalog(t *testing.T) {
 	rows, err := db.Query(`SELECT n.nspname || '.' || c.relname, c.relrowsecurity, c.relforcerowsecurity,
 			EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND a.attnotnull),
 			has_table_privilege('stella_app', c.oid, 'SELECT'), has_any_column_privilege('stella_relay', c.oid, 'SELECT'), has_any_column_privilege('stella_index', c.oid, 'SELECT'),
+			has_any_column_privilege('stella_concelier', c.oid, 'SELECT, INSERT, UPDATE'), has_any_column_privilege('stella_app', c.oid, 'INSERT, UPDATE'),
 			pg_get_userbyid(c.relowner),
 			coalesce((SELECT string_agg(p.polname || ':' || p.polcmd::text || ':' || p.polroles::regrole[]::text || ':' || pg_get_expr(p.polqual, p.polrelid) || ':' || coalesce(pg_get_expr(p.polwithcheck, p.polrelid), ''), ' | ' ORDER BY p.polname)
 				FROM pg_policy p WHERE p.polrelid = c.oid), '')
@@ -46,11 +64,12 @@ func TestCatalog(t *testing.T) {
 	}
 	defer rows.Close()
 	const own = "(tenant_id = ( SELECT transport.tenant() AS tenant))"
+	const nobodys = "nobody:*:{stella_concelier}:(tenant_id = ''::text):(tenant_id = ''::text)"
 	seen := 0
 	for rows.Next() {
 		var name, owner, policies string
-		var rls, force, tenant, app, relay, index bool
-		if err := rows.Scan(&name, &rls, &force, &tenant, &app, &relay, &index, &owner, &policies); err != nil {
+		var rls, force, tenant, app, relay, index, concelier, appWrites bool
+		if err := rows.Scan(&name, &rls, &force, &tenant, &app, &relay, &index, &concelier, &appWrites, &owner, &policies); err != nil {
 			t.Fatal(err)
 		}
 		if name == "public.stella_migrations" {
@@ -61,8 +80,9 @@ func TestCatalog(t *testing.T) {
 		case strings.HasPrefix(owner, "stella_"):
 			t.Errorf("%s belongs to %s", name, owner)
 		case global[name] != "":
-			if tenant || app || index {
-				t.Errorf("%s is listed as global: tenant column %v, readable by tenants %v, by the index %v", name, tenant, app, index)
+			isPublic := slices.Contains(public, name)
+			if tenant || app != isPublic || index || appWrites && name != "vuln.current_head" || concelier != strings.HasPrefix(name, "vuln.") {
+				t.Errorf("%s is listed as global: tenant column %v, readable by tenants %v, writable %v, readable by the index %v, by Concelier %v", name, tenant, app, appWrites, index, concelier)
 			}
 		case !tenant || !rls || !force:
 			t.Errorf("%s: tenant column %v, row-level security %v, forced %v; a table of tenants needs all, a global one a reason", name, tenant, rls, force)
@@ -72,6 +92,8 @@ func TestCatalog(t *testing.T) {
 			t.Errorf("%s: the relay's role can read it", name)
 		case index && !slices.Contains([]string{"scanner.scan_jobs", "scanner.packages"}, name):
 			t.Errorf("%s: the index's role can read it", name)
+		case concelier && (!strings.HasPrefix(name, "transport.") || !strings.Contains(policies, nobodys)):
+			t.Errorf("%s: Concelier's role can reach it: %s", name, policies)
 		}
 	}
 	if err := rows.Err(); err != nil || seen < 17 {

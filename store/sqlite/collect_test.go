@@ -39,7 +39,7 @@ func TestSoak(t *testing.T) {
 	}
 	// What stays by design: these do not grow with jobs, and objects wait for their
 	// own collection.
-	stays := map[string]int{"stella_migrations": 1, "transport_groups": 2, "transport_meta": 1, "transport_subscriptions": 2}
+	stays := map[string]int{"vuln_current_head": 1, "transport_groups": 2, "transport_meta": 1, "transport_subscriptions": 2}
 	read := queue.Request{Topic: event.ScannerEvents, Group: event.GroupScannerWeb, Consumer: "c", Max: 100, Claim: time.Minute}
 	for round := range 4 {
 		for i := range 10 {
@@ -78,7 +78,7 @@ func TestSoak(t *testing.T) {
 			if err := db.QueryRow("SELECT count(*) FROM " + table).Scan(&n); err != nil {
 				t.Fatal(err)
 			}
-			if table == "scanner_blobs" {
+			if table == "scanner_blobs" || table == "stella_migrations" {
 				continue
 			}
 			if n > stays[table] {
