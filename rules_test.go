@@ -32,7 +32,7 @@ var exceptions = map[string]string{}
 
 // leaves may be imported by anything and import only other leaves.
 var leaves = []string{
-	"internal/", "scan/purl", "scan/sbom", "scan/sbom/license", "scan/analyzer", "scan/layer", "advisory/version", "advisory/finding", "advisory/cvss", "advisory/cpe",
+	"internal/", "scan/purl", "scan/sbom", "scan/sbom/license", "scan/analyzer", "scan/layer", "advisory/version", "advisory/finding", "advisory/cvss", "advisory/cpe", "advisory/cpe",
 	"store/event", "store/queue", "store/blob", "store/cache", "store/crashpoint",
 	"attest/dsse", "attest/role",
 }

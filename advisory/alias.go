@@ -167,6 +167,9 @@ func (g *group) finding(s *scope) finding.Finding {
 		}
 		f.Summary, f.URL = cmp.Or(f.Summary, h.record.Summary), cmp.Or(f.URL, h.record.URL)
 	}
+	if len(f.Fixed) == 0 {
+		f.FixStatus = string(best.entry.Status)
+	}
 	return f
 }
 

@@ -30,13 +30,24 @@ type verdict struct {
 // spanVersions is the evidence of an enumerated version.
 const spanVersions = "versions"
 
+// spanAll is the evidence of an entry that affects every version.
+const spanAll = ">= 0"
+
 // decide answers for one entry.
 //
 // Source: OSV schema, "Evaluation". Beyond it, an entry that enumerates
 // versions and has no range that can be compared is compared by the order of
-// the ecosystem, so that 1.0 means 1.0.0 where that is one version.
+// the ecosystem, so that 1.0 means 1.0.0 where that is one version; an entry
+// whose database looked and found the package not affected affects no version;
+// and one that says what becomes of a fix, without versions, affects all.
 func (c *comparison) decide(e *Entry) verdict {
 	var out verdict
+	switch {
+	case e.Status == NotAffected:
+		return out
+	case e.Status != "" && len(e.Ranges) == 0 && e.Versions == "":
+		return verdict{affected: true, span: spanAll}
+	}
 	compared := false // with a range
 	for i := range e.Ranges {
 		r := &e.Ranges[i]

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/stella-ops/stella/scan/sbom"
 )
@@ -47,11 +48,43 @@ func (r *run) gap(code sbom.GapCode, blocking bool, p *sbom.Package, what string
 	r.report.Gaps = append(r.report.Gaps, sbom.Gap{Code: code, Blocking: blocking, Where: where, What: what})
 }
 
-// finishGaps adds a gap for each scope without data, and sorts: blocking gaps
-// first, then by place and code.
+// stale adds a gap for each source of a scope that was not asked for too long.
+func (r *run) stale(s *scope) {
+	if r.opts.At.IsZero() {
+		return
+	}
+	var seen []string
+	for _, e := range r.view.Ecosystems() {
+		if !slices.Contains(s.ecosystems, e.Name) {
+			continue
+		}
+		for _, o := range e.Origins {
+			checked, err := time.Parse(time.RFC3339, o.Checked)
+			age := r.opts.At.Sub(checked)
+			if o.StaleAfter == 0 || slices.Contains(seen, o.Source) || err == nil && age <= time.Duration(o.StaleAfter)*time.Hour {
+				continue
+			}
+			seen = append(seen, o.Source)
+			r.report.Gaps = append(r.report.Gaps, sbom.Gap{Code: sbom.GapStale, Blocking: true, Where: s.name, What: fmt.Sprintf(
+				"its source %s was last read at %s, more than %d hours before: what became known since was not assessed for %d packages", o.Source, cmp.Or(o.Checked, "an unknown time"), o.StaleAfter, s.packages)})
+		}
+	}
+}
+
+// finishGaps adds a gap for each scope without data, with data that is too old,
+// or whose support has ended, and sorts: blocking gaps first, then by place and
+// code.
 func (r *run) finishGaps() {
 	for _, s := range r.order {
-		if len(s.ecosystems) > 0 || s.packages == 0 {
+		if s.packages == 0 {
+			continue
+		}
+		if day := s.support; day != "" && !r.opts.At.IsZero() && r.opts.At.UTC().Format(time.DateOnly) > day {
+			r.report.Gaps = append(r.report.Gaps, sbom.Gap{Code: sbom.GapEndOfLife, Blocking: true, Where: s.name,
+				What: fmt.Sprintf("its security support ended on %s: what became known since was not assessed for %d packages", day, s.packages)})
+		}
+		if len(s.ecosystems) > 0 {
+			r.stale(s)
 			continue
 		}
 		r.report.Gaps = append(r.report.Gaps, sbom.Gap{

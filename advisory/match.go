@@ -3,6 +3,7 @@ package advisory
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/stella-ops/stella/advisory/finding"
 	"github.com/stella-ops/stella/scan/sbom"
@@ -22,6 +23,13 @@ type Options struct {
 	// MatchOwned also asks the language ecosystem about packages that an
 	// operating system package installed.
 	MatchOwned bool
+	// CPE also asks about packages that no ecosystem has data for by their CPE
+	// names. Names of products are guessed more often than package URLs: expect
+	// findings that are wrong.
+	CPE bool
+	// At is the time of the evaluation, by which the age of data and the end of
+	// a distribution's support are judged. The zero time judges neither.
+	At time.Time
 }
 
 // Match reports which packages of doc are affected. An error means that the
@@ -34,7 +42,7 @@ func (m Matcher) Match(ctx context.Context, doc *sbom.Document) (*finding.Report
 		return report, nil
 	}
 	report.Snapshot = m.View.Digest()
-	r := &run{ctx: ctx, view: m.View, doc: doc, report: report, scopes: map[scopeKey]*scope{}}
+	r := &run{ctx: ctx, view: m.View, opts: m.Options, doc: doc, report: report, scopes: map[scopeKey]*scope{}}
 	if !m.Options.MatchOwned {
 		r.owned = owned(doc)
 	}
@@ -66,12 +74,15 @@ func owned(doc *sbom.Document) map[string]bool {
 type run struct {
 	ctx    context.Context
 	view   View
+	opts   Options
 	doc    *sbom.Document
 	report *finding.Report
 	owned  map[string]bool
 	scopes map[scopeKey]*scope
 	order  []*scope // as they came up
 	hits   []hit    // of the package at hand; reused
+	cpes   *scope   // what is asked about by CPE names; nil until then
+	known  map[string]known
 }
 
 // query is one question to a view: a name and the version to compare.
@@ -88,10 +99,14 @@ func (r *run) match(p *sbom.Package) error {
 	if s == nil || !s.isSystem && r.owned[p.ID] {
 		return nil
 	}
-	s.packages++
 	if len(s.ecosystems) == 0 {
+		if r.opts.CPE && len(p.CPEs) > 0 {
+			return r.matchCPE(p, s)
+		}
+		s.packages++
 		return nil
 	}
+	s.packages++
 	r.hits = r.hits[:0]
 	var doubts doubts
 	var queries [2]query
@@ -108,12 +123,24 @@ func (r *run) match(p *sbom.Package) error {
 			}
 		}
 	}
+	return r.finish(s, p, &doubts)
+}
+
+// finish reports what came up about a package.
+func (r *run) finish(s *scope, p *sbom.Package, doubts *doubts) error {
 	if p.Version == "" && doubts.noVersion == 0 {
 		r.gap(sbom.GapNoVersion, false, p, "it has no version; no advisory names it")
 	}
 	doubts.report(r, p)
-	if len(r.hits) > 0 {
-		r.report.Findings = appendFindings(r.report.Findings, p, s, r.hits)
+	if len(r.hits) == 0 {
+		return nil
+	}
+	at := len(r.report.Findings)
+	r.report.Findings = appendFindings(r.report.Findings, p, s, r.hits)
+	for i := at; i < len(r.report.Findings); i++ {
+		if err := r.enrich(&r.report.Findings[i]); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -18,7 +18,8 @@ type scope struct {
 	code       sbom.GapCode // of the gap that tells of having none
 	blocking   bool
 	why        string
-	packages   int // asked about
+	support    string // the day on which the distribution's security support ends, or ""
+	packages   int    // asked about
 }
 
 // scopeKey is what decides a package's scope, beside the document.

@@ -11,8 +11,8 @@ import (
 // severity derives how bad a hit is from what its record states, and says from
 // which statement. The first that says something counts:
 //
-//  1. for a package of an operating system, the distribution's own word:
-//     Ubuntu's priority, Debian's urgency;
+//  1. for a package of an operating system, the distribution's own decision that
+//     it does not matter, or its word: Ubuntu's priority, Debian's urgency;
 //  2. CVSS vectors for the package, then for the record; of several the newest
 //     version, of one version the highest base score;
 //  3. the database's word for the package, then for the record;
@@ -22,6 +22,9 @@ import (
 func severity(h *hit, isSystem bool) (finding.Severity, string) {
 	r := h.record
 	if isSystem {
+		if h.entry.Status == Unimportant {
+			return finding.None, "status " + string(Unimportant) + " (" + r.ID + ")"
+		}
 		for _, scores := range [][]finding.Score{h.entry.Scores, r.Scores} {
 			for _, s := range scores {
 				if sev, ok := finding.ParseSeverity(s.Value); ok && !strings.HasPrefix(s.Type, "CVSS") {

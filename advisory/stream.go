@@ -18,6 +18,9 @@ func otherStream(r *Record, e *Entry, p *sbom.Package, base string) bool {
 	default:
 		return false
 	}
+	if e.Stream != "" {
+		return e.Stream != streamOf(modularity(p))
+	}
 	fixes := ""
 	for _, versions := range e.Ranges {
 		for _, event := range versions.Events {
@@ -34,9 +37,18 @@ func otherStream(r *Record, e *Entry, p *sbom.Package, base string) bool {
 		return true
 	}
 	name, stream := moduleOf(r.Summary)
-	have, rest, _ := strings.Cut(label, ":")
-	haveStream, _, _ := strings.Cut(rest, ":")
+	have, haveStream, _ := strings.Cut(streamOf(label), ":")
 	return name != "" && have == name && haveStream != stream
+}
+
+// streamOf cuts a label name:stream:version:context to name:stream.
+func streamOf(label string) string {
+	name, rest, _ := strings.Cut(label, ":")
+	stream, _, _ := strings.Cut(rest, ":")
+	if name == "" {
+		return ""
+	}
+	return name + ":" + stream
 }
 
 // isModular reports whether a version is of a build for a module.

@@ -27,6 +27,7 @@ func (r *run) systemScope(key scopeKey) *scope {
 	}
 	var matches func(string) bool
 	s.name, s.naming, matches = sys.ecosystems()
+	s.support = sys.supportEnds()
 	if matches != nil {
 		r.find(s, matches)
 	}

@@ -151,6 +151,7 @@ const (
 	GapUnidentified GapCode = "unidentified"  // an operating system package database without a known distribution
 	GapOddity       GapCode = "oddity"        // a tolerated irregularity of the input
 	GapEndOfLife    GapCode = "end-of-life"   // the distribution no longer gets advisories
+	GapStale        GapCode = "stale"         // advisory data that nobody renewed in time
 	GapForeignLayer GapCode = "foreign-layer" // a layer that the registry does not hold
 )
 
