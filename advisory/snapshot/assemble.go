@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/stella-ops/stella/internal/durable"
 	"github.com/stella-ops/stella/internal/fault"
 )
 
@@ -98,7 +99,7 @@ func (s Store) install(digest string, write func(io.Writer) error) error {
 	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
 		return err
 	}
-	temporary, err := s.write(func(f *os.File) error { return write(f) })
+	temporary, err := durable.Temporary(s.Dir, write)
 	if err != nil {
 		return err
 	}
@@ -117,11 +118,8 @@ func (s Store) install(digest string, write func(io.Writer) error) error {
 		return err
 	}
 	previous, _ := s.current() // a damaged pointer is replaced
-	if err := os.Rename(temporary, filepath.Join(s.Dir, name+suffix)); err != nil {
+	if err := durable.Rename(temporary, filepath.Join(s.Dir, name+suffix)); err != nil {
 		return err
 	}
-	if err := s.replace(currentName, []byte(digest+"\n")); err != nil {
-		return err
-	}
-	return s.prune(digest, previous)
+	return s.point(digest, previous)
 }

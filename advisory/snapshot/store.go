@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/stella-ops/stella/advisory"
+	"github.com/stella-ops/stella/internal/durable"
 	"github.com/stella-ops/stella/internal/fault"
 )
 
@@ -52,8 +54,8 @@ func (s Store) build(records iter.Seq2[*advisory.Record, error]) (*Result, error
 		return nil, err
 	}
 	var result *Result
-	temporary, err := s.write(func(f *os.File) (err error) {
-		result, err = Build(f, records)
+	temporary, err := durable.Temporary(s.Dir, func(w io.Writer) (err error) {
+		result, err = Build(w, records)
 		return err
 	})
 	if err != nil {
@@ -72,61 +74,21 @@ func (s Store) build(records iter.Seq2[*advisory.Record, error]) (*Result, error
 		return nil, err
 	}
 	name := strings.TrimPrefix(result.Digest, "sha256:")
-	if err := os.Rename(temporary, filepath.Join(s.Dir, name+suffix)); err != nil {
+	if err := durable.Rename(temporary, filepath.Join(s.Dir, name+suffix)); err != nil {
 		return nil, err
 	}
-	if err := s.replace(name+reportName, append(report, '\n')); err != nil {
+	if err := durable.Replace(filepath.Join(s.Dir, name+reportName), durable.Bytes(append(report, '\n'))); err != nil {
 		return nil, err
 	}
-	if err := s.replace(currentName, []byte(result.Digest+"\n")); err != nil {
-		return nil, err
-	}
-	return result, s.prune(result.Digest, previous)
+	return result, s.point(result.Digest, previous)
 }
 
-// write writes a new file by fn, makes it durable, and returns its path.
-func (s Store) write(fn func(*os.File) error) (path string, err error) {
-	f, err := os.CreateTemp(s.Dir, ".tmp-*")
-	if err != nil {
-		return "", err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	if err = fn(f); err == nil {
-		err = f.Sync()
-	}
-	return f.Name(), errors.Join(err, f.Close())
-}
-
-// replace puts a file in place of the one of that name.
-func (s Store) replace(name string, text []byte) error {
-	temporary, err := s.write(func(f *os.File) error {
-		_, err := f.Write(text)
-		return err
-	})
-	if err != nil {
+// point makes a snapshot that is there the current one.
+func (s Store) point(digest, previous string) error {
+	if err := durable.Replace(filepath.Join(s.Dir, currentName), durable.Bytes([]byte(digest+"\n"))); err != nil {
 		return err
 	}
-	if err := os.Rename(temporary, filepath.Join(s.Dir, name)); err != nil {
-		return err
-	}
-	return syncFolder(s.Dir)
-}
-
-// syncFolder makes renamings in dir durable where the system can.
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrInvalid) && !errors.Is(err, fs.ErrPermission) {
-		return err
-	}
-	return nil
+	return s.prune(digest, previous)
 }
 
 // prune removes snapshots that are not of the kept digests.
