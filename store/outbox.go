@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -73,31 +72,14 @@ func (t *Tx) Announce(topic string, e event.Event) error {
 // transaction. When the group had consumed it before, effect is not called and
 // done is false. The event may be acknowledged when the error is nil.
 func (t *Tenant) Once(ctx context.Context, group, eventID string, effect func(*Tx) error) (done bool, err error) {
-	if group == "" || eventID == "" {
-		return false, fmt.Errorf("consume event %q for group %q: both are required: %w", eventID, group, fault.Invalid)
-	}
-	err = t.write(ctx, "consume "+eventID+" for "+group, func(tx *tx) error {
-		var err error
-		if done, err = tx.consume(group, eventID); err != nil || !done {
-			return err
-		}
-		return effect(&Tx{tx})
-	})
-	if errors.Is(err, errUnknown) { // it is noted if and only if it happened
-		known, readErr := t.consumed(ctx, group, eventID)
-		if readErr == nil && known {
-			return true, nil
-		}
-	}
-	return done && err == nil, err
+	return t.root.once(ctx, Scope{RoleTenant, t.name}, group, eventID, effect)
 }
 
-func (t *Tenant) consumed(ctx context.Context, group, eventID string) (bool, error) {
-	var n int
-	err := t.read(ctx, "inbox", func(tx *tx) error {
-		return tx.get(`SELECT count(*) FROM transport.inbox WHERE tenant_id = $1 AND group_name = $2 AND event_id = $3`, []any{t.name, group, eventID}, &n)
-	})
-	return n > 0, err
+func checkOnce(group, eventID string) error {
+	if group == "" || eventID == "" {
+		return fmt.Errorf("consume event %q for group %q: both are required: %w", eventID, group, fault.Invalid)
+	}
+	return nil
 }
 
 // Register says that a group consumes the events of a topic, or of some types

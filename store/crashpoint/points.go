@@ -42,6 +42,32 @@ const (
 	CollectChecked   Point = "blob.collect.checked"    // found one unreferenced, not deleted
 )
 
+// The points of advisories, in their order.
+const (
+	IngestBegun      Point = "advisory.run.begun"         // took a source, fetched nothing
+	IngestFetched    Point = "advisory.fetched"           // has a document, stored nothing
+	IngestObject     Point = "advisory.keep.object"       // wrote the object of a large document
+	IngestContents   Point = "advisory.keep.contents"     // inserted contents
+	IngestDocuments  Point = "advisory.keep.documents"    // inserted their documents
+	IngestKept       Point = "advisory.keep.committed"    // committed them, read none
+	IngestParsed     Point = "advisory.parsed"            // read documents, stored nothing of them
+	IngestEnded      Point = "advisory.observe.ended"     // ended what earlier documents said
+	IngestInserted   Point = "advisory.observe.inserted"  // inserted what documents say
+	IngestObserved   Point = "advisory.observe.committed" // committed it
+	IngestCompared   Point = "advisory.compared"          // compared with what is released
+	IngestGone       Point = "advisory.finish.gone"       // ended documents that are gone
+	IngestState      Point = "advisory.finish.state"      // wrote state and release, not committed
+	IngestFinished   Point = "advisory.finish.committed"  // committed them
+	IngestApproved   Point = "advisory.approve.committed" // released a run that was held
+	PublishSegment   Point = "advisory.publish.segment"   // put a segment of a snapshot
+	PublishManifest  Point = "advisory.publish.manifest"  // put everything, committed nothing
+	PublishHead      Point = "advisory.commit.head"       // inserted a head
+	PublishFacts     Point = "advisory.commit.facts"      // inserted its facts
+	PublishLinksets  Point = "advisory.commit.linksets"   // wrote linksets and advisories
+	PublishEvent     Point = "advisory.commit.event"      // inserted the outbox row
+	PublishCommitted Point = "advisory.commit.committed"  // committed, nobody was told
+)
+
 var points = []Point{
 	SubmitBegin, SubmitJob, SubmitKey, SubmitEvent, SubmitCommitted,
 	RelayClaimed, RelayPublished, RelayMarked, RelayRepublished,
@@ -52,4 +78,7 @@ var points = []Point{
 	EvaluateClaimed, EvaluateVerdict, EvaluateSigned, EvaluateUpdated, EvaluateDone,
 	CancelCommitted, SweepRequeued,
 	BlobWritten, BlobSynced, BlobNamed, CollectListed, CollectChecked,
+	IngestBegun, IngestFetched, IngestObject, IngestContents, IngestDocuments, IngestKept, IngestParsed, IngestEnded, IngestInserted, IngestObserved,
+	IngestCompared, IngestGone, IngestState, IngestFinished, IngestApproved,
+	PublishSegment, PublishManifest, PublishHead, PublishFacts, PublishLinksets, PublishEvent, PublishCommitted,
 }

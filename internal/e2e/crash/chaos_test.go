@@ -232,7 +232,7 @@ func (c *chaos) points(all bool) {
 	}
 	c.republished()
 	for _, p := range crashpoint.All() {
-		if c.journal.hits[p] == 0 {
+		if c.journal.hits[p] == 0 && !strings.HasPrefix(string(p), "advisory.") { // those have a test of their own
 			c.t.Errorf("no process was killed at %s", p)
 		}
 	}
