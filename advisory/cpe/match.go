@@ -57,29 +57,29 @@ func CompareAttribute(source, target string) Relation {
 	switch {
 	case source == Any && target == Any, source == NA && target == NA:
 		return Equal
-	case source == Any && hasWildcard(target):
+	case source == Any && HasWildcard(target):
 		return Undefined
 	case source == Any:
 		return Superset
 	case target == Any:
 		return Subset
-	case source == NA && hasWildcard(target):
+	case source == NA && HasWildcard(target):
 		return Undefined
 	case source == NA || target == NA:
 		return Disjoint
-	case hasWildcard(target):
+	case HasWildcard(target):
 		return Undefined
 	case source == target:
 		return Equal
-	case hasWildcard(source) && wildcardMatch(source, target):
+	case HasWildcard(source) && wildcardMatch(source, target):
 		return Superset
 	}
 	return Disjoint
 }
 
-// hasWildcard reports whether an attribute that is not Any has wildcards. They
-// stand at its edges only.
-func hasWildcard(a string) bool {
+// HasWildcard reports whether an attribute has wildcards beside a value; Any has
+// none.
+func HasWildcard(a string) bool {
 	if a == Any || a == "" {
 		return false
 	}

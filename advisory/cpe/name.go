@@ -191,7 +191,7 @@ func (n Name) Key() string { return or(n.Part) + ":" + or(n.Vendor) + ":" + or(n
 // Ecosystem is the ecosystem of records about the product: "CPE", or
 // "CPE:wordpress" where the name is of the software for one target alone.
 func (n Name) Ecosystem() string {
-	if n.TargetSW == "" || n.TargetSW == Any || n.TargetSW == NA || hasWildcard(n.TargetSW) {
+	if n.TargetSW == "" || n.TargetSW == Any || n.TargetSW == NA || HasWildcard(n.TargetSW) {
 		return "CPE"
 	}
 	return "CPE:" + Text(n.TargetSW)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stella-ops/stella/advisory"
+	"github.com/stella-ops/stella/advisory/advisorytest"
 	"github.com/stella-ops/stella/advisory/epss"
 	"github.com/stella-ops/stella/internal/testdata"
 )
@@ -32,8 +33,12 @@ func read(name string, text []byte) (signals []advisory.Signal, broken []string,
 
 const head = "#model_version:v2025.03.14,score_date:2025-08-22T00:00:00+0000\ncve,epss,percentile\n"
 
+func TestSource(t *testing.T) {
+	advisorytest.TestSource(t, epss.Source{}, "testdata/epss.txtar")
+}
+
 func TestForms(t *testing.T) {
-	one := advisory.Signal{Vulnerability: "CVE-2021-44228", EPSS: "0.94358", Percentile: "0.99958", Day: "2025-08-22", Source: "epss"}
+	one := advisory.Signal{Vulnerability: "CVE-2021-44228", EPSS: "0.94358", Percentile: "0.99958", Day: "2025-08-22"}
 	early := one
 	early.Percentile = ""
 	for _, tt := range []struct {

@@ -113,7 +113,7 @@ func (p *parser) score(text []byte, line int) error {
 		}
 		return string(p.row[i])
 	}
-	s := &advisory.Signal{Vulnerability: cell(p.cols[0]), EPSS: cell(p.cols[1]), Percentile: cell(p.cols[2]), Day: p.day, Source: Name}
+	s := &advisory.Signal{Vulnerability: cell(p.cols[0]), EPSS: cell(p.cols[1]), Percentile: cell(p.cols[2]), Day: p.day}
 	err := s.Validate()
 	if err == nil && s.EPSS == "" {
 		err = fmt.Errorf("the row has no score: %w", fault.Invalid)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stella-ops/stella/advisory"
+	"github.com/stella-ops/stella/advisory/advisorytest"
 	"github.com/stella-ops/stella/advisory/kev"
 	"github.com/stella-ops/stella/internal/testdata"
 )
@@ -30,10 +31,14 @@ func read(name, text string) (signals []advisory.Signal, broken []string, fatal 
 	return signals, broken, fatal
 }
 
+func TestSource(t *testing.T) {
+	advisorytest.TestSource(t, kev.Source{}, "testdata/kev.txtar")
+}
+
 func TestForms(t *testing.T) {
 	want := []advisory.Signal{
-		{Vulnerability: "CVE-2021-44228", Exploited: "2021-12-10", Due: "2021-12-24", Ransomware: "Known", Source: "kev"},
-		{Vulnerability: "CVE-2023-1234567", Exploited: "2023-05-01", Due: "2023-05-22", Source: "kev"},
+		{Vulnerability: "CVE-2021-44228", Exploited: "2021-12-10", Due: "2021-12-24", Ransomware: "Known"},
+		{Vulnerability: "CVE-2023-1234567", Exploited: "2023-05-01", Due: "2023-05-22"},
 	}
 	for name, text := range map[string]string{
 		"json": `{"title":"x","count":2,"vulnerabilities":[{"cveID":"CVE-2021-44228","dateAdded":"2021-12-10","dueDate":"2021-12-24","knownRansomwareCampaignUse":"Known","cwes":["CWE-20"]},

@@ -62,7 +62,7 @@ type entry struct {
 
 // signal passes an entry on.
 func (p *parser) signal(e entry, digest, pointer string, line int) error {
-	s := &advisory.Signal{Vulnerability: e.CVE, Exploited: e.Added, Due: e.Due, Ransomware: e.Ransomware, Source: Name}
+	s := &advisory.Signal{Vulnerability: e.CVE, Exploited: e.Added, Due: e.Due, Ransomware: e.Ransomware}
 	err := s.Validate()
 	switch {
 	case err != nil:
