@@ -33,7 +33,7 @@ const (
 // useless is told by [Record.Notes]. It looks at the form alone: it does not
 // compare versions.
 func (r *Record) Validate() error {
-	v := validator{id: r.ID}
+	v := validator{id: r.ID, i: -1, j: -1}
 	v.word("/id", r.ID, MaxID)
 	if r.ID == "" {
 		v.fail("", "it has no id")
@@ -65,7 +65,8 @@ func (r *Record) Validate() error {
 		if v.err != nil {
 			break
 		}
-		v.affected(i, &r.Affected[i])
+		v.i = i
+		v.affected(&r.Affected[i])
 	}
 	if v.err == nil {
 		return nil
@@ -75,19 +76,32 @@ func (r *Record) Validate() error {
 
 // validator keeps the first thing that is wrong.
 type validator struct {
-	id  string
-	err *RecordError
+	id   string
+	i, j int // the affected package and the range that are looked at; -1 for none
+	err  *RecordError
+}
+
+// broken keeps an error; pointer is below what is looked at.
+func (v *validator) broken(pointer string, err error) {
+	if v.err != nil {
+		return
+	}
+	if v.j >= 0 {
+		pointer = fmt.Sprintf("/ranges/%d%s", v.j, pointer)
+	}
+	if v.i >= 0 {
+		pointer = fmt.Sprintf("/affected/%d%s", v.i, pointer)
+	}
+	v.err = &RecordError{ID: v.id, Pointer: pointer, Err: err}
 }
 
 func (v *validator) fail(pointer, format string, args ...any) {
-	if v.err == nil {
-		v.err = &RecordError{ID: v.id, Pointer: pointer, Err: fmt.Errorf(format+": %w", append(args, fault.Invalid)...)}
-	}
+	v.broken(pointer, fmt.Errorf(format+": %w", append(args, fault.Invalid)...))
 }
 
 func (v *validator) count(pointer, what string, n, most int) {
-	if n > most && v.err == nil {
-		v.err = &RecordError{ID: v.id, Pointer: pointer, Err: &fault.LimitError{What: what, Where: "the record", Max: int64(most), Seen: int64(n)}}
+	if n > most {
+		v.broken(pointer, &fault.LimitError{What: what, Where: "the record", Max: int64(most), Seen: int64(n)})
 	}
 }
 
@@ -101,10 +115,24 @@ func (v *validator) text(pointer, s string, most int) {
 
 // word checks a text without spaces.
 func (v *validator) word(pointer, s string, most int) {
+	if len(s) <= most && isVisible(s) {
+		return
+	}
 	v.text(pointer, s, most)
 	if strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || unicode.IsControl(c) || unicode.IsSpace(c) }) {
 		v.fail(pointer, "%.80q has a space or control character", s)
 	}
+}
+
+// isVisible reports whether s is ASCII without spaces and control characters,
+// which most words are.
+func isVisible(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 func (v *validator) time(pointer, s string) {
@@ -126,63 +154,66 @@ func (v *validator) ids(pointer string, list []string) {
 	}
 }
 
-func (v *validator) affected(i int, a *Affected) {
-	at := fmt.Sprintf("/affected/%d", i)
+func (v *validator) affected(a *Affected) {
 	if (a.Ecosystem == "") != (a.Name == "") {
-		v.fail(at, "a package has the ecosystem %.80q and the name %.80q", a.Ecosystem, a.Name)
+		v.fail("", "a package has the ecosystem %.80q and the name %.80q", a.Ecosystem, a.Name)
 	}
-	v.plain(at, a.Ecosystem, MaxID)
-	v.plain(at, a.Name, MaxName)
-	v.plain(at, a.Stream, MaxName)
-	v.plain(at, a.Rating, MaxID)
+	v.plain("", a.Ecosystem, MaxID)
+	v.plain("", a.Name, MaxName)
+	v.plain("", a.Stream, MaxName)
+	v.plain("", a.Rating, MaxID)
 	switch a.Status {
 	case "", NotAffected, UnderInvestigation, WillNotFix, FixDeferred, EndOfLife, Unimportant:
 	default:
-		v.fail(at, "the status %.80q is none", a.Status)
+		v.fail("", "the status %.80q is none", a.Status)
 	}
-	v.count(at, "severities", len(a.Scores), MaxScores)
-	v.count(at, "ranges", len(a.Ranges), MaxRanges)
-	v.count(at, "bytes of versions", len(a.Versions), maxPacked)
+	v.count("", "severities", len(a.Scores), MaxScores)
+	v.count("", "ranges", len(a.Ranges), MaxRanges)
+	v.count("", "bytes of versions", len(a.Versions), maxPacked)
 	n, size := 0, 0
 	for s := range a.Versions.All() {
 		n, size = n+1, max(size, len(s))
 	}
-	v.count(at+"/versions", "versions", n, MaxVersions)
-	v.count(at+"/versions", "bytes of a version", size, MaxValue)
-	for j := range a.Ranges {
-		v.versionRange(fmt.Sprintf("%s/ranges/%d", at, j), &a.Ranges[j])
+	v.count("/versions", "versions", n, MaxVersions)
+	v.count("/versions", "bytes of a version", size, MaxValue)
+	for v.j = range a.Ranges {
+		v.versionRange(&a.Ranges[v.j])
 	}
+	v.j = -1
 }
 
 // plain checks a text of one line.
 func (v *validator) plain(pointer, s string, most int) {
+	if len(s) <= most && isVisible(s) {
+		return
+	}
 	v.text(pointer, s, most)
 	if strings.ContainsFunc(s, unicode.IsControl) {
 		v.fail(pointer, "%.80q has a control character", s)
 	}
 }
 
-func (v *validator) versionRange(at string, r *Range) {
-	v.count(at, "events", len(r.Events), MaxEvents)
+func (v *validator) versionRange(r *Range) {
+	v.count("", "events", len(r.Events), MaxEvents)
 	starts := false
 	for k, e := range r.Events {
 		n := 0
 		for _, s := range [...]string{e.Introduced, e.Fixed, e.LastAffected, e.Limit} {
 			if s != "" {
 				n++
-				v.plain(at, s, MaxValue)
+				v.plain("", s, MaxValue)
 			}
 		}
 		starts = starts || e.Introduced != ""
 		if n != 1 {
-			v.fail(fmt.Sprintf("%s/events/%d", at, k), "an event sets %d of introduced, fixed, last_affected and limit", n)
+			v.fail(fmt.Sprintf("/events/%d", k), "an event sets %d of introduced, fixed, last_affected and limit", n)
 		}
 	}
 	if !starts {
-		v.fail(at, "a range has no introduced event")
+		v.fail("", "a range has no introduced event")
 	}
 	if r.Type == "" {
-		v.fail(at, "a range has no type")
+		v.fail("", "a range has no type")
 	}
 }
 

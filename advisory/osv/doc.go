@@ -8,12 +8,14 @@
 // others are read on: nothing is left out without a word, and no record counts
 // in part.
 //
-// What a record must have: an id and a time of modification; texts that are
-// UTF-8, members that are not repeated, events that set one version each,
+// What a record must have is what [advisory.Record.Validate] says: an id and a
+// time of modification; texts that are UTF-8, members that are not repeated, events that set one version each,
 // ranges that start somewhere. What is tolerated, because real databases have
 // it: unknown members, null for absent, events in any order, severities that
 // are no vectors, unknown ecosystems and range types. They are kept as they
-// are, and matching says where it cannot use them.
+// are, and matching says where it cannot use them; [advisory.Record.Notes] says
+// what is odd. References without an address, or with spaces or control
+// characters in it, are left out.
 package osv
 
 import "github.com/stella-ops/stella/internal/fault"
@@ -23,21 +25,6 @@ var (
 	ErrInvalid     error = fault.Invalid     // not an OSV record, or not an archive
 	ErrLimit       error = fault.Limit       // over a limit of [Options] or of this package
 	ErrUnsupported error = fault.Unsupported // not a kind of file that holds records
-)
-
-// Limits on one record, beside Options.MaxRecord. They are far above what any
-// database has.
-const (
-	maxID       = 256     // bytes of an id or of the name of an ecosystem
-	maxName     = 1024    // bytes of a package's name
-	maxText     = 4096    // bytes of a version, vector or address
-	maxSummary  = 300     // bytes of a summary; longer ones are cut, with an ellipsis
-	maxIDs      = 20_000  // aliases, upstream or related ids of a record
-	maxAffected = 200_000 // affected packages of a record
-	maxScores   = 100     // severities of a record or package
-	maxRanges   = 20_000  // ranges of a package
-	maxEvents   = 200_000 // events of a range
-	maxVersions = 1 << 20 // enumerated versions of a package
 )
 
 // Options bound what is read. The zero value and nil are the defaults.

@@ -3,9 +3,9 @@ package osv
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
+	"errors"
 	"io"
-	"time"
+	"strings"
 
 	"github.com/stella-ops/stella/advisory"
 	"github.com/stella-ops/stella/advisory/finding"
@@ -21,14 +21,12 @@ func Parse(text []byte, opts *Options) (*advisory.Record, error) {
 
 // parser reads records one after another. It is not safe for concurrent use.
 type parser struct {
-	opts    Options
-	in      *reader
-	text    []byte // the record's JSON
-	record  *advisory.Record
-	details [2]int     // where the details are in text, needed if there is no summary
-	page    string     // the database's own address of the record
-	links   references // what else it refers to
-	packed  []byte     // versions of one package
+	opts   Options
+	in     *reader
+	record *advisory.Record
+	page   string     // the database's own address of the record
+	links  references // what else it refers to
+	packed []byte     // versions of one package
 }
 
 func newParser(opts *Options) *parser {
@@ -47,7 +45,7 @@ func parse(p *parser, text []byte, file string) (*advisory.Record, error) {
 // read reads a record from JSON, whose original text is raw.
 func (p *parser) read(text, raw []byte, file string) (*advisory.Record, error) {
 	p.record = &advisory.Record{Digest: digest(raw)}
-	p.text, p.details, p.page = text, [2]int{}, ""
+	p.page = ""
 	p.links.reset()
 	p.in.reset(text)
 	if k := p.in.kind(); k != '{' && k != 0 {
@@ -57,13 +55,17 @@ func (p *parser) read(text, raw []byte, file string) (*advisory.Record, error) {
 	p.in.object(p.member)
 	p.end()
 	r := p.record
-	if p.in.err == nil {
-		p.check(r)
-	}
 	if p.in.err != nil {
 		return nil, &advisory.RecordError{File: file, ID: r.ID, Pointer: p.in.at, Digest: r.Digest, Err: p.in.err}
 	}
 	p.finish(r)
+	if err := r.Validate(); err != nil {
+		var broken *advisory.RecordError
+		if errors.As(err, &broken) {
+			broken.File, broken.Digest = file, r.Digest
+		}
+		return nil, err
+	}
 	return r, nil
 }
 
@@ -87,31 +89,29 @@ func (p *parser) member(name string) {
 	r, in := p.record, p.in
 	switch name {
 	case "id":
-		r.ID = in.string("the id", maxID)
+		r.ID = in.string("the id", advisory.MaxID)
 	case "modified":
-		r.Modified = in.string("a time", maxID)
+		r.Modified = in.string("a time", advisory.MaxID)
 	case "published":
-		r.Published = in.string("a time", maxID)
+		r.Published = in.string("a time", advisory.MaxID)
 	case "withdrawn":
-		r.Withdrawn = in.string("a time", maxID)
+		r.Withdrawn = in.string("a time", advisory.MaxID)
 	case "aliases":
-		r.Aliases = in.strings("aliases", maxIDs)
+		r.Aliases = in.strings("aliases", advisory.MaxIDs)
 	case "upstream":
-		r.Upstream = in.strings("upstream ids", maxIDs)
+		r.Upstream = in.strings("upstream ids", advisory.MaxIDs)
 	case "related":
-		r.Related = in.strings("related ids", maxIDs)
+		r.Related = in.strings("related ids", advisory.MaxIDs)
 	case "summary":
-		r.Summary = line(in.raw("the summary", int(p.opts.MaxRecord)))
+		r.Summary = advisory.Summarize(string(in.raw("the summary", int(p.opts.MaxRecord))))
 	case "details":
-		n := len(in.value())
-		end := int(in.dec.InputOffset())
-		p.details = [2]int{end - n, end}
+		r.Details = string(in.raw("the details", advisory.MaxLong))
 	case "severity":
 		r.Scores = p.scores()
 	case "affected":
-		in.array("affected packages", maxAffected, p.affected)
+		in.array("affected packages", advisory.MaxAffected, p.affected)
 	case "references":
-		in.array("references", maxAffected, p.reference)
+		in.array("references", advisory.MaxReferences, p.reference)
 	case "database_specific":
 		p.specific(func(name string) {
 			switch name {
@@ -119,6 +119,8 @@ func (p *parser) member(name string) {
 				r.Rating = in.word()
 			case "url":
 				p.page = in.word()
+			case "cwe_ids", "cwes":
+				p.cwes()
 			default:
 				in.skip()
 			}
@@ -126,6 +128,34 @@ func (p *parser) member(name string) {
 	default:
 		in.skip()
 	}
+}
+
+// cwes reads ids of weaknesses: texts, or objects that name one as cweId. What
+// is neither is skipped.
+func (p *parser) cwes() {
+	in := p.in
+	if in.kind() != '[' {
+		in.skip()
+		return
+	}
+	add := func() {
+		if id := in.word(); strings.HasPrefix(id, "CWE-") && !strings.ContainsAny(id, " \t\r\n") {
+			p.record.CWEs = append(p.record.CWEs, id)
+		}
+	}
+	in.array("weaknesses", advisory.MaxIDs, func() {
+		if in.kind() != '{' {
+			add()
+			return
+		}
+		in.object(func(name string) {
+			if name == "cweId" {
+				add()
+			} else {
+				in.skip()
+			}
+		})
+	})
 }
 
 // specific reads an object whose members a database is free to choose; a value
@@ -140,14 +170,14 @@ func (p *parser) specific(member func(name string)) {
 
 func (p *parser) scores() (out []finding.Score) {
 	in := p.in
-	in.array("severities", maxScores, func() {
+	in.array("severities", advisory.MaxScores, func() {
 		var s finding.Score
 		in.object(func(name string) {
 			switch name {
 			case "type":
-				s.Type = in.string("a severity's type", maxID)
+				s.Type = in.string("a severity's type", advisory.MaxID)
 			case "score":
-				s.Value = in.string("a severity", maxText)
+				s.Value = in.string("a severity", advisory.MaxValue)
 			case "source":
 				s.Source = in.word()
 			default:
@@ -172,15 +202,15 @@ func (p *parser) affected() {
 			in.object(func(name string) {
 				switch name {
 				case "ecosystem":
-					a.Ecosystem = in.string("an ecosystem's name", maxID)
+					a.Ecosystem = in.string("an ecosystem's name", advisory.MaxID)
 				case "name":
-					a.Name = in.string("a package's name", maxName)
+					a.Name = in.string("a package's name", advisory.MaxName)
 				default:
 					in.skip()
 				}
 			})
 		case "ranges":
-			in.array("ranges", maxRanges, func() { a.Ranges = append(a.Ranges, p.versionRange()) })
+			in.array("ranges", advisory.MaxRanges, func() { a.Ranges = append(a.Ranges, p.versionRange()) })
 		case "versions":
 			a.Versions = p.versions()
 		case "severity":
@@ -211,16 +241,24 @@ func (p *parser) affected() {
 	if priority != "" {
 		a.Rating = priority
 	}
+	if strings.HasPrefix(a.Ecosystem, "Debian") {
+		a.Status = debianStatus[a.Rating]
+	}
 	if (a.Ecosystem == "") != (a.Name == "") {
 		in.fail("a package has an ecosystem %q but the name %q", a.Ecosystem, a.Name)
 	}
 	p.record.Affected = append(p.record.Affected, a)
 }
 
+// debianStatus are the urgencies of Debian's tracker that are decisions.
+//
+// Source: https://security-team.debian.org/security_tracker.html, "Severity levels".
+var debianStatus = map[string]advisory.Status{"unimportant": advisory.Unimportant, "end-of-life": advisory.EndOfLife}
+
 func (p *parser) versions() advisory.VersionList {
 	p.packed = p.packed[:0]
-	p.in.array("versions", maxVersions, func() {
-		if v := p.in.raw("a version", maxText); len(v) > 0 {
+	p.in.array("versions", advisory.MaxVersions, func() {
+		if v := p.in.raw("a version", advisory.MaxValue); len(v) > 0 {
 			p.packed = advisory.AppendVersion(p.packed, v)
 		}
 	})
@@ -233,11 +271,11 @@ func (p *parser) versionRange() (out advisory.Range) {
 	in.object(func(name string) {
 		switch name {
 		case "type":
-			out.Type = advisory.RangeType(in.string("a range's type", maxID))
+			out.Type = advisory.RangeType(in.string("a range's type", advisory.MaxID))
 		case "repo":
-			out.Repo = in.string("an address", maxText)
+			out.Repo = in.string("an address", advisory.MaxValue)
 		case "events":
-			in.array("events", maxEvents, func() {
+			in.array("events", advisory.MaxEvents, func() {
 				e := p.event()
 				starts = starts || e.Introduced != ""
 				out.Events = append(out.Events, e)
@@ -270,7 +308,7 @@ func (p *parser) event() (e version.Event) {
 			in.skip()
 			return
 		}
-		if *to = in.string("a version", maxText); *to != "" {
+		if *to = in.string("a version", advisory.MaxValue); *to != "" {
 			n++
 		}
 	})
@@ -280,40 +318,14 @@ func (p *parser) event() (e version.Event) {
 	return e
 }
 
-// check says what a record lacks.
-func (p *parser) check(r *advisory.Record) {
-	fail := func(pointer, format string, args ...any) {
-		if p.in.err == nil {
-			p.in.err, p.in.at = fmt.Errorf(format+": %w", append(args, fault.Invalid)...), pointer
-		}
-	}
-	if r.ID == "" {
-		fail("", "it has no id")
-	}
-	for i := range len(r.ID) {
-		if c := r.ID[i]; c <= ' ' || c == 0x7f {
-			fail("/id", "the id %q has a space or control character", r.ID)
-		}
-	}
-	if r.Modified == "" {
-		fail("", "it has no time of modification")
-	}
-	for _, t := range []struct{ pointer, time string }{{"/modified", r.Modified}, {"/published", r.Published}, {"/withdrawn", r.Withdrawn}} {
-		if t.time == "" {
-			continue
-		}
-		if _, err := time.Parse(time.RFC3339, t.time); err != nil {
-			fail(t.pointer, "the time %q is not of RFC 3339", t.time)
-		}
-	}
-}
-
 // finish fills in what several members decide.
 func (p *parser) finish(r *advisory.Record) {
-	if details := p.text[p.details[0]:p.details[1]]; r.Summary == "" && len(details) > 0 && details[0] == '"' {
-		r.Summary = line(p.in.bytes(details))
+	if r.Summary == "" {
+		r.Summary = advisory.Summarize(r.Details)
 	}
+	best := ""
+	r.References, best = p.links.take(r.ID)
 	if r.URL = p.page; !isLink([]byte(r.URL)) {
-		r.URL = p.links.best(r.ID)
+		r.URL = best
 	}
 }

@@ -29,7 +29,7 @@ const full = `{
 		"ecosystem_specific": {"urgency": "low", "severity": 5}, "database_specific": {"severity": "HIGH"}
 	}, {"ranges": []}],
 	"references": [{"type": "WEB", "url": "https://example.org/web"}, {"type": "ADVISORY", "url": "https://example.org/adv"}, {"type": "WEB", "url": "javascript:x"}],
-	"database_specific": {"severity": "MODERATE", "cwe_ids": []}
+	"database_specific": {"severity": "MODERATE", "cwe_ids": ["CWE-79", 5, "none"], "cwes": [{"cweId": "CWE-80", "name": "x"}, null]}
 }`
 
 func TestParse(t *testing.T) {
@@ -40,8 +40,9 @@ func TestParse(t *testing.T) {
 	want := &advisory.Record{
 		ID: "GHSA-aaaa-bbbb-cccc", Modified: "2024-05-20T16:03:47.5Z", Published: "2024-05-19T00:00:00Z", Withdrawn: "2024-06-01T00:00:00Z",
 		Aliases: []string{"CVE-2024-1", "CVE-2024-2"}, Upstream: []string{"CVE-2024-3"}, Related: []string{"GHSA-x"},
-		Summary: "First line é.", Rating: "MODERATE", URL: "https://example.org/adv",
-		Scores: []finding.Score{{Type: "CVSS_V3", Value: "CVSS:3.1/AV:N", Source: "NVD"}},
+		Summary: "First line é.", Details: "\n## Impact\nFirst\tline é.\nSecond.", CWEs: []string{"CWE-79", "CWE-80"}, Rating: "MODERATE", URL: "https://example.org/adv",
+		References: []advisory.Reference{{Type: "WEB", URL: "https://example.org/web"}, {Type: "ADVISORY", URL: "https://example.org/adv"}, {Type: "WEB", URL: "javascript:x"}},
+		Scores:     []finding.Score{{Type: "CVSS_V3", Value: "CVSS:3.1/AV:N", Source: "NVD"}},
 		Affected: []advisory.Affected{{
 			Ecosystem: "PyPI", Name: "package", Versions: advisory.NewVersionList("1.0", "1.4"), Rating: "low",
 			Scores: []finding.Score{{Type: "CVSS_V4", Value: "CVSS:4.0/x"}},
@@ -174,7 +175,7 @@ affected:
 	want := &advisory.Record{
 		ID: "PYSEC-1", Modified: "2023-07-25T16:31:58.309647Z", Digest: r.Digest,
 		Aliases: []string{"CVE-2022-4899"}, Related: []string{"CVE-2022-4899"},
-		Summary: "A vulnerability was found in zstd v1.4.10, where an attacker can.",
+		Summary: "A vulnerability was found in zstd v1.4.10, where an attacker can.", Details: "A vulnerability was found in zstd v1.4.10, where an attacker can.",
 		Affected: []advisory.Affected{{
 			Ecosystem: "PyPI", Name: "zstd", Versions: advisory.NewVersionList("1.1.4", "1.20", "1e3"),
 			Ranges: []advisory.Range{{Type: advisory.RangeEcosystem, Events: []version.Event{{Introduced: "0"}, {Fixed: "1.10"}}}},

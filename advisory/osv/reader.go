@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/stella-ops/stella/advisory"
 	"github.com/stella-ops/stella/internal/fault"
 )
 
@@ -216,16 +216,16 @@ func (r *reader) word() string {
 		return ""
 	}
 	b := r.bytes(r.value())
-	if len(b) > maxID {
+	if len(b) > advisory.MaxID {
 		return ""
 	}
 	return r.intern(b)
 }
 
-// strings reads an array of strings.
+// strings reads an array of strings, without the spaces around them.
 func (r *reader) strings(what string, most int) (out []string) {
 	r.array(what, most, func() {
-		if s := r.string("one of the "+what, maxID); s != "" {
+		if s := r.intern(bytes.TrimSpace(r.raw(what, advisory.MaxID))); s != "" {
 			out = append(out, s)
 		}
 	})
@@ -248,21 +248,4 @@ func (r *reader) intern(b []byte) string {
 		r.known[s] = s
 	}
 	return s
-}
-
-// line returns the first line of b that says something, without the marks of a
-// Markdown heading, its spaces joined, cut to maxSummary bytes.
-func line(b []byte) string {
-	for l := range bytes.Lines(b) {
-		s := strings.Join(strings.Fields(strings.ToValidUTF8(string(l[:min(len(l), 4*maxSummary)]), "")), " ")
-		s = strings.TrimSpace(strings.TrimLeft(s, "#"))
-		if s == "" || s == "Impact" || s == "Summary" {
-			continue
-		}
-		if len(s) > maxSummary {
-			s = strings.ToValidUTF8(s[:maxSummary], "") + "…"
-		}
-		return s
-	}
-	return ""
 }

@@ -3,6 +3,8 @@ package osv
 import (
 	"bytes"
 	"strings"
+
+	"github.com/stella-ops/stella/advisory"
 )
 
 // references are the addresses of one record, packed.
@@ -11,7 +13,10 @@ type references struct {
 	text []byte
 }
 
-type reference struct{ rank, start, end int }
+type reference struct {
+	kind       string
+	start, end int
+}
 
 func (l *references) reset() { l.list, l.text = l.list[:0], l.text[:0] }
 
@@ -29,11 +34,11 @@ func (p *parser) reference() {
 			in.skip()
 		}
 	})
-	if !isLink(l.text[start:]) {
+	if !isAddress(l.text[start:]) {
 		l.text = l.text[:start]
 		return
 	}
-	l.list = append(l.list, reference{rank(kind), start, len(l.text)})
+	l.list = append(l.list, reference{kind, start, len(l.text)})
 }
 
 // rank orders references: an advisory first, then what tells about the
@@ -58,26 +63,41 @@ func rank(kind string) int {
 	return 2
 }
 
-// best returns the page of this very record or else the first of the highest
-// rank; empty where there is none.
-func (l *references) best(id string) string {
-	// Some sites write the colon of an id as a hyphen.
-	names := [...][]byte{[]byte(id), []byte(strings.ReplaceAll(id, ":", "-"))}
-	found := reference{}
-	for _, ref := range l.list {
-		address := l.text[ref.start:ref.end]
-		if bytes.Contains(address, names[0]) || bytes.Contains(address, names[1]) {
-			ref.rank = 9
+// take returns the references, which share one text, and the page of this very
+// record or else the first link of the highest rank; empty where there is none.
+func (l *references) take(id string) (out []advisory.Reference, best string) {
+	if len(l.list) == 0 {
+		return nil, ""
+	}
+	text := string(l.text)
+	out = make([]advisory.Reference, len(l.list))
+	colon := strings.IndexByte(id, ':') >= 0 // which some sites write as a hyphen
+	top := 0
+	for i, ref := range l.list {
+		address := text[ref.start:ref.end]
+		out[i] = advisory.Reference{Type: ref.kind, URL: address}
+		if !isLink(l.text[ref.start:ref.end]) {
+			continue
 		}
-		if ref.rank > found.rank {
-			found = ref
+		n := rank(ref.kind)
+		if strings.Contains(address, id) || colon && strings.Contains(address, strings.ReplaceAll(id, ":", "-")) {
+			n = 9
+		}
+		if n > top {
+			top, best = n, address
 		}
 	}
-	return string(l.text[found.start:found.end])
+	return out, best
 }
 
+// isLink reports whether a reference is an address of the web.
 func isLink(s []byte) bool {
-	if len(s) > maxText || !bytes.HasPrefix(s, []byte("https://")) && !bytes.HasPrefix(s, []byte("http://")) {
+	return isAddress(s) && (bytes.HasPrefix(s, []byte("https://")) || bytes.HasPrefix(s, []byte("http://")))
+}
+
+// isAddress reports whether a reference has a text that can be one.
+func isAddress(s []byte) bool {
+	if len(s) == 0 || len(s) > advisory.MaxValue {
 		return false
 	}
 	for _, c := range s {
