@@ -16,46 +16,42 @@ type hit struct {
 	query  query
 	span   string
 	fixed  []string // of all its entries
+	keys   []string // of the linksets that the record is in; see [Link]
+	places []place  // the same with paths, for a record that names no CVE id
 }
 
 // group is the hits that are one finding.
 type group struct {
-	vulnerability string // the CVE id; empty where there is not exactly one
-	hits          []*hit
-	also          []string // ids of records that name this vulnerability among several
+	key  string   // of their linkset; empty for a record that is in several
+	hits []*hit   // never empty
+	also []string // ids of records that name this vulnerability among several
 }
 
 // groupHits puts hits together that are about the same vulnerability; see the
 // package comment.
-func groupHits(hits []hit, isSystem bool) []*group {
-	l := &linker{isSystem: isSystem, byID: map[string][]int{}, reach: make([][]string, len(hits)), leader: make([]int, len(hits)), hits: hits}
-	l.link()
+func groupHits(hits []hit) []*group {
 	byKey := map[string]*group{}
 	var groups []*group
-	put := func(key, vulnerability string, h *hit) {
+	for i := range hits {
+		if len(hits[i].keys) > 1 {
+			continue
+		}
+		key := hits[i].keys[0]
 		g := byKey[key]
 		if g == nil {
-			g = &group{vulnerability: vulnerability}
+			g = &group{key: key}
 			byKey[key] = g
 			groups = append(groups, g)
 		}
-		g.hits = append(g.hits, h)
+		g.hits = append(g.hits, &hits[i])
 	}
 	for i := range hits {
-		switch cves := l.reach[i]; len(cves) {
-		case 0:
-			put("\x00"+hits[l.leader[i]].record.ID, "", &hits[i])
-		case 1:
-			put(cves[0], cves[0], &hits[i])
-		}
-	}
-	for i := range hits {
-		if len(l.reach[i]) < 2 {
+		if len(hits[i].keys) < 2 {
 			continue
 		}
 		whole := true
-		for _, cve := range l.reach[i] {
-			if g := byKey[cve]; g != nil {
+		for _, key := range hits[i].keys {
+			if g := byKey[key]; g != nil {
 				g.also = append(g.also, hits[i].record.ID)
 			} else {
 				whole = false
@@ -68,76 +64,48 @@ func groupHits(hits []hit, isSystem bool) []*group {
 	return groups
 }
 
-// linker finds the CVE ids that each hit is about: those of its record, or, for
-// a record without one, those of the records that share an id with it, and so
-// on through records without one.
-type linker struct {
-	hits     []hit
-	isSystem bool
-	byID     map[string][]int // hits by every id that they name, CVE ids excepted
-	reach    [][]string       // CVE ids of each hit
-	leader   []int            // for hits without: the first hit of those that hang together
-}
-
-func (l *linker) link() {
-	for i := range l.hits {
-		l.reach[i] = l.hits[i].record.cves(l.isSystem)
-		l.leader[i] = -1
-		for _, id := range l.names(i) {
-			l.byID[id] = append(l.byID[id], i)
-		}
-	}
-	for i := range l.hits {
-		if len(l.reach[i]) == 0 && l.leader[i] < 0 {
-			l.spread(i)
-		}
-	}
-}
-
-// names returns the ids, CVE ids excepted, by which hit i hangs together with
-// others.
-func (l *linker) names(i int) []string {
-	r := l.hits[i].record
-	names := []string{r.ID}
-	names = append(append(names, r.Aliases...), r.Upstream...)
-	return slices.DeleteFunc(names, isCVE)
-}
-
-// spread visits the hits without a CVE id that hang together with hit first.
-func (l *linker) spread(first int) {
-	members, cves := []int{first}, []string(nil)
-	l.leader[first] = first
-	for at := 0; at < len(members); at++ {
-		for _, id := range l.names(members[at]) {
-			for _, other := range l.byID[id] {
-				switch {
-				case l.leader[other] >= 0:
-				case len(l.reach[other]) > 0:
-					cves = append(cves, l.reach[other]...)
-				default:
-					l.leader[other] = first
-					members = append(members, other)
-				}
-			}
-			delete(l.byID, id) // whoever names it has been seen
-		}
-	}
-	slices.Sort(cves)
-	cves = slices.Compact(cves)
-	for _, m := range members {
-		l.reach[m] = cves
-	}
-}
-
 // appendFindings adds a finding for each vulnerability of a package.
-func appendFindings(list []finding.Finding, p *sbom.Package, s *scope, hits []hit) []finding.Finding {
+func (r *run) appendFindings(p *sbom.Package, s *scope) error {
+	for i := range r.hits {
+		if err := r.locate(&r.hits[i], p, s.isSystem); err != nil {
+			return err
+		}
+	}
 	purl := p.PURL.String()
-	for _, g := range groupHits(hits, s.isSystem) {
+	for _, g := range groupHits(r.hits) {
 		f := g.finding(s)
 		f.Package, f.Name, f.Version, f.PURL = p.ID, p.Name, p.Version, purl
-		list = append(list, f)
+		if err := r.enrich(&f); err != nil {
+			return err
+		}
+		r.report.Findings = append(r.report.Findings, f)
 	}
-	return list
+	return nil
+}
+
+// locate says which linksets a hit is in.
+func (r *run) locate(h *hit, p *sbom.Package, isSystem bool) (err error) {
+	if h.keys = h.record.cves(isSystem); len(h.keys) > 0 {
+		return nil
+	}
+	if h.places, err = r.follow(h.record, h.entry.Record, p); err != nil {
+		return err
+	}
+	for _, at := range h.places {
+		h.keys = append(h.keys, at.key)
+	}
+	return nil
+}
+
+// path returns the chain of ids from a hit's record to a CVE id that the record
+// does not name itself, or nil.
+func (h *hit) path(key string) []string {
+	for _, at := range h.places {
+		if at.key == key && isCVE(key) && len(at.path) > 2 {
+			return at.path
+		}
+	}
+	return nil
 }
 
 // finding makes the finding of a group, but for the package.
@@ -151,10 +119,15 @@ func (g *group) finding(s *scope) finding.Finding {
 		)
 	})
 	best := g.hits[0]
+	vulnerability := best.record.ID
+	if isCVE(g.key) {
+		vulnerability = g.key
+	}
 	f := finding.Finding{
-		Vulnerability: cmp.Or(g.vulnerability, best.record.ID), Advisory: best.record.ID, Aliases: g.aliases(s.isSystem),
+		Vulnerability: vulnerability, Advisory: best.record.ID, Aliases: g.aliases(s.isSystem),
 		Evidence: finding.Evidence{
 			Ecosystem: best.entry.Ecosystem, Name: best.query.name, Version: best.query.version, Range: best.span, Record: best.record.Digest,
+			Path: best.path(g.key),
 		},
 	}
 	for _, h := range g.hits {
@@ -190,11 +163,11 @@ func (g *group) aliases(isSystem bool) []string {
 		r := h.record
 		names = append(append(append(names, r.ID), r.Aliases...), r.Upstream...)
 		names = append(names, r.cves(isSystem)...)
-	}
-	if g.vulnerability != "" {
-		names = append(names, g.vulnerability)
+		for _, at := range h.places {
+			names = append(names, at.path...)
+		}
 	}
 	slices.Sort(names)
 	best := g.hits[0].record.ID
-	return slices.DeleteFunc(slices.Compact(names), func(id string) bool { return id == best })
+	return slices.DeleteFunc(slices.Compact(names), func(id string) bool { return id == best || id == pathCut })
 }

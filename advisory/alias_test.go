@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/stella-ops/stella/advisory"
+	"github.com/stella-ops/stella/advisory/finding"
 )
 
 // linked matches records about one package and returns each finding as
@@ -181,4 +182,107 @@ func TestShuffledPackages(t *testing.T) {
 	if diff := cmp.Diff(first, second); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
+}
+
+// TestAliasesOfAll: what leads to a CVE id need not affect the package.
+func TestAliasesOfAll(t *testing.T) {
+	elsewhere := in("npm", "other", v("0"))
+	tests := []struct {
+		name    string
+		records []*advisory.Record
+		want    []string
+	}{
+		{"by way of one", []*advisory.Record{about("RUSTSEC-1", aliases("GHSA-a")), record("GHSA-a", elsewhere, aliases("CVE-1-1"))},
+			[]string{"CVE-1-1 by RUSTSEC-1: CVE-1-1 GHSA-a [RUSTSEC-1 GHSA-a CVE-1-1]"}},
+		{"by way of one that names it", []*advisory.Record{about("RUSTSEC-1"), record("GHSA-a", elsewhere, aliases("CVE-1-1", "RUSTSEC-1"))},
+			[]string{"CVE-1-1 by RUSTSEC-1: CVE-1-1 GHSA-a [RUSTSEC-1 GHSA-a CVE-1-1]"}},
+		{"by way of several", []*advisory.Record{about("A-1", aliases("B-1")), record("C-1", elsewhere, aliases("B-1")), record("D-1", elsewhere, aliases("C-1", "CVE-1-1"))},
+			[]string{"CVE-1-1 by A-1: B-1 C-1 CVE-1-1 D-1 [A-1 B-1 C-1 D-1 CVE-1-1]"}},
+		{"one that names it itself has no path", []*advisory.Record{about("A-1", aliases("CVE-1-1", "B-1")), record("B-1", elsewhere, aliases("CVE-1-2"))},
+			[]string{"CVE-1-1 by A-1: B-1 CVE-1-1 []"}},
+		{"two of one vulnerability", []*advisory.Record{about("A-1"), about("B-1"), record("C-1", elsewhere, aliases("A-1", "B-1"))},
+			[]string{"A-1 by A-1: B-1 C-1 []"}},
+		{"what was taken back leads nobody", []*advisory.Record{about("A-1", aliases("B-1")), record("B-1", elsewhere, aliases("CVE-1-1"), withdrawn)},
+			[]string{"A-1 by A-1: B-1 []"}},
+		{"two CVE ids", []*advisory.Record{about("A-1", aliases("B-1", "C-1")), record("B-1", elsewhere, aliases("CVE-1-1")), record("C-1", elsewhere, aliases("CVE-1-2"))},
+			[]string{"A-1 by A-1: B-1 C-1 CVE-1-1 CVE-1-2 []"}},
+		{"related is no alias", []*advisory.Record{about("A-1"), record("B-1", elsewhere, aliases("CVE-1-1"), related("A-1"))}, []string{"A-1 by A-1:  []"}},
+	}
+	for _, tt := range tests {
+		report, err := advisory.Matcher{View: view(t, tt.records...)}.Match(context.Background(), document(nil, "pkg:golang/a.example/m@v1.0.0"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range report.Findings {
+			got = append(got, fmt.Sprintf("%s by %s: %s %v", f.Vulnerability, f.Advisory, strings.Join(f.Aliases, " "), f.Evidence.Path))
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+// TestFindingsAreLinksets: findings group records as linksets do.
+func TestFindingsAreLinksets(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		list := drawRecords(t)
+		hits := map[string]bool{}
+		for i, r := range list {
+			copied := *r
+			if copied.Source = ""; rapid.Bool().Draw(t, "hits") {
+				copied.Affected = append(slices.Clone(r.Affected), in("Go", "a.example/m", v("0"))...)
+			}
+			copied.Modified, copied.Digest = "2024-05-20T16:03:47Z", record(fmt.Sprint(i), nil).Digest
+			list[i] = &copied
+		}
+		list = current(list)
+		for _, r := range list {
+			hits[r.ID] = r.Withdrawn == "" && slices.ContainsFunc(r.Affected, func(a advisory.Affected) bool { return a.Ecosystem == "Go" })
+		}
+		report, err := advisory.Matcher{View: view(t, list...)}.Match(context.Background(), document(nil, "pkg:golang/a.example/m@v1.0.0"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sets := advisory.Link(list)
+		keys := map[string][]string{}
+		for _, s := range sets {
+			for _, m := range s.Members {
+				keys[m.ID] = append(keys[m.ID], s.Key)
+			}
+		}
+		for _, s := range sets {
+			members := map[string]advisory.Member{} // that hit, and are in this one alone
+			for _, m := range s.Members {
+				if hits[m.ID] && len(keys[m.ID]) == 1 {
+					members[m.ID] = m
+				}
+			}
+			var of []finding.Finding
+			for _, f := range report.Findings {
+				if _, ok := members[f.Advisory]; ok {
+					of = append(of, f)
+				}
+			}
+			if len(members) == 0 {
+				continue
+			}
+			if len(of) != 1 {
+				t.Fatalf("%d findings of %s: %+v\n%s", len(of), s.Key, report.Findings, strings.Join(linksets(sets), "\n"))
+			}
+			f, m := of[0], members[of[0].Advisory]
+			for id := range members {
+				if id != f.Advisory && !slices.Contains(f.Aliases, id) {
+					t.Fatalf("%s of %s is not in %+v", id, s.Key, f)
+				}
+			}
+			var path []string
+			if strings.HasPrefix(s.Key, "CVE-") && len(m.Path) > 2 {
+				path = m.Path
+			}
+			if strings.HasPrefix(s.Key, "CVE-") && f.Vulnerability != s.Key || !slices.Equal(f.Evidence.Path, path) {
+				t.Fatalf("%+v of %s by %v", f, s.Key, m.Path)
+			}
+		}
+	})
 }

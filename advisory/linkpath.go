@@ -2,6 +2,9 @@ package advisory
 
 import "slices"
 
+// pathCut stands for the ids that a long path leaves out.
+const pathCut = "…"
+
 // walk goes from the key of a linkset to the records of a set of ids that are
 // in it without naming it.
 type walk struct {
@@ -83,7 +86,7 @@ func (w *walk) open(i int) {
 func (w *walk) path(i int) []string {
 	path := w.chain(i)
 	if len(path) > maxPath {
-		path = append(path[:maxPath-2], "…", w.key)
+		path = append(path[:maxPath-2], pathCut, w.key)
 	}
 	return path
 }

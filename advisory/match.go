@@ -83,6 +83,7 @@ type run struct {
 	hits   []hit    // of the package at hand; reused
 	cpes   *scope   // what is asked about by CPE names; nil until then
 	known  map[string]known
+	chains map[recordKey][]place // what records without a CVE id are about
 }
 
 // query is one question to a view: a name and the version to compare.
@@ -135,14 +136,7 @@ func (r *run) finish(s *scope, p *sbom.Package, doubts *doubts) error {
 	if len(r.hits) == 0 {
 		return nil
 	}
-	at := len(r.report.Findings)
-	r.report.Findings = appendFindings(r.report.Findings, p, s, r.hits)
-	for i := at; i < len(r.report.Findings); i++ {
-		if err := r.enrich(&r.report.Findings[i]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return r.appendFindings(p, s)
 }
 
 // compare adds the hits among entries about one name.

@@ -98,6 +98,9 @@ type Evidence struct {
 	Version   string `json:"version"`   // the version that was compared
 	Range     string `json:"range"`     // the range that contains it, or "versions" for an enumerated one
 	Record    string `json:"record"`    // digest of the record's bytes in the snapshot
+	// Path is the chain of ids that leads from the record to the vulnerability,
+	// both included; empty where the record names it.
+	Path []string `json:"path,omitempty"`
 }
 
 // Report is the outcome of matching one document.
