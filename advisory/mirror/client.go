@@ -1,0 +1,222 @@
+package mirror
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/stella-ops/stella/advisory"
+	"github.com/stella-ops/stella/advisory/snapshot"
+	"github.com/stella-ops/stella/attest/role"
+	"github.com/stella-ops/stella/internal/durable"
+	"github.com/stella-ops/stella/internal/fault"
+)
+
+// Client keeps the current snapshot of a store up to date from a mirror. All
+// fields are required. One update at a time may run on a store.
+type Client struct {
+	// Source is where the mirror's files are: see [Over] and role.FS.
+	Source role.Source
+	Store  snapshot.Store
+	// Root is the root to begin with, which came on a way that is trusted. Once
+	// there is a state it is not looked at.
+	Root []byte
+}
+
+// The ways in which a snapshot came to a client.
+const (
+	Unchanged = "unchanged" // there is none that is newer
+	ByDelta   = "delta"
+	ByObjects = "objects" // those that were not there
+)
+
+// Updated says what an update did.
+type Updated struct {
+	Feed    string    `json:"feed"`
+	Version int64     `json:"version"`
+	Expires time.Time `json:"expires"` // of the release
+	Digest  string    `json:"digest"`  // of the snapshot
+	Number  int64     `json:"number,omitempty"`
+	From    string    `json:"from,omitempty"` // the snapshot that was there before
+	How     string    `json:"how"`
+	Bytes   int64     `json:"bytes"` // of deltas and objects that were read
+}
+
+// stateFile is where a store keeps what its client knows of the feed.
+const stateFile = "mirror.json"
+
+// Update verifies the mirror's newest release and makes its snapshot the
+// current one. at is the time by which signatures have expired. Where it fails,
+// the snapshot that was current still is; what was learnt about keys and
+// versions is kept in every case.
+func (c *Client) Update(ctx context.Context, at time.Time) (*Updated, error) {
+	out, err := c.update(ctx, at)
+	if err != nil {
+		return nil, fmt.Errorf("update the advisories in %s: %w", c.Store.Dir, err)
+	}
+	return out, nil
+}
+
+func (c *Client) update(ctx context.Context, at time.Time) (*Updated, error) {
+	state, err := c.state()
+	if err != nil {
+		return nil, err
+	}
+	state, release, err := state.Update(ctx, at, c.Source)
+	if keepErr := c.keep(state); keepErr != nil {
+		return nil, errors.Join(err, keepErr)
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := &Updated{Feed: release.Feed, Version: release.Version, Expires: release.Expires}
+	head, err := release.Target(manifestName)
+	if err != nil {
+		return nil, err
+	}
+	var a about
+	if err := json.Unmarshal(head.Custom, &a); err != nil || a.Digest != head.Digest {
+		return nil, fmt.Errorf("the release names the snapshot %q by the manifest %s: %w", a.Digest, head.Digest, fault.Invalid)
+	}
+	out.Digest, out.Number = a.Digest, a.Number
+	u := &updating{Client: c, release: release, out: out}
+	old, err := c.Store.Open()
+	if err == nil {
+		defer old.Close()
+		out.From = old.Digest()
+		u.old = old
+	}
+	if out.From == out.Digest {
+		out.How = Unchanged
+		return out, nil
+	}
+	return out, u.run(ctx, head)
+}
+
+// updating is one update.
+type updating struct {
+	*Client
+	release *role.Release
+	old     *snapshot.Snapshot // nil where there is none that can be read
+	out     *Updated
+}
+
+func (u *updating) run(ctx context.Context, head role.Target) error {
+	if u.old != nil {
+		delta, err := u.release.Target(deltaPrefix + hexOf(u.old.Digest()))
+		if err == nil && u.byDelta(ctx, delta) == nil {
+			u.out.How = ByDelta
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	// The way that always leads there: a delta that cannot be had or applied
+	// is no reason to stay behind.
+	u.out.How = ByObjects
+	if head.Length > maxManifest {
+		return &fault.LimitError{What: "bytes", Where: manifestName, Max: maxManifest, Seen: head.Length}
+	}
+	manifest, err := u.read(ctx, head)
+	if err != nil {
+		return err
+	}
+	return u.Store.Install(u.out.Digest, func(w io.Writer) error {
+		return snapshot.Assemble(w, manifest, func(digest string) ([]byte, error) { return u.object(ctx, digest) })
+	})
+}
+
+func (u *updating) byDelta(ctx context.Context, t role.Target) error {
+	delta, err := u.read(ctx, t)
+	if err != nil {
+		return err
+	}
+	return u.Store.Install(u.out.Digest, func(w io.Writer) error {
+		_, err := snapshot.ApplyDelta(w, u.old, bytes.NewReader(delta))
+		return err
+	})
+}
+
+// object returns a segment or overlay: the old snapshot's where it has it.
+func (u *updating) object(ctx context.Context, digest string) ([]byte, error) {
+	if u.old != nil {
+		if object, err := u.old.Object(digest); err == nil {
+			return object, nil
+		}
+	}
+	if !strings.HasPrefix(digest, "sha256:") {
+		return nil, fmt.Errorf("object %q: %w", digest, fault.Invalid)
+	}
+	t, err := u.release.Target(objectPrefix + hexOf(digest))
+	if err != nil {
+		return nil, err
+	}
+	return u.read(ctx, t)
+}
+
+func (u *updating) read(ctx context.Context, t role.Target) ([]byte, error) {
+	if t.Length > maxObject {
+		return nil, &fault.LimitError{What: "bytes", Where: t.Name, Max: maxObject, Seen: t.Length}
+	}
+	var b bytes.Buffer
+	err := t.Copy(ctx, &b, u.Source)
+	u.out.Bytes += int64(b.Len())
+	if err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// state reads what is known of the feed; at first it trusts Root.
+func (c *Client) state() (role.State, error) {
+	text, err := os.ReadFile(filepath.Join(c.Store.Dir, stateFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		if c.Root == nil {
+			return role.State{}, fmt.Errorf("there is no root to trust yet: %w", fault.NotFound)
+		}
+		return role.Trust(c.Root)
+	}
+	if err != nil {
+		return role.State{}, err
+	}
+	return role.DecodeState(text)
+}
+
+func (c *Client) keep(s role.State) error {
+	text, err := s.Encode()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(c.Store.Dir, 0o700); err != nil {
+		return err
+	}
+	return durable.Replace(filepath.Join(c.Store.Dir, stateFile), durable.Bytes(text))
+}
+
+// Over makes a source of the files below an address that a door leads to.
+func Over(door advisory.Door, base string) role.Source {
+	return over{door, strings.TrimSuffix(base, "/") + "/"}
+}
+
+type over struct {
+	door advisory.Door
+	base string
+}
+
+func (o over) Open(ctx context.Context, name string) (io.ReadCloser, error) {
+	r, err := o.door.Open(ctx, advisory.Request{URL: o.base + name})
+	if err != nil {
+		return nil, err
+	}
+	return r.Body, nil
+}
