@@ -9,9 +9,9 @@
 //
 // A package of an operating system is looked up in its distribution's data
 // alone, and by the name that the distribution keeps advisories under: the
-// source package for Debian, Ubuntu, Alpine, Rocky, SUSE and others, the binary
-// package for AlmaLinux, Red Hat, Amazon and Oracle, either for Wolfi,
-// Chainguard, Azure Linux and Photon. A package of a language is looked up in
+// source package for Debian, Ubuntu, Alpine, Rocky and others, the binary package
+// for AlmaLinux, Red Hat, Amazon, Oracle and Fedora, either for Wolfi,
+// Chainguard, Azure Linux, Photon and SUSE. A package of a language is looked up in
 // its ecosystem's data by its type of package URL. A language package whose
 // files an operating system package installed is left to the distribution,
 // which repairs such packages without changing their versions;

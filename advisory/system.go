@@ -123,24 +123,26 @@ func (s system) parts(n int) string {
 
 // debianRelease is the number of a release, or the name of one without.
 func (s system) debianRelease() string {
-	if s.version != "" {
-		return s.parts(1)
+	switch major := s.parts(1); {
+	case s.version == "":
+	case major == "3":
+		return s.parts(2) // woody and sarge
+	case len(major) == 1 && major >= "4" && major <= "6":
+		return major + ".0"
+	default:
+		return major
 	}
-	switch s.code {
-	case "stretch":
-		return "9"
-	case "buster":
-		return "10"
-	case "bullseye":
-		return "11"
-	case "bookworm":
-		return "12"
-	case "trixie":
-		return "13"
-	case "forky":
-		return "14"
+	if number := debianReleases[s.code]; number != "" {
+		return number
 	}
 	return s.code
+}
+
+// debianReleases are Debian's releases by code name, numbered as advisories do.
+// Source: distro-info-data.
+var debianReleases = map[string]string{
+	"woody": "3.0", "sarge": "3.1", "etch": "4.0", "lenny": "5.0", "squeeze": "6.0", "wheezy": "7", "jessie": "8", "stretch": "9",
+	"buster": "10", "bullseye": "11", "bookworm": "12", "trixie": "13", "forky": "14", "duke": "15", "unstable": "sid",
 }
 
 func (s system) alpineRelease() string {

@@ -14,7 +14,9 @@ func (s system) rpmEcosystems() (name string, by naming, matches func(string) bo
 	case "ol", "oracle":
 		return s.release("Oracle Linux", byPackage, s.parts(1), "")
 	case "amzn", "amazon":
-		return s.release("Amazon Linux", byPackage, s.version, "")
+		return s.release("Amazon Linux", byPackage, s.amazonRelease(), "")
+	case "fedora":
+		return s.release("Fedora", byPackage, s.parts(1), "")
 	case "azurelinux", "mariner":
 		return s.release("Azure Linux", byBoth, s.parts(1), s.version)
 	case "mageia":
@@ -24,9 +26,11 @@ func (s system) rpmEcosystems() (name string, by naming, matches func(string) bo
 	case "photon":
 		return s.release("Photon OS", byBoth, s.parts(2), "")
 	case "opensuse-leap":
-		return s.release("openSUSE", bySource, "Leap "+s.version, "")
+		return s.release("openSUSE", byBoth, "Leap "+s.version, "")
+	case "opensuse-leap-micro":
+		return s.release("openSUSE", byBoth, "Leap Micro "+s.version, "")
 	case "opensuse-tumbleweed":
-		return s.release("openSUSE", bySource, "Tumbleweed", "")
+		return s.release("openSUSE", byBoth, "Tumbleweed", "")
 	}
 	if strings.HasPrefix(s.id, "sle") || strings.HasPrefix(s.id, "sl-") || strings.HasPrefix(s.id, "suse") {
 		return s.suse()
@@ -59,7 +63,8 @@ func (s system) redHat() (string, naming, func(string) bool) {
 
 // suse is the data of all products of one release: a system is put together
 // from several ("Server", "Module for Basesystem"), and long-term support
-// tells of what other systems of the release have as well.
+// tells of what other systems of the release have as well. OSV has source
+// packages, SUSE's OVAL binary ones.
 func (s system) suse() (string, naming, func(string) bool) {
 	release := s.version
 	isMicro := strings.Contains(s.id, "micro")
@@ -69,7 +74,7 @@ func (s system) suse() (string, naming, func(string) bool) {
 			release += " SP" + minor
 		}
 	}
-	return "SUSE:" + release, bySource, func(e string) bool {
+	return "SUSE:" + release, byBoth, func(e string) bool {
 		product, ok := strings.CutPrefix(e, "SUSE:")
 		if !ok || release == "" || strings.Contains(product, "Micro") != isMicro {
 			return false
@@ -81,6 +86,15 @@ func (s system) suse() (string, naming, func(string) bool) {
 		rest := product[i+1+len(release):]
 		return rest == "" || rest[0] == '-'
 	}
+}
+
+// amazonRelease is the release; that of the first Amazon Linux is the year and
+// month of an image ("2018.03"), over which its advisories hold.
+func (s system) amazonRelease() string {
+	if len(s.version) >= 4 && s.version[:4] < "2019" && strings.HasPrefix(s.version, "201") {
+		return "1"
+	}
+	return s.version
 }
 
 // openEulerRelease makes 22.03-LTS-SP1 of "openEuler 22.03 (LTS-SP1)": the

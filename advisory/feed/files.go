@@ -29,6 +29,9 @@ type File struct {
 	// content of addresses that end in .gz or .bz2 is decompressed, and the end
 	// not part of that name.
 	Name string
+	// Packed says that the document is what is at the address, compressed or not:
+	// Parse decompresses it, which may be more than MaxDocument.
+	Packed bool
 	// Optional says that the publisher may not have it.
 	Optional bool
 	// Accept is the media type to ask for; "" for any.
@@ -41,6 +44,9 @@ func (f File) name() string {
 		return f.Name
 	}
 	address, _, _ := strings.Cut(f.URL, "?")
+	if f.Packed {
+		return path.Base(address)
+	}
 	return plainName(path.Base(address))
 }
 
@@ -106,8 +112,10 @@ func (fs Files) file(ctx context.Context, door advisory.Door, f File, old, next 
 		next[f.URL] = seen
 		return nil, nil
 	}
-	if content, err = Expand(f.URL, content); err != nil {
-		return nil, fmt.Errorf("fetch %s: %w", shown(f.URL), err)
+	if !f.Packed {
+		if content, err = Expand(f.URL, content); err != nil {
+			return nil, fmt.Errorf("fetch %s: %w", shown(f.URL), err)
+		}
 	}
 	if len(content) == 0 {
 		return nil, fmt.Errorf("fetch %s: it is empty: %w", shown(f.URL), fault.Invalid)

@@ -48,7 +48,7 @@ func distribution(name string) *rules {
 	case "Alpine", "Wolfi", "Chainguard", "MinimOS", "CleanStart", "Alpaquita", "BellSoft Hardened Containers":
 		return &apk
 	case "Red Hat", "Rocky Linux", "AlmaLinux", "SUSE", "openSUSE", "Mageia", "openEuler", "Photon OS",
-		"Azure Linux", "Amazon Linux", "Oracle Linux":
+		"Azure Linux", "Amazon Linux", "Oracle Linux", "Fedora":
 		return &rpm
 	}
 	return nil
