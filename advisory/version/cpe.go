@@ -15,8 +15,8 @@ import (
 //     "version" says nothing.
 //   - Numbers compare by value, missing ones are zero: 1.0 is 1.0.0.
 //   - Words for what comes before a release (dev, alpha, beta, milestone, pre,
-//     rc and their short forms; "a" and "b" only before a number) precede the
-//     version without them, in that order.
+//     rc, their short forms and the like; "a" and "b" only before a number)
+//     precede the version without them, in that order.
 //   - Words for the release itself (final, ga, release, stable) say nothing.
 //   - All other words follow the version without them (1.0.2 < 1.0.2a <
 //     1.0.2za, 7.4 < 7.4p1), by the alphabet, and precede a further number.
@@ -55,10 +55,10 @@ const (
 
 // cpePreWords are words for what precedes a release, by rank.
 var cpePreWords = [...][]string{
-	{"dev", "nightly", "snapshot"},
+	{"dev", "nightly", "snapshot", "canary", "experimental", "unstable"},
 	{"alpha"},
 	{"beta"},
-	{"milestone"},
+	{"milestone", "next"},
 	{"pre", "preview", "prerelease"},
 	{"rc", "cr", "candidate"},
 }
