@@ -37,11 +37,19 @@ type Archive struct {
 	MaxMembers                         int
 }
 
-// GitHub returns the archive of a branch of a repository on GitHub, whose
-// documents are the files that keep names, by their path in the repository.
+// GitHub returns the archive of a branch of a repository on GitHub, of its main
+// branch where branch is empty. The documents are the files that keep names, by
+// their path in the repository.
 func GitHub(source, repository, branch string, keep func(name string) bool) Archive {
-	return Archive{Source: source, URL: "https://codeload.github.com/" + repository + "/tar.gz/refs/heads/" + branch, Strip: 1, Keep: keep}
+	ref := "HEAD"
+	if branch != "" {
+		ref = "refs/heads/" + branch
+	}
+	return Archive{Source: source, URL: "https://" + GitHubHost + "/" + repository + "/tar.gz/" + ref, Strip: 1, Keep: keep}
 }
+
+// GitHubHost is the host of archives of repositories on GitHub.
+const GitHubHost = "codeload.github.com"
 
 // Fetch passes on all members, if the archive is another than before; see
 // [advisory.Source].

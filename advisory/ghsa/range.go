@@ -1,0 +1,93 @@
+package ghsa
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/stella-ops/stella/advisory"
+	"github.com/stella-ops/stella/advisory/version"
+	"github.com/stella-ops/stella/internal/fault"
+)
+
+// ecosystem is one of the interfaces' ecosystems in the terms of OSV.
+type ecosystem struct {
+	name string
+	typ  advisory.RangeType
+}
+
+// ecosystems are by the names of GraphQL, and of REST in upper case.
+var ecosystems = map[string]ecosystem{
+	"ACTIONS":  {"GitHub Actions", advisory.RangeEcosystem},
+	"COMPOSER": {"Packagist", advisory.RangeEcosystem},
+	"ERLANG":   {"Hex", advisory.RangeEcosystem},
+	"GO":       {"Go", advisory.RangeSemver},
+	"MAVEN":    {"Maven", advisory.RangeEcosystem},
+	"NPM":      {"npm", advisory.RangeSemver},
+	"NUGET":    {"NuGet", advisory.RangeEcosystem},
+	"PIP":      {"PyPI", advisory.RangeEcosystem},
+	"PUB":      {"Pub", advisory.RangeEcosystem},
+	"RUBYGEMS": {"RubyGems", advisory.RangeEcosystem},
+	"RUST":     {"crates.io", advisory.RangeSemver},
+	"SWIFT":    {"SwiftURL", advisory.RangeSemver},
+}
+
+// events reads a range such as ">= 1.0, < 2.0" with the first version that has
+// a fix, which may be empty. Where there is a fix, it ends the range rather than
+// the last version that is known to be affected.
+func events(text, fix string, eco ecosystem) ([]version.Event, error) {
+	low, high := version.Event{Introduced: "0"}, version.Event{}
+	seen := false
+	for part := range strings.SplitSeq(text, ",") {
+		part = strings.TrimSpace(part)
+		n := 0
+		for n < len(part) && strings.IndexByte("<>=", part[n]) >= 0 {
+			n++
+		}
+		op, v := part[:n], strings.TrimSpace(part[n:])
+		if v == "" || strings.ContainsAny(v, " <>=") {
+			return nil, fmt.Errorf("the range %.200q cannot be read: %w", text, fault.Invalid)
+		}
+		seen = true
+		switch op {
+		case "=":
+			low, high = version.Event{Introduced: v}, version.Event{LastAffected: v}
+		case ">=":
+			low = version.Event{Introduced: v}
+		case ">":
+			low = version.Event{Introduced: after(v, eco)}
+		case "<":
+			high = version.Event{Fixed: v}
+		case "<=":
+			high = version.Event{LastAffected: v}
+		default:
+			return nil, fmt.Errorf("the range %.200q cannot be read: %w", text, fault.Invalid)
+		}
+	}
+	if !seen {
+		return nil, fmt.Errorf("there is no range: %w", fault.Invalid)
+	}
+	if high == (version.Event{}) && fix != "" {
+		high = version.Event{Fixed: fix}
+	}
+	if high == (version.Event{}) {
+		return []version.Event{low}, nil
+	}
+	return []version.Event{low, high}, nil
+}
+
+// after returns the first version behind v: for Semantic Versioning the first
+// prerelease of the next patch, otherwise v with one more part, which the
+// database's own conversion takes as well.
+func after(v string, eco ecosystem) string {
+	if eco.typ == advisory.RangeSemver {
+		parts := strings.Split(v, ".")
+		if len(parts) == 3 {
+			if n, err := strconv.ParseUint(parts[2], 10, 32); err == nil {
+				return fmt.Sprintf("%s.%s.%d-0", parts[0], parts[1], n+1)
+			}
+		}
+		return v + ".0" // a prerelease, which a longer one follows
+	}
+	return v + ".1"
+}

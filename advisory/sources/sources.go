@@ -1,0 +1,62 @@
+// Package sources lists every source of advisories that the SDK has.
+package sources
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/stella-ops/stella/advisory"
+	"github.com/stella-ops/stella/advisory/ghsa"
+	"github.com/stella-ops/stella/advisory/osv"
+	"github.com/stella-ops/stella/internal/fault"
+)
+
+// ErrNotFound is the kind of error for a name that no source has.
+var ErrNotFound error = fault.NotFound
+
+// All returns every source, new ones each time, sorted by name. Those that
+// gather what others publish, such as "osv", repeat what the others say.
+func All() []advisory.Source {
+	all := []advisory.Source{
+		osv.AlmaLinux(),
+		osv.BellSoft(),
+		osv.Bitnami(),
+		osv.Bucket(),
+		osv.DHI(),
+		osv.Drupal(),
+		osv.GoVulnDB(),
+		osv.Haskell(),
+		osv.Julia(),
+		osv.MaliciousPackages(),
+		osv.OCaml(),
+		osv.PSF(),
+		osv.PyPA(),
+		osv.R(),
+		osv.Rocky(),
+		osv.RustSec(),
+		osv.Ubuntu(),
+		ghsa.New(nil),
+	}
+	slices.SortFunc(all, func(a, b advisory.Source) int {
+		if a.Describe().Name < b.Describe().Name {
+			return -1
+		}
+		return 1
+	})
+	return all
+}
+
+// Named returns the sources of some names, in that order; none for no names. An
+// error wraps ErrNotFound.
+func Named(names ...string) ([]advisory.Source, error) {
+	all := All()
+	out := make([]advisory.Source, 0, len(names))
+	for _, name := range names {
+		i := slices.IndexFunc(all, func(s advisory.Source) bool { return s.Describe().Name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("find the source %.80q: %w", name, fault.NotFound)
+		}
+		out = append(out, all[i])
+	}
+	return out, nil
+}
