@@ -1,6 +1,7 @@
 package advisory
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/stella-ops/stella/advisory/cpe"
@@ -21,6 +22,28 @@ func (r *run) matchCPE(p *sbom.Package, fallback *scope) error {
 	}
 	r.hits = r.hits[:0]
 	var doubts doubts
+	for _, q := range r.cpeQuestions(s, p) {
+		entries, err := r.view.Affected(r.ctx, q.ecosystem, q.name)
+		if err != nil {
+			return err
+		}
+		if err := r.compare(s, q.query, p, entries, &doubts); err != nil {
+			return err
+		}
+	}
+	return r.finish(s, p, &doubts)
+}
+
+// question is a query about one ecosystem.
+type question struct {
+	query
+	ecosystem string
+}
+
+// cpeQuestions returns what is asked about a package's CPE names. Those that
+// cannot be read are gaps.
+func (r *run) cpeQuestions(s *scope, p *sbom.Package) []question {
+	var list []question
 	asked := map[query]bool{}
 	for _, text := range p.CPEs {
 		name, err := cpe.Parse(text)
@@ -28,26 +51,16 @@ func (r *run) matchCPE(p *sbom.Package, fallback *scope) error {
 			r.gap(sbom.GapUnreadable, true, p, err.Error())
 			continue
 		}
-		q := query{name: name.Key(), version: name.FullVersion()}
-		if q.version == "" {
-			q.version = p.Version
-		}
+		q := query{name: name.Key(), version: cmp.Or(name.FullVersion(), p.Version)}
 		if asked[q] {
 			continue
 		}
 		asked[q] = true
 		for _, ecosystem := range s.ecosystems {
-			if !name.Of(ecosystem) {
-				continue
-			}
-			entries, err := r.view.Affected(r.ctx, ecosystem, q.name)
-			if err != nil {
-				return err
-			}
-			if err := r.compare(s, q, p, entries, &doubts); err != nil {
-				return err
+			if name.Of(ecosystem) {
+				list = append(list, question{q, ecosystem})
 			}
 		}
 	}
-	return r.finish(s, p, &doubts)
+	return list
 }

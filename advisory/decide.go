@@ -21,6 +21,7 @@ func (c *comparison) parse() {
 
 // verdict says whether an entry affects a version.
 type verdict struct {
+	outcome  outcome // what becomes of the entry; see judge
 	affected bool
 	span     string   // the range or "versions", where affected
 	fixed    []string // versions from which on it is not, where affected

@@ -36,16 +36,11 @@ type Options struct {
 // view could not be read, or that ctx ended; everything else that could not be
 // assessed is a gap of the report. The document is not changed.
 func (m Matcher) Match(ctx context.Context, doc *sbom.Document) (*finding.Report, error) {
-	report := &finding.Report{Findings: []finding.Finding{}}
 	if m.View == nil {
-		report.Gaps = []sbom.Gap{{Code: sbom.GapNoData, Blocking: true, Where: "advisories", What: fmt.Sprintf("there is no advisory data: %d packages were not assessed", len(doc.Packages))}}
-		return report, nil
+		return &finding.Report{Findings: []finding.Finding{}, Gaps: []sbom.Gap{{Code: sbom.GapNoData, Blocking: true, Where: "advisories",
+			What: fmt.Sprintf("there is no advisory data: %d packages were not assessed", len(doc.Packages))}}}, nil
 	}
-	report.Snapshot = m.View.Digest()
-	r := &run{ctx: ctx, view: m.View, opts: m.Options, doc: doc, report: report, scopes: map[scopeKey]*scope{}}
-	if !m.Options.MatchOwned {
-		r.owned = owned(doc)
-	}
+	r := m.start(ctx, doc)
 	for i := range doc.Packages {
 		if i%256 == 0 && ctx.Err() != nil {
 			return nil, fmt.Errorf("match packages with advisories: %w", ctx.Err())
@@ -55,8 +50,18 @@ func (m Matcher) Match(ctx context.Context, doc *sbom.Document) (*finding.Report
 		}
 	}
 	r.finishGaps()
-	report.Sort()
-	return report, nil
+	r.report.Sort()
+	return r.report, nil
+}
+
+// start begins to match a document.
+func (m Matcher) start(ctx context.Context, doc *sbom.Document) *run {
+	r := &run{ctx: ctx, view: m.View, opts: m.Options, doc: doc, scopes: map[scopeKey]*scope{}}
+	r.report = &finding.Report{Snapshot: m.View.Digest(), Findings: []finding.Finding{}}
+	if !m.Options.MatchOwned {
+		r.owned = owned(doc)
+	}
+	return r
 }
 
 // owned returns the ids of packages that belong to others.
@@ -145,43 +150,78 @@ func (r *run) compare(s *scope, q query, p *sbom.Package, entries []Entry, doubt
 	c.parse()
 	for i := range entries {
 		e := &entries[i]
-		if e.Withdrawn {
-			continue
+		a, record, err := r.judge(&c, s, p, e)
+		if err != nil {
+			return err
 		}
-		if q.version == "" {
+		switch a.outcome {
+		case applies:
+			r.hit(q, e, record, a)
+		case noVersion:
 			doubts.noVersion++
-			continue
-		}
-		a := c.decide(e)
-		switch {
-		case a.affected:
-			if err := r.hit(s, q, p, e, a); err != nil {
-				return err
-			}
-		case a.doubt != "" && c.invalid:
+		case badVersion:
 			doubts.add(&doubts.badVersion, a.doubt)
-		case a.doubt != "":
+		case badRange:
 			doubts.add(&doubts.badRange, a.doubt)
 		}
 	}
 	return nil
 }
 
-// hit adds what affects the package, after looking at the record.
-func (r *run) hit(s *scope, q query, p *sbom.Package, e *Entry, a verdict) error {
-	record, err := r.view.Record(r.ctx, e.Record)
-	if err != nil {
-		return err
+// outcome is what becomes of one entry about a package.
+type outcome uint8
+
+const (
+	outside         outcome = iota // it does not affect the version
+	applies                        // it does
+	withdrawn                      // its record was taken back
+	noVersion                      // there is no version to compare
+	badVersion                     // the version cannot be compared
+	badRange                       // the entry cannot be compared
+	noVulnerability                // an erratum that names none
+	otherStreams                   // an erratum for another stream of a module
+)
+
+// judge decides about one entry. It returns the record where it had to look at
+// it.
+func (r *run) judge(c *comparison, s *scope, p *sbom.Package, e *Entry) (a verdict, record *Record, err error) {
+	switch {
+	case e.Withdrawn:
+		a.outcome = withdrawn
+		return a, nil, nil
+	case c.query.version == "":
+		a.outcome = noVersion
+		return a, nil, nil
 	}
-	if namesNothing(record) || otherStream(record, e, p, s.ecosystemBase()) {
-		return nil
+	a = c.decide(e)
+	switch {
+	case a.affected:
+		if record, err = r.view.Record(r.ctx, e.Record); err != nil {
+			return a, nil, err
+		}
+		switch {
+		case namesNothing(record):
+			a.outcome = noVulnerability
+		case otherStream(record, e, p, s.ecosystemBase()):
+			a.outcome = otherStreams
+		default:
+			a.outcome = applies
+		}
+	case a.doubt != "" && c.invalid:
+		a.outcome = badVersion
+	case a.doubt != "":
+		a.outcome = badRange
 	}
+	return a, record, nil
+}
+
+// hit adds a record that affects the package.
+func (r *run) hit(q query, e *Entry, record *Record, a verdict) {
 	for i := range r.hits {
 		if h := &r.hits[i]; h.record.ID == record.ID {
 			h.fixed = append(h.fixed, a.fixed...)
-			return nil
+			return
 		}
 	}
 	r.hits = append(r.hits, hit{record: record, entry: *e, query: q, span: a.span, fixed: a.fixed})
-	return nil
 }
