@@ -35,12 +35,12 @@ type View interface {
 // Text is the part of a record that matching does not need.
 type Text struct {
 	// Details is the description, at most MaxDetails bytes of it.
-	Details    string
-	References []Reference
-	CWEs       []string
+	Details    string      `json:"details,omitempty"`
+	References []Reference `json:"references,omitempty"`
+	CWEs       []string    `json:"cwes,omitempty"`
 	// Affected are the packages and their versions as far as they are about the
 	// entry's ecosystem, sorted by release and name.
-	Affected []Affected
+	Affected []Affected `json:"affected,omitempty"`
 }
 
 // MaxDetails is how much of a description views keep, in bytes. The document

@@ -51,8 +51,25 @@ type Updated struct {
 	Bytes   int64     `json:"bytes"` // of deltas and objects that were read
 }
 
-// stateFile is where a store keeps what its client knows of the feed.
-const stateFile = "mirror.json"
+// StateFile is where the folder of a store keeps what its client knows of the
+// feed: a role.State.
+const StateFile = "mirror.json"
+
+// SnapshotOf returns the digest of the snapshot that a release signs.
+func SnapshotOf(r *role.Release) (digest string, err error) {
+	_, a, err := headOf(r)
+	return a.Digest, err
+}
+
+func headOf(r *role.Release) (t role.Target, a about, err error) {
+	if t, err = r.Target(manifestName); err != nil {
+		return t, a, err
+	}
+	if err := json.Unmarshal(t.Custom, &a); err != nil || a.Digest != t.Digest {
+		return t, a, fmt.Errorf("the release names the snapshot %q by the manifest %s: %w", a.Digest, t.Digest, fault.Invalid)
+	}
+	return t, a, nil
+}
 
 // Update verifies the mirror's newest release and makes its snapshot the
 // current one. at is the time by which signatures have expired. Where it fails,
@@ -79,13 +96,9 @@ func (c *Client) update(ctx context.Context, at time.Time) (*Updated, error) {
 		return nil, err
 	}
 	out := &Updated{Feed: release.Feed, Version: release.Version, Expires: release.Expires}
-	head, err := release.Target(manifestName)
+	head, a, err := headOf(release)
 	if err != nil {
 		return nil, err
-	}
-	var a about
-	if err := json.Unmarshal(head.Custom, &a); err != nil || a.Digest != head.Digest {
-		return nil, fmt.Errorf("the release names the snapshot %q by the manifest %s: %w", a.Digest, head.Digest, fault.Invalid)
 	}
 	out.Digest, out.Number = a.Digest, a.Number
 	u := &updating{Client: c, release: release, out: out}
@@ -179,7 +192,7 @@ func (u *updating) read(ctx context.Context, t role.Target) ([]byte, error) {
 
 // state reads what is known of the feed; at first it trusts Root.
 func (c *Client) state() (role.State, error) {
-	text, err := os.ReadFile(filepath.Join(c.Store.Dir, stateFile))
+	text, err := os.ReadFile(filepath.Join(c.Store.Dir, StateFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		if c.Root == nil {
 			return role.State{}, fmt.Errorf("there is no root to trust yet: %w", fault.NotFound)
@@ -200,7 +213,7 @@ func (c *Client) keep(s role.State) error {
 	if err := os.MkdirAll(c.Store.Dir, 0o700); err != nil {
 		return err
 	}
-	return durable.Replace(filepath.Join(c.Store.Dir, stateFile), durable.Bytes(text))
+	return durable.Replace(filepath.Join(c.Store.Dir, StateFile), durable.Bytes(text))
 }
 
 // Over makes a source of the files below an address that a door leads to.

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"time"
 
-	gotable "github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -27,11 +26,17 @@ const maxBroken = 10
 type dbFlags struct {
 	dir        string
 	matchOwned bool
+	cpe        bool
 }
 
 func (f *dbFlags) register(fs *pflag.FlagSet) {
-	fs.StringVar(&f.dir, "db", "", "folder of advisory data (default: STELLA_DB, or stella/db in the user's data folder)")
+	f.registerDir(fs)
 	fs.BoolVar(&f.matchOwned, "match-owned", false, "judge language packages that the distribution installed by their ecosystem's data too")
+	fs.BoolVar(&f.cpe, "cpe", false, "look up packages that no ecosystem has data for by their CPE names, which are often wrong")
+}
+
+func (f *dbFlags) registerDir(fs *pflag.FlagSet) {
+	fs.StringVar(&f.dir, "db", "", "folder of advisory data (default: STELLA_DB, or stella/db in the user's data folder)")
 }
 
 // dbDir resolves the folder.
@@ -52,33 +57,64 @@ func dbDir(flag string, env func(string) string) (string, error) {
 	return filepath.Join(home, ".local", "share", "stella", "db"), nil
 }
 
-// match matches a document with the current data. Without any, that is the
-// report's one gap: absence of data is never absence of findings.
-func (f *dbFlags) match(ctx context.Context, env func(string) string, doc *sbom.Document) (*finding.Report, error) {
+// store is the store of the folder.
+func (f *dbFlags) store(env func(string) string) (snapshot.Store, error) {
 	dir, err := dbDir(f.dir, env)
+	return snapshot.Store{Dir: dir}, err
+}
+
+// open opens the current data. An error wraps snapshot.ErrNotFound where there
+// is none.
+func (f *dbFlags) open(env func(string) string) (*snapshot.Snapshot, error) {
+	store, err := f.store(env)
 	if err != nil {
 		return nil, err
 	}
-	snap, err := snapshot.Store{Dir: dir}.Open()
+	return store.Open()
+}
+
+// mustOpen is open for commands that are nothing without data.
+func (f *dbFlags) mustOpen(env func(string) string) (*snapshot.Snapshot, error) {
+	snap, err := f.open(env)
+	if errors.Is(err, snapshot.ErrNotFound) {
+		return nil, &codeError{exitNotAssessed, fmt.Errorf("%w: get some with \"stella db update\" or \"stella db import\"", err)}
+	}
+	return snap, err
+}
+
+// options say how packages are matched. What is old is old at the time that the
+// environment names (SOURCE_DATE_EPOCH), else now.
+func (f *dbFlags) options(env func(string) string) advisory.Options {
+	at := time.Now()
+	if t, err := time.Parse(time.RFC3339, sourceDate(env("SOURCE_DATE_EPOCH"))); err == nil {
+		at = t
+	}
+	return advisory.Options{MatchOwned: f.matchOwned, CPE: f.cpe, At: at}
+}
+
+// match matches a document with the current data. Without any, that is the
+// report's one gap: absence of data is never absence of findings.
+func (f *dbFlags) match(ctx context.Context, env func(string) string, doc *sbom.Document) (*finding.Report, error) {
+	snap, err := f.open(env)
 	if errors.Is(err, snapshot.ErrNotFound) {
 		return &finding.Report{Gaps: []sbom.Gap{{Code: sbom.GapNoData, Blocking: true, Where: "advisories",
-			What: "there is no advisory data: import some with \"stella db import FOLDER|ZIP\""}}}, nil
+			What: "there is no advisory data: get some with \"stella db update\" or \"stella db import FOLDER|ZIP\""}}}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	defer snap.Close()
-	return advisory.Matcher{View: snap, Options: advisory.Options{MatchOwned: f.matchOwned}}.Match(ctx, doc)
+	return advisory.Matcher{View: snap, Options: f.options(env)}.Match(ctx, doc)
 }
 
 func (p *program) dbCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "db",
-		Short: "Import advisory data and say what there is",
+		Short: "Get advisory data, look into it, and pass it on",
 		Args:  usage(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(p.dbImport(), p.dbStatus())
+	cmd.AddCommand(p.dbImport(), p.dbUpdate(), p.dbExport(), p.dbStatus(), p.dbSearch(), p.dbDiff(), p.dbVerify())
 	return cmd
 }
 
@@ -91,11 +127,11 @@ func (p *program) dbImport() *cobra.Command {
 		Example: "  stella db import ./PyPI.zip ./Debian.zip ./our-own-records",
 		Args:    usage(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dir, err := dbDir(f.dir, p.env)
+			store, err := f.store(p.env)
 			if err != nil {
 				return err
 			}
-			res, err := snapshot.Store{Dir: dir}.Import(osv.Walk(cmd.Context(), nil, args...))
+			res, err := store.Import(osv.Walk(cmd.Context(), nil, args...))
 			if err != nil {
 				return err
 			}
@@ -110,43 +146,6 @@ func (p *program) dbImport() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&f.dir, "db", "", "folder of advisory data (default: STELLA_DB, or stella/db in the user's data folder)")
-	return cmd
-}
-
-func (p *program) dbStatus() *cobra.Command {
-	var f dbFlags
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "status",
-		Short: "Say which advisory data there is, and how old it is",
-		Args:  usage(cobra.NoArgs),
-		RunE: func(*cobra.Command, []string) error {
-			dir, err := dbDir(f.dir, p.env)
-			if err != nil {
-				return err
-			}
-			st, err := snapshot.Store{Dir: dir}.Status()
-			if errors.Is(err, snapshot.ErrNotFound) {
-				return &codeError{exitNotAssessed, fmt.Errorf("no advisory data in %s", dir)}
-			}
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return p.printJSON(st)
-			}
-			fmt.Fprintf(p.stdout, "digest    %s\nfile      %s\nimported  %s\nrecords   %d (%d withdrawn), %d set aside\n\n",
-				st.Digest, st.Path, st.Imported.Format(time.RFC3339), st.Records, st.Withdrawn, len(st.Broken))
-			t := newTable("ecosystem", "records", "packages", "newest")
-			for _, e := range st.Ecosystems {
-				t.AppendRow(gotable.Row{clean(e.Name), e.Records, e.Packages, clean(e.Modified)})
-			}
-			fmt.Fprintln(p.stdout, t.Render())
-			return nil
-		},
-	}
-	cmd.Flags().StringVar(&f.dir, "db", "", "folder of advisory data (default: STELLA_DB, or stella/db in the user's data folder)")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	f.registerDir(cmd.Flags())
 	return cmd
 }

@@ -17,11 +17,12 @@ import (
 
 // The exit codes, part of the interface.
 const (
-	exitPass        = 0
-	exitError       = 1  // the tool failed
-	exitBlocked     = 2  // the gate says no
-	exitNotAssessed = 3  // the gate cannot say: something that matters was not assessed
-	exitUsage       = 64 // wrong arguments
+	exitPass         = 0
+	exitError        = 1  // the tool failed
+	exitBlocked      = 2  // the gate says no
+	exitNotAssessed  = 3  // the gate cannot say: something that matters was not assessed
+	exitVerification = 4  // a signature or digest is not what it must be
+	exitUsage        = 64 // wrong arguments
 )
 
 // exitError carries a code out of a command.

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	gotable "github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"github.com/stella-ops/stella/advisory"
+	"github.com/stella-ops/stella/advisory/snapshot"
+)
+
+// found is one record that a search found.
+type found struct {
+	Record  *advisory.Record  `json:"record"`
+	Text    *advisory.Text    `json:"text"`
+	Signals []advisory.Signal `json:"signals,omitempty"`
+}
+
+func (p *program) dbSearch() *cobra.Command {
+	var f dbFlags
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "search ID | ECOSYSTEM NAME",
+		Short:   "Show the records that name an id, or that are about a package",
+		Example: "  stella db search CVE-2021-44228\n  stella db search Debian:12 openssl",
+		Args:    usage(cobra.RangeArgs(1, 2)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			snap, err := f.mustOpen(p.env)
+			if err != nil {
+				return err
+			}
+			defer snap.Close()
+			var refs []advisory.Ref
+			if len(args) == 1 {
+				refs, err = snap.Named(cmd.Context(), args[0])
+			} else {
+				refs, err = recordsAbout(cmd.Context(), snap, args[0], args[1])
+			}
+			if err != nil {
+				return err
+			}
+			list, err := readRecords(cmd.Context(), snap, refs)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return p.printJSON(list)
+			}
+			p.printRecords(list)
+			return nil
+		},
+	}
+	f.registerDir(cmd.Flags())
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	return cmd
+}
+
+// recordsAbout returns the records about a package, once each.
+func recordsAbout(ctx context.Context, view advisory.View, ecosystem, name string) (refs []advisory.Ref, err error) {
+	entries, err := view.Affected(ctx, ecosystem, advisory.CanonicalName(ecosystem, name))
+	for _, e := range entries {
+		if !slices.Contains(refs, e.Record) {
+			refs = append(refs, e.Record)
+		}
+	}
+	return refs, err
+}
+
+func readRecords(ctx context.Context, view advisory.View, refs []advisory.Ref) ([]found, error) {
+	list := []found{}
+	for _, ref := range refs {
+		r, err := view.Record(ctx, ref)
+		if err != nil {
+			return nil, err
+		}
+		t, err := view.Text(ctx, ref)
+		if err != nil {
+			return nil, err
+		}
+		one := found{Record: r, Text: t}
+		for _, id := range append([]string{r.ID}, append(r.Aliases, r.Upstream...)...) {
+			signals, err := view.Signals(ctx, id)
+			if err != nil {
+				return nil, err
+			}
+			one.Signals = append(one.Signals, signals...)
+		}
+		list = append(list, one)
+	}
+	return list, nil
+}
+
+func (p *program) printRecords(list []found) {
+	for i, one := range list {
+		if i > 0 {
+			fmt.Fprintln(p.stdout)
+		}
+		r := one.Record
+		fmt.Fprintf(p.stdout, "%s  %s\n", clean(r.ID), clean(r.Summary))
+		for _, line := range [][2]string{
+			{"source", r.Source}, {"modified", r.Modified}, {"withdrawn", r.Withdrawn}, {"aliases", strings.Join(r.Aliases, " ")}, {"upstream", strings.Join(r.Upstream, " ")},
+			{"related", strings.Join(r.Related, " ")}, {"link", r.URL}, {"digest", r.Digest},
+		} {
+			if line[1] != "" {
+				fmt.Fprintf(p.stdout, "  %-10s%s\n", line[0], clean(line[1]))
+			}
+		}
+		for _, s := range r.Scores {
+			fmt.Fprintf(p.stdout, "  %-10s%s %s %s\n", "severity", clean(s.Type), clean(s.Value), clean(s.Source))
+		}
+		for _, s := range one.Signals {
+			fmt.Fprintf(p.stdout, "  %-10s%s exploited %s, EPSS %s\n", "signal", clean(s.Source), clean(cmp.Or(s.Exploited, "-")), clean(cmp.Or(s.EPSS, "-")))
+		}
+		for _, a := range one.Text.Affected {
+			fmt.Fprintf(p.stdout, "  %-10s%s %s %s%s\n", "affects", clean(a.Ecosystem), clean(a.Name), clean(ranges(&a)), clean(strings.TrimRight(" "+string(a.Status), " ")))
+		}
+	}
+}
+
+// ranges writes the versions of an affected package in one line.
+func ranges(a *advisory.Affected) string {
+	var parts []string
+	for _, r := range a.Ranges {
+		var events []string
+		for _, e := range r.Events {
+			switch {
+			case e.Introduced != "":
+				events = append(events, ">= "+e.Introduced)
+			case e.Fixed != "":
+				events = append(events, "< "+e.Fixed)
+			case e.LastAffected != "":
+				events = append(events, "<= "+e.LastAffected)
+			}
+		}
+		parts = append(parts, strings.Join(events, ", "))
+	}
+	n := 0
+	for range a.Versions.All() {
+		n++
+	}
+	if n > 0 {
+		parts = append(parts, fmt.Sprintf("%d versions", n))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// difference is one record that differs, as db diff writes it.
+type difference struct {
+	Ecosystem string `json:"ecosystem"`
+	ID        string `json:"id"`
+	What      string `json:"what"` // "new", "changed", "withdrawn", "gone"
+	Summary   string `json:"summary,omitempty"`
+}
+
+func (p *program) dbDiff() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "diff OLD NEW",
+		Short:   "Say which records differ between two snapshots (files, or folders of advisory data)",
+		Example: "  stella db diff yesterday.snapshot ~/.local/share/stella/db",
+		Args:    usage(cobra.ExactArgs(2)),
+		RunE: func(_ *cobra.Command, args []string) error {
+			from, err := openSnapshot(args[0])
+			if err != nil {
+				return err
+			}
+			defer from.Close()
+			to, err := openSnapshot(args[1])
+			if err != nil {
+				return err
+			}
+			defer to.Close()
+			list := []difference{}
+			for c, err := range snapshot.Changes(from, to) {
+				if err != nil {
+					return err
+				}
+				list = append(list, differenceOf(c))
+			}
+			if asJSON {
+				return p.printJSON(list)
+			}
+			t := newTable("ecosystem", "record", "what", "summary")
+			for _, d := range list {
+				t.AppendRow(gotable.Row{clean(d.Ecosystem), clean(d.ID), d.What, clean(d.Summary)})
+			}
+			fmt.Fprintf(p.stdout, "%d records differ\n", len(list))
+			if len(list) > 0 {
+				fmt.Fprintln(p.stdout, t.Render())
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	return cmd
+}
+
+func differenceOf(c *snapshot.Change) difference {
+	d := difference{Ecosystem: c.Part.Ecosystem, ID: c.ID, What: "changed"}
+	switch {
+	case c.Old == nil:
+		d.What = "new"
+	case c.Now == nil:
+		d.What = "gone"
+	case c.Old.Withdrawn == "" && c.Now.Withdrawn != "":
+		d.What = "withdrawn"
+	}
+	if r := cmp.Or(c.Now, c.Old); r != nil {
+		d.Summary = r.Summary
+	}
+	return d
+}
+
+// openSnapshot opens a file, or the current one of a folder.
+func openSnapshot(path string) (*snapshot.Snapshot, error) {
+	if filepath.Ext(path) == ".snapshot" {
+		return snapshot.Open(path)
+	}
+	snap, err := snapshot.Store{Dir: path}.Open()
+	if errors.Is(err, snapshot.ErrNotFound) {
+		return nil, usageError("%s is neither a .snapshot file nor a folder of advisory data", path)
+	}
+	return snap, err
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+)
+
+const matchHelp = `Match an SBOM with advisory data, and say what affects its packages and what was
+not assessed. It is "stella scan sbom:FILE" for those who have the document
+already; "-" reads standard input.
+
+Exit codes: 0 pass, 1 error, 2 a finding reaches --fail-on, 3 --fail-on was asked
+for and something that matters was not assessed, 64 wrong arguments.`
+
+func (p *program) matchCommand() *cobra.Command {
+	var output outputFlags
+	var gate gateFlags
+	var db dbFlags
+	cmd := &cobra.Command{
+		Use:     "match FILE",
+		Short:   "Match an SBOM document with advisory data",
+		Long:    matchHelp,
+		Example: "  stella match sbom.cdx.json --fail-on high\n  stella scan alpine -o cyclonedx-json | stella match - -o json",
+		Args:    usage(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			outputs, err := output.parse()
+			if err != nil {
+				return err
+			}
+			limits, err := gate.parse()
+			if err != nil {
+				return err
+			}
+			doc, _, err := p.readSBOM(args[0])
+			if err != nil {
+				return err
+			}
+			report, err := db.match(cmd.Context(), p.env, doc)
+			if err != nil {
+				return err
+			}
+			r := &result{Reference: args[0], Document: doc, Report: limits.filter(report)}
+			if err := p.write(outputs, r, output.indent); err != nil {
+				return err
+			}
+			return limits.decide(r)
+		},
+	}
+	output.register(cmd.Flags())
+	gate.register(cmd.Flags())
+	db.register(cmd.Flags())
+	return cmd
+}
