@@ -73,11 +73,12 @@ func (a *Advisories) Known(ctx context.Context, source string) iter.Seq2[advisor
 // kept is a document that is about to be stored.
 type kept struct {
 	*advisory.Document
-	name   string
-	digest []byte
-	place  place
-	ref    *blob.Ref // where it is an object
-	before int64     // the revision that it ends, 0 for none
+	name     string
+	digest   []byte
+	place    place
+	ref      *blob.Ref // where it is an object
+	before   int64     // the row that it ends, 0 for none
+	revision int64
 }
 
 // Keep stores raw documents.
@@ -115,7 +116,7 @@ func (a *Advisories) newer(ctx context.Context, r *advisory.Run, documents []*ad
 			return nil, fmt.Errorf("keep document %q of %s: without a name, or gone: %w", d.Name, r.Source, fault.Invalid)
 		}
 		sum := sha256.Sum256(d.Content)
-		k := &kept{Document: d, name: clean(d.Name), digest: sum[:]}
+		k := &kept{Document: d, name: clean(d.Name), digest: sum[:], revision: 1}
 		if i, ok := at[k.name]; ok {
 			all[i] = k // the later one of a batch counts
 			continue
@@ -132,15 +133,15 @@ func (a *Advisories) newer(ctx context.Context, r *advisory.Run, documents []*ad
 		return batches(names, []any{r.Source}, func(in string, args []any) error {
 			return tx.each(func(row func(...any) error) error {
 				var name string
-				var seq int64
+				var seq, revision int64
 				var digest []byte
-				err := row(&seq, &name, &digest)
+				err := row(&seq, &name, &digest, &revision)
 				if i, ok := at[name]; ok && err == nil {
-					all[i].before = seq
+					all[i].before, all[i].revision = seq, revision+1
 					same[i] = bytes.Equal(digest, all[i].digest)
 				}
 				return err
-			}, `SELECT seq, name, digest FROM vuln.documents WHERE source = $1 AND to_run = 0 AND name IN `+in, args...)
+			}, `SELECT seq, name, digest, revision FROM vuln.documents WHERE source = $1 AND to_run = 0 AND name IN `+in, args...)
 		})
 	})
 	out := all[:0]
@@ -179,7 +180,7 @@ func (t *tx) keep(r *advisory.Run, list []*kept, packs *packer) error {
 	if err != nil {
 		return err
 	}
-	contents, documents := make([]any, 0, 5*len(list)), make([]any, 0, 8*len(list))
+	contents, documents := make([]any, 0, 5*len(list)), make([]any, 0, 9*len(list))
 	var before []int64
 	for _, k := range list {
 		pack, chunks := int64(0), []byte{}
@@ -191,7 +192,7 @@ func (t *tx) keep(r *advisory.Run, list []*kept, packs *packer) error {
 			}
 		}
 		contents = append(contents, k.digest, pack, k.place.at, k.place.size, chunks)
-		documents = append(documents, r.Source, k.name, r.Number, k.digest, clean(k.URL), string(signature(k.Signature)), clean(k.Signer), t.now)
+		documents = append(documents, r.Source, k.name, k.revision, r.Number, k.digest, clean(k.URL), string(signature(k.Signature)), clean(k.Signer), t.now)
 		if k.before != 0 {
 			before = append(before, k.before)
 		}
@@ -208,7 +209,7 @@ func (t *tx) keep(r *advisory.Run, list []*kept, packs *packer) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.insert(`INSERT INTO vuln.documents (source, name, from_run, digest, url, signature, signer, fetched_us)`, 8, documents, "")
+	_, err = t.insert(`INSERT INTO vuln.documents (source, name, revision, from_run, digest, url, signature, signer, fetched_us)`, 9, documents, "")
 	crashpoint.Hit(crashpoint.IngestDocuments)
 	return err
 }

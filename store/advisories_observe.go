@@ -102,18 +102,25 @@ func (o *observing) read(ctx context.Context, list []advisory.Observed) error {
 	}
 	o.byDocument = map[string][]string{}
 	return o.advisories.read(ctx, "look what documents of "+o.run.Source+" say", func(tx *tx) error {
-		return batches(names, []any{o.run.Source}, func(in string, args []any) error {
-			err := tx.each(func(row func(...any) error) error {
+		var spoke []string // what replaced none, and was not read, has said nothing
+		err := batches(names, []any{o.run.Source}, func(in string, args []any) error {
+			return tx.each(func(row func(...any) error) error {
 				var name string
 				var c current
-				err := row(&name, &c.seq, &c.digest, &c.state)
+				var revision int64
+				err := row(&name, &c.seq, &c.digest, &c.state, &revision)
+				if _, again := o.documents[name]; !again && (revision > 1 || c.state != docPending) {
+					spoke = append(spoke, name)
+				}
 				o.documents[name] = c
 				return err
-			}, `SELECT name, seq, digest, state FROM vuln.documents WHERE source = $1 AND to_run = 0 AND name IN `+in, args...)
-			if err != nil {
-				return err
-			}
-			err = tx.each(func(row func(...any) error) error {
+			}, `SELECT name, seq, digest, state, revision FROM vuln.documents WHERE source = $1 AND to_run = 0 AND name IN `+in, args...)
+		})
+		if err != nil {
+			return err
+		}
+		return batches(spoke, []any{o.run.Source}, func(in string, args []any) error {
+			err := tx.each(func(row func(...any) error) error {
 				var key [2]string
 				var s said
 				err := row(&key[0], &key[1], &s.seq, &s.digest)

@@ -170,9 +170,9 @@ func (t *tx) endDocuments(r *advisory.Run, names []string) error {
 	for i, n := range names {
 		cleaned[i] = clean(n)
 	}
-	return batches(cleaned, []any{r.Source, r.Number}, func(in string, args []any) error {
-		for _, c := range []string{"documents SET to_run = $2 WHERE source = $1 AND to_run = 0 AND name",
-			"observations SET to_run = $2 WHERE source = $1 AND to_run = 0 AND document", "signals SET to_run = $2 WHERE source = $1 AND to_run = 0 AND document"} {
+	return batches(cleaned, []any{r.Number, r.Source}, func(in string, args []any) error {
+		for _, c := range []string{"documents SET to_run = $1 WHERE source = $2 AND to_run = 0 AND name",
+			"observations SET to_run = $1 WHERE source = $2 AND to_run = 0 AND document", "signals SET to_run = $1 WHERE source = $2 AND to_run = 0 AND document"} {
 			if _, err := t.exec(`UPDATE vuln.`+c+` IN `+in, args...); err != nil {
 				return err
 			}

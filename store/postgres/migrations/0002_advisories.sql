@@ -12,6 +12,7 @@ CREATE TABLE vuln.contents (
 -- A revision of a document is current from one run on to before another; 0 is none yet.
 CREATE TABLE vuln.documents (
   seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, source text COLLATE "C" NOT NULL, name text COLLATE "C" NOT NULL,
+  revision bigint NOT NULL, -- 1 for one that replaced none
   from_run bigint NOT NULL, to_run bigint NOT NULL DEFAULT 0, digest bytea NOT NULL, url text NOT NULL,
   signature text NOT NULL, signer text NOT NULL, fetched_us bigint NOT NULL,
   state bigint NOT NULL DEFAULT 0 CHECK (state IN (0, 1, 2)), -- pending, parsed, quarantined

@@ -10,6 +10,7 @@ CREATE TABLE vuln_contents (
 -- A revision of a document is current from one run on to before another; 0 is none yet.
 CREATE TABLE vuln_documents (
   seq integer PRIMARY KEY AUTOINCREMENT, source text NOT NULL, name text NOT NULL,
+  revision integer NOT NULL, -- 1 for one that replaced none
   from_run integer NOT NULL, to_run integer NOT NULL DEFAULT 0, digest blob NOT NULL, url text NOT NULL,
   signature text NOT NULL, signer text NOT NULL, fetched_us integer NOT NULL,
   state integer NOT NULL DEFAULT 0 CHECK (state IN (0, 1, 2)), -- pending, parsed, quarantined
@@ -71,7 +72,7 @@ CREATE TRIGGER vuln_packs_update BEFORE UPDATE ON vuln_packs BEGIN SELECT RAISE(
 CREATE TRIGGER vuln_packs_delete BEFORE DELETE ON vuln_packs BEGIN SELECT RAISE(ABORT, 'packs are never deleted'); END;
 CREATE TRIGGER vuln_contents_update BEFORE UPDATE ON vuln_contents BEGIN SELECT RAISE(ABORT, 'contents are never changed'); END;
 CREATE TRIGGER vuln_contents_delete BEFORE DELETE ON vuln_contents BEGIN SELECT RAISE(ABORT, 'contents are never deleted'); END;
-CREATE TRIGGER vuln_documents_update BEFORE UPDATE OF seq, source, name, from_run, digest, url, signature, signer, fetched_us ON vuln_documents
+CREATE TRIGGER vuln_documents_update BEFORE UPDATE OF seq, source, name, revision, from_run, digest, url, signature, signer, fetched_us ON vuln_documents
 BEGIN SELECT RAISE(ABORT, 'documents are never changed'); END;
 CREATE TRIGGER vuln_documents_end BEFORE UPDATE OF to_run ON vuln_documents WHEN OLD.to_run <> 0 OR NEW.to_run < OLD.from_run
 BEGIN SELECT RAISE(ABORT, 'a document can only be ended once'); END;
