@@ -128,7 +128,7 @@ func testsOf(problems []csaf.Problem, keep func(csaf.Problem) bool) []string {
 // realPacks have documents that publishers issued.
 var realPacks = []string{
 	"vex/csaf-cisa-ics.tar.gz", "vex/csaf-vex-redhat-trustify.tar.gz", "vex/csaf-vex-claircore.tar.gz", "vex/csaf-examples.tar.gz",
-	"vex/csaf-provider-trees.tar.gz", "advisories/rhel-csaf-to-osv.tar.gz", "advisories/rhel-csaf-oval-vunnel.tar.gz",
+	"vex/csaf-provider-trees.tar.gz", "advisories/rhel-csaf-to-osv.tar.gz",
 }
 
 // realDocuments calls fn for each file of the packs that names CSAF.

@@ -39,9 +39,9 @@ func Time(s string) (time.Time, bool) {
 
 func isTime(s string) bool { _, ok := Time(s); return ok }
 
-// isURI reports whether s is an absolute URI: it has a scheme and a form that
+// IsURI reports whether s is an absolute URI: it has a scheme and a form that
 // can be parsed.
-func isURI(s string) bool {
+func IsURI(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && u.IsAbs()
 }
@@ -67,7 +67,7 @@ const (
 // The formats and patterns of the schema. The two forms of a CPE name are each
 // bound at one end only: so does the published pattern.
 var (
-	uriFormat  = shape.Format{Name: "a URI", OK: isURI}
+	uriFormat  = shape.Format{Name: "a URI", OK: IsURI}
 	timeFormat = shape.Format{Name: "a date and time of RFC 3339", OK: isTime}
 	versionOK  = shape.Format{Name: "an integer or semantic version", OK: func(s string) bool { _, ok := parseVersion(s); return ok }}
 	wordsOK    = shape.Format{Name: "text without space, dash, underscore or dot at its ends", OK: matches(`^[^` + space + `\-_.](?:` + line + `*[^` + space + `\-_.])?$`)}

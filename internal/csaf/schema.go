@@ -63,10 +63,10 @@ func atLeast(n int, r *shape.Rule) *shape.Rule {
 }
 
 // PublisherRule is the rule for a publisher, which the metadata of providers
-// have too.
-func PublisherRule() *shape.Rule {
+// have too. CSAF 2.1 knows further categories.
+func PublisherRule(further ...string) *shape.Rule {
 	return shape.Struct(members{
-		"category":          shape.OneOf("coordinator", "discoverer", "other", "translator", "user", "vendor"),
+		"category":          shape.OneOf(append([]string{"coordinator", "discoverer", "other", "translator", "user", "vendor"}, further...)...),
 		"contact_details":   text,
 		"issuing_authority": text,
 		"name":              text,

@@ -1,9 +1,5 @@
 package csaf
 
-import (
-	packageurl "github.com/package-url/packageurl-go"
-)
-
 // testTables performs 6.1.11 to 6.1.13: weaknesses, languages and package URLs
 // are what their own standards know.
 func (v *validator) testTables() {
@@ -22,8 +18,8 @@ func (v *validator) testTables() {
 	}
 	v.tree.each(func(d definition) bool {
 		if h := d.name.Helper; h != nil && h.PURL != "" {
-			if _, err := packageurl.FromString(h.PURL); err != nil {
-				v.fail("6.1.13", d.pointer()+"/product_identification_helper/purl", "%.200q: %v", h.PURL, err)
+			if why := purlFault(h.PURL); why != "" {
+				v.fail("6.1.13", d.pointer()+"/product_identification_helper/purl", "%.200q: %s", h.PURL, why)
 			}
 		}
 		return true
