@@ -40,8 +40,9 @@ type packed struct {
 
 // packer puts texts into packs.
 type packer struct {
-	done []packed
-	open []byte
+	done  []packed
+	open  []byte
+	texts int // in the open one
 }
 
 func (p *packer) add(text []byte) place {
@@ -49,16 +50,16 @@ func (p *packer) add(text []byte) place {
 		p.shut()
 	}
 	at := place{int64(len(p.done)), int64(len(p.open)), int64(len(text))}
-	p.open = append(p.open, text...)
+	p.open, p.texts = append(p.open, text...), p.texts+1
 	return at
 }
 
 func (p *packer) shut() {
-	if len(p.open) == 0 {
+	if p.texts == 0 {
 		return
 	}
 	p.done = append(p.done, packed{int64(len(p.open)), packWriter().EncodeAll(p.open, make([]byte, 0, len(p.open)/4+64))})
-	p.open = p.open[:0]
+	p.open, p.texts = p.open[:0], 0
 }
 
 // keepPacks stores packs and returns their numbers.

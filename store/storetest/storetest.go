@@ -64,10 +64,13 @@ func TestRoot(t *testing.T, c Config) {
 	for name, test := range map[string]func(*testing.T, *store.Root){
 		"Outbox": testOutbox, "RelayRace": testRelayRace, "Fairness": testFairness, "Turns": testTurns, "Window": testWindow, "Recover": testRecover, "Remind": testRemind, "Once": testOnce,
 		"Sweep": testSweep, "SweepEvaluation": testSweepEvaluation, "RecoverEvaluation": testRecoverEvaluation, "References": testReferences, "Collect": testCollect,
-		"TenantNames": testTenantNames, "Flow": testFlow,
+		"TenantNames": testTenantNames, "Flow": testFlow, "Nobody": testNobody, "PublicObjects": testPublicObjects,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
+	t.Run("Advisories", func(t *testing.T) {
+		TestAdvisories(t, func(t testing.TB) Advisories { return open(t).Advisories(nil) })
+	})
 	t.Run("Tenants", func(t *testing.T) { testTenants(t, open(t), c.Operations) })
 	t.Run("Queue", func(t *testing.T) { testQueue(t, open) })
 	t.Run("Cache", func(t *testing.T) { testCache(t, open) })
