@@ -26,11 +26,11 @@ const maxNotes = 100
 // and links of a record to itself mean nothing. At most 100 are told, in the
 // order of the record.
 //
-// Noted are: times that cannot be right; a record that is its own alias; more
-// than one CVE id among a record's names; control characters in its texts;
-// vectors that no CVSS version knows; an ecosystem that has no order of
-// versions; a range that ends before it starts, that has both fixed and
-// last_affected events, that names no commits though it is of type GIT, or
+// Noted are: times that cannot be right; a record that names itself or an id
+// twice; more than one CVE id among a record's names; control characters in its
+// texts; vectors that no CVSS version knows; an ecosystem that has no order of
+// versions; a range that ends before or where it starts, that has both fixed
+// and last_affected events, that names no commits though it is of type GIT, or
 // whose type is unknown; versions that their ecosystem cannot read; a record
 // that affects nothing.
 func (r *Record) Notes() []Note {
@@ -77,11 +77,22 @@ func (n *noter) times(r *Record) {
 }
 
 func (n *noter) links(r *Record) {
-	if slices.Contains(r.Aliases, r.ID) {
-		n.add("/aliases", "it is an alias of itself")
-	}
-	if slices.Contains(r.Upstream, r.ID) {
-		n.add("/upstream", "it is its own upstream")
+	for _, l := range []struct {
+		at   string
+		list []string
+	}{{"/aliases", r.Aliases}, {"/upstream", r.Upstream}, {"/related", r.Related}} {
+		seen := map[string]bool{}
+		for _, id := range l.list {
+			switch {
+			case id == r.ID:
+				n.add(l.at, "it names itself")
+			case seen[id]:
+				n.add(l.at, "it names %.100q twice", id)
+			case l.at == "/upstream" && slices.Contains(r.Aliases, id):
+				n.add(l.at, "it names its alias %.100q", id)
+			}
+			seen[id] = true
+		}
 	}
 	cves := map[string]bool{}
 	for _, id := range append([]string{r.ID}, r.Aliases...) {
@@ -128,6 +139,7 @@ func (n *noter) versionRange(at string, r *Range, scheme version.Scheme, known b
 	switch r.Type {
 	case RangeGit:
 		n.commits(at, r)
+		n.distinct(at, r)
 		return
 	case RangeEcosystem:
 	case RangeSemver:
@@ -137,11 +149,23 @@ func (n *noter) versionRange(at string, r *Range, scheme version.Scheme, known b
 		n.add(at, "the type %q is unknown", r.Type)
 		return
 	}
+	n.distinct(at, r)
 	if has(r, func(e version.Event) string { return e.Fixed }) && has(r, func(e version.Event) string { return e.LastAffected }) {
 		n.add(at, "it has both fixed and last_affected events: the earlier one ends it")
 	}
 	if known {
 		n.order(at, r, scheme)
+	}
+}
+
+// distinct notes a version at which the range starts and is fixed, which is not
+// affected.
+func (n *noter) distinct(at string, r *Range) {
+	for _, e := range r.Events {
+		if e.Introduced != "" && slices.ContainsFunc(r.Events, func(o version.Event) bool { return o.Fixed == e.Introduced }) {
+			n.add(at, "it starts and is fixed at %.80q", e.Introduced)
+			return
+		}
 	}
 }
 

@@ -81,6 +81,7 @@ func TestRecordNotes(t *testing.T) {
 		{"zero time", func(r *advisory.Record) { r.Modified = "0001-01-01T00:00:00Z" }, []string{"/modified"}},
 		{"withdrawn too early", func(r *advisory.Record) { r.Published, r.Withdrawn = "2024-01-02T00:00:00Z", "2024-01-01T00:00:00Z" }, []string{"/withdrawn"}},
 		{"own alias", func(r *advisory.Record) { r.Aliases = []string{"X-1"} }, []string{"/aliases"}},
+		{"own upstream", func(r *advisory.Record) { r.Upstream = []string{"X-1", "CVE-2024-1234", "Y", "Y"} }, []string{"/upstream", "/upstream", "/upstream"}},
 		{"two CVE ids", func(r *advisory.Record) { r.Aliases = []string{"CVE-2024-1", "CVE-2024-2"} }, []string{"/aliases"}},
 		{"control characters", func(r *advisory.Record) { r.Details = "a\x1b[31mb" }, []string{"/details"}},
 		{"vector", func(r *advisory.Record) { r.Scores = []finding.Score{{Type: "CVSS_V3", Value: "CVSS:3.1/AV:Q"}} }, []string{"/severity/0"}},
@@ -91,6 +92,7 @@ func TestRecordNotes(t *testing.T) {
 		{"fixed and last", events(version.Event{Introduced: "0"}, version.Event{Fixed: "2.0.0"}, version.Event{LastAffected: "1.0.0"}), []string{"/affected/0/ranges/0"}},
 		{"ends too early", events(version.Event{Introduced: "2.0.0"}, version.Event{Fixed: "1.0.0"}), []string{"/affected/0/ranges/0"}},
 		{"no version", events(version.Event{Introduced: "0"}, version.Event{Fixed: "one"}), []string{"/affected/0/ranges/0"}},
+		{"starts where it ends", events(version.Event{Introduced: "1.0.0"}, version.Event{Fixed: "1.0.0"}), []string{"/affected/0/ranges/0"}},
 		{"any order", events(version.Event{Fixed: "2.0.0"}, version.Event{Introduced: "1.0.0"}), nil},
 	}
 	for _, tt := range tests {

@@ -33,11 +33,11 @@ var ecosystems = map[string]ecosystem{
 }
 
 // events reads a range such as ">= 1.0, < 2.0" with the first version that has
-// a fix, which may be empty. Where there is a fix, it ends the range rather than
-// the last version that is known to be affected.
+// a fix, which may be empty. A fix ends the range rather than the last version
+// that is known to be affected, as in the database's own records.
 func events(text, fix string, eco ecosystem) ([]version.Event, error) {
 	low, high := version.Event{Introduced: "0"}, version.Event{}
-	seen := false
+	seen, exact := false, false
 	for part := range strings.SplitSeq(text, ",") {
 		part = strings.TrimSpace(part)
 		n := 0
@@ -51,7 +51,7 @@ func events(text, fix string, eco ecosystem) ([]version.Event, error) {
 		seen = true
 		switch op {
 		case "=":
-			low, high = version.Event{Introduced: v}, version.Event{LastAffected: v}
+			low, high, exact = version.Event{Introduced: v}, version.Event{LastAffected: v}, true
 		case ">=":
 			low = version.Event{Introduced: v}
 		case ">":
@@ -67,7 +67,7 @@ func events(text, fix string, eco ecosystem) ([]version.Event, error) {
 	if !seen {
 		return nil, fmt.Errorf("there is no range: %w", fault.Invalid)
 	}
-	if high == (version.Event{}) && fix != "" {
+	if fix != "" && high.Fixed == "" && !exact {
 		high = version.Event{Fixed: fix}
 	}
 	if high == (version.Event{}) {
@@ -77,17 +77,22 @@ func events(text, fix string, eco ecosystem) ([]version.Event, error) {
 }
 
 // after returns the first version behind v: for Semantic Versioning the first
-// prerelease of the next patch, otherwise v with one more part, which the
-// database's own conversion takes as well.
+// prerelease of the next patch, or a longer prerelease; otherwise v with one
+// more part, which the database's own conversion takes as well.
 func after(v string, eco ecosystem) string {
-	if eco.typ == advisory.RangeSemver {
-		parts := strings.Split(v, ".")
-		if len(parts) == 3 {
-			if n, err := strconv.ParseUint(parts[2], 10, 32); err == nil {
-				return fmt.Sprintf("%s.%s.%d-0", parts[0], parts[1], n+1)
-			}
-		}
-		return v + ".0" // a prerelease, which a longer one follows
+	if eco.typ != advisory.RangeSemver {
+		return v + ".1"
 	}
-	return v + ".1"
+	if strings.ContainsAny(v, "-+") {
+		return v + ".0"
+	}
+	parts := strings.Split(v, ".")
+	for len(parts) < 3 {
+		parts = append(parts, "0")
+	}
+	n, err := strconv.ParseUint(parts[2], 10, 32)
+	if err != nil || len(parts) > 3 {
+		return v + ".0"
+	}
+	return fmt.Sprintf("%s.%s.%d-0", parts[0], parts[1], n+1)
 }
