@@ -6,6 +6,7 @@ package spans
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/stella-ops/stella/advisory/version"
@@ -60,17 +61,17 @@ func Compare(s version.Scheme, op, text string) (Set, error) {
 // Parse reads comparators, such as ">= 1.2, <2.0 || 3.1": spaces or commas
 // between those that all hold, "||" between alternatives, "*" for all versions.
 func Parse(s version.Scheme, text string) (Set, error) {
-	var out Set
+	var list []Set
 	for part := range strings.SplitSeq(text, "||") {
 		one, err := parseAll(s, part)
 		if err != nil {
 			return Set{}, err
 		}
-		if out = out.Or(one); len(out.list) > MaxSpans {
+		if list = append(list, one); len(list) > MaxSpans {
 			return Set{}, &fault.LimitError{What: "version intervals", Where: "the range", Max: MaxSpans}
 		}
 	}
-	return out, nil
+	return Union(list...), nil
 }
 
 // parseAll reads comparators that all hold.
@@ -133,7 +134,37 @@ func (s Set) And(t Set) Set {
 }
 
 // Or returns the versions that are in either set.
-func (s Set) Or(t Set) Set { return s.Not().And(t.Not()).Not() }
+func (s Set) Or(t Set) Set { return Union(s, t) }
+
+// Union returns the versions that are in any of the sets, in time of order
+// n log n.
+func Union(sets ...Set) Set {
+	var all []span
+	for _, s := range sets {
+		all = append(all, s.list...)
+	}
+	slices.SortStableFunc(all, func(a, b span) int { return compareLow(a.low, b.low) })
+	var out Set
+	for _, next := range all {
+		if n := len(out.list) - 1; n >= 0 && touches(out.list[n].high, next.low) {
+			if compareHigh(out.list[n].high, next.high) < 0 {
+				out.list[n].high = next.high
+			}
+			continue
+		}
+		out.list = append(out.list, next)
+	}
+	return out
+}
+
+// touches reports whether no version is between an upper bound and a lower one.
+func touches(high, low bound) bool {
+	if !high.finite || !low.finite {
+		return true
+	}
+	c := low.version.Compare(high.version)
+	return c < 0 || c == 0 && (low.closed || high.closed)
+}
 
 // Not returns the versions that are not in the set.
 func (s Set) Not() Set {
