@@ -104,11 +104,11 @@ func (p *pipeline) flush() error {
 	return context.Cause(p.ctx)
 }
 
-// end waits until everything is done. err is why no more comes, nil for a good
-// end; what made a step fail comes before it.
+// end waits until everything that came is done. err is why no more comes, nil for
+// a good end; what made a step fail comes before it.
 func (p *pipeline) end(err error) error {
-	if err == nil {
-		err = p.flush()
+	if failed := p.flush(); err == nil {
+		err = failed
 	}
 	close(p.in)
 	p.wg.Wait()
