@@ -40,6 +40,10 @@ type NamedFile struct {
 // they are to be written; the content of targets is to be there before. Equal
 // arguments give equal files, if the signers are deterministic.
 //
+// A feed has one publisher at a time, who keeps the state that comes back before
+// the files are written: two that follow the same state make two releases of one
+// version, which clients refuse.
+//
 // Publish verifies what it made as a client with the state before would. An
 // error means that no such client would take it, such as one for
 // ReasonThreshold where a role's keys were replaced and its metadata are not

@@ -16,7 +16,9 @@ import (
 // new costs one small file and one that is not there.
 //
 // at is the time by which metadata count as expired; it is set once for the
-// whole update. An [*Error] says what was refused and why. Other errors are the
+// whole update. Who takes a feed that travelled for longer than it is good, as
+// on a disk, gives an earlier time: older versions are refused all the same, and
+// [Release.Expires] tells how stale it is. An [*Error] says what was refused and why. Other errors are the
 // source's. The state that is returned is to be kept in every case: also after
 // an error it may know newer roots and versions, and then refuses older ones.
 func (s State) Update(ctx context.Context, at time.Time, src Source) (State, *Release, error) {

@@ -270,6 +270,19 @@ func TestKeptVersions(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Run("snapshot is remembered, though the targets are the same", func(t *testing.T) {
+		w := three(t)
+		d := draft(nil)
+		delete(d.Expires, role.RoleTargets)
+		w.apply(t, d) // snapshot 4 of targets 3
+		w.rotate(t, func(root *role.Root) { root.Roles[role.RoleTimestamp] = holders(1, "new") }, "r1", "r2")
+		m := w.pastFile[3]
+		m["2.root.json"] = w.files["2.root.json"]
+		m.forge(role.RoleTimestamp, set("version", 9), "new") // still names snapshot 3
+		if _, _, err := w.past[4].Update(ctx, now, m); !errors.Is(err, role.ReasonRollback) {
+			t.Error(err)
+		}
+	})
 	t.Run("targets are remembered without snapshot", func(t *testing.T) {
 		w := replaced(role.RoleSnapshot)
 		m := w.pastFile[2]
