@@ -143,17 +143,45 @@ func (d *Document) forget20() {
 	}
 }
 
-// peekVersion reads no more than the version, to say "unsupported" of versions
-// that have other members. Duplicate names and the like are left to the check
-// that follows.
+// peekVersion reads as far as the version, to say "unsupported" of versions
+// that have other members. It is "" where there is none; what else is wrong is
+// left to the check that follows.
 func peekVersion(text []byte) (string, error) {
-	var head struct {
-		Document struct {
-			Version string `json:"csaf_version"`
-		} `json:"document"`
+	dec := jsontext.NewDecoder(bytes.NewBuffer(text))
+	for _, name := range []string{"document", "csaf_version"} {
+		if dec.PeekKind() != '{' {
+			return "", shape.Syntax(dec.SkipValue())
+		}
+		if found, err := enter(dec, name); !found {
+			return "", shape.Syntax(err)
+		}
 	}
-	err := unmarshal(text, &head)
-	return head.Document.Version, err
+	if dec.PeekKind() != '"' {
+		return "", fmt.Errorf("/document/csaf_version: it is not a string: %w", ErrInvalid)
+	}
+	token, err := dec.ReadToken()
+	return token.String(), shape.Syntax(err)
+}
+
+// enter reads an object up to the value of a member, and reports whether it has
+// that.
+func enter(dec *jsontext.Decoder, name string) (bool, error) {
+	if _, err := dec.ReadToken(); err != nil {
+		return false, err
+	}
+	for dec.PeekKind() != '}' {
+		token, err := dec.ReadToken()
+		if err != nil {
+			return false, err
+		}
+		if token.String() == name {
+			return true, nil
+		}
+		if err := dec.SkipValue(); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
 }
 
 // unmarshal is json.Unmarshal with errors that have a place and a kind.

@@ -16,7 +16,7 @@ func TestDecodeRefuses(t *testing.T) {
 		kind       error
 		where      string
 	}{
-		{"empty", ``, csaf.ErrInvalid, "byte 0"},
+		{"empty", ``, csaf.ErrInvalid, "read JSON"},
 		{"not JSON", `{"document":{"csaf_version":"2.0",}}`, csaf.ErrInvalid, `"/document"`},
 		{"more", full + "x", csaf.ErrInvalid, "byte"},
 		{"name twice", strings.Replace(full, `"lang"`, `"title":"x","lang"`, 1), csaf.ErrInvalid, "/document/title"},

@@ -45,7 +45,7 @@ type Report struct {
 // twice in an object, or is nested too deeply, and where; it wraps the kind
 // invalid or limit.
 func Check(text []byte, rule *Rule, limits *Limits) (*Report, error) {
-	w := walker{text: text, dec: jsontext.NewDecoder(bytes.NewReader(text)), limits: Limits{Depth: DefaultDepth, Problems: DefaultProblems}}
+	w := walker{text: text, dec: jsontext.NewDecoder(bytes.NewBuffer(text)), limits: Limits{Depth: DefaultDepth, Problems: DefaultProblems}}
 	if limits != nil && limits.Depth > 0 {
 		w.limits.Depth = limits.Depth
 	}

@@ -94,7 +94,7 @@ func known(alternatives map[string]*Rule) []string {
 // choice looks ahead into the object that is next for the string of its member
 // by. What cannot be read gives "", and an error when the object is read.
 func (w *walker) choice(by string) string {
-	dec := jsontext.NewDecoder(bytes.NewReader(w.text[w.start():]))
+	dec := jsontext.NewDecoder(bytes.NewBuffer(w.text[w.start():]))
 	if _, err := dec.ReadToken(); err != nil {
 		return ""
 	}
