@@ -187,8 +187,8 @@ func (t *tx) commitHead(n *newHead) error {
 	if rows == 0 {
 		return conflict()
 	}
-	for _, d := range n.digests {
-		if err := t.use(blob.Ref{Digest: d}); err != nil {
+	for _, name := range n.digests {
+		if err := t.useObject(name); err != nil {
 			return err
 		}
 	}
@@ -213,6 +213,17 @@ func (t *tx) commitHead(n *newHead) error {
 	}
 	h.At = micros(t.now)
 	return err
+}
+
+// useObject keeps an object from being collected. What is not known by a name is
+// named by the digest of its bytes.
+func (t *tx) useObject(name string) error {
+	digest := name
+	err := t.get(`SELECT digest FROM vuln.objects WHERE name = $1`, []any{name}, &digest)
+	if err != nil && !isNoRows(err) {
+		return err
+	}
+	return t.use(blob.Ref{Digest: digest})
 }
 
 func (t *tx) keepFacts(head int64, facts []advisory.Fact) error {
@@ -325,4 +336,42 @@ func (a *Advisories) Linkset(ctx context.Context, key string) (*advisory.Linkset
 		return nil, err
 	}
 	return l, nil
+}
+
+// Linksets yields the linksets as of the newest head, sorted by key.
+func (a *Advisories) Linksets(ctx context.Context) iter.Seq2[*advisory.Linkset, error] {
+	const page = 2000
+	return func(yield func(*advisory.Linkset, error) bool) {
+		for last := ""; ; {
+			var bodies []string
+			err := a.read(ctx, "list linksets", func(tx *tx) error {
+				bodies = bodies[:0]
+				return tx.each(func(row func(...any) error) error {
+					var body string
+					err := row(&last, &body)
+					bodies = append(bodies, body)
+					return err
+				}, `SELECT key, body FROM vuln.linksets WHERE key > $1 ORDER BY key LIMIT $2`, last, page)
+			})
+			for _, body := range bodies {
+				l := new(advisory.Linkset)
+				if err == nil {
+					err = json.Unmarshal([]byte(body), l)
+				}
+				if err != nil {
+					break
+				}
+				if !yield(l, nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if len(bodies) < page {
+				return
+			}
+		}
+	}
 }

@@ -41,6 +41,7 @@ var global = map[string]string{
 	"vuln.linksets":           "public advisories",
 	"vuln.advisories":         "public advisories",
 	"vuln.blobs":              "public objects",
+	"vuln.objects":            "public objects",
 }
 
 // public are global tables that tenants may read.

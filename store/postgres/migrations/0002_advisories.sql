@@ -68,6 +68,8 @@ CREATE TABLE vuln.advisories (
 -- Objects of the public part of the bucket: those that are used, and condemned ones.
 CREATE TABLE vuln.blobs (
   digest text PRIMARY KEY, size bigint NOT NULL, chunks bytea NOT NULL, used bigint NOT NULL, condemned_us bigint NOT NULL DEFAULT 0);
+-- Parts of snapshots have digests that are not those of their bytes.
+CREATE TABLE vuln.objects (name text PRIMARY KEY, digest text NOT NULL);
 
 -- What was written stays as it was. Only what a table's trigger names may change.
 CREATE FUNCTION vuln.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -151,7 +153,7 @@ GRANT UPDATE (to_run) ON vuln.observations, vuln.signals TO stella_concelier;
 GRANT UPDATE (to_run, state, problem_count, problems) ON vuln.documents TO stella_concelier;
 GRANT UPDATE (ended_us, outcome, why, approved_by, approved_us) ON vuln.runs TO stella_concelier;
 GRANT UPDATE ON vuln.sources, vuln.current_head TO stella_concelier;
-GRANT UPDATE, DELETE ON vuln.linksets, vuln.advisories, vuln.blobs TO stella_concelier;
+GRANT UPDATE, DELETE ON vuln.linksets, vuln.advisories, vuln.blobs, vuln.objects TO stella_concelier;
 GRANT SELECT, INSERT, UPDATE ON transport.outbox, transport.inbox TO stella_concelier;
 CREATE POLICY nobody ON transport.outbox TO stella_concelier USING (tenant_id = '') WITH CHECK (tenant_id = '');
 CREATE POLICY nobody ON transport.inbox TO stella_concelier USING (tenant_id = '') WITH CHECK (tenant_id = '');

@@ -65,6 +65,8 @@ CREATE TABLE vuln_advisories (
 -- Objects of the public part of the bucket: those that are used, and condemned ones.
 CREATE TABLE vuln_blobs (
   digest text PRIMARY KEY, size integer NOT NULL, chunks blob NOT NULL, used integer NOT NULL, condemned_us integer NOT NULL DEFAULT 0);
+-- Parts of snapshots have digests that are not those of their bytes.
+CREATE TABLE vuln_objects (name text PRIMARY KEY, digest text NOT NULL);
 
 -- What was written stays as it was, but that a row is ended, a document read and a
 -- run ended and approved, each once.
