@@ -24,8 +24,8 @@ type Index struct {
 	// Entries reads the list, in any order. An entry's time is of RFC 3339.
 	Entries func(list []byte) ([]Entry, error)
 	// Bulk is an archive of all documents, by the same names; nil for none. It
-	// is fetched first, when more than MaxSingles documents are newer, and when
-	// one that is listed cannot be had.
+	// is fetched first, and, if it is another than before, when more than
+	// MaxSingles documents are newer or one that is listed cannot be had.
 	Bulk *Archive
 	// BulkLag is how much older than its time of modification the documents of
 	// Bulk may be; 0 means three hours.
@@ -70,7 +70,7 @@ func (x Index) Fetch(ctx context.Context, door advisory.Door, state []byte, emit
 	if err != nil {
 		return nil, err
 	}
-	p := &pass{Index: x, ctx: ctx, door: door, emit: emit, state: s, entries: entries}
+	p := &pass{Index: x, ctx: ctx, door: door, emit: emit, state: s, entries: entries, passed: map[string]bool{}}
 	complete, err := p.run()
 	if err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func (x Index) Fetch(ctx context.Context, door advisory.Door, state []byte, emit
 	if !p.behind {
 		s.Note(x.URL, resp, digest)
 	}
-	return s.fetched(complete, p.passed == 0 && !p.bulked && len(state) > 0)
+	return s.fetched(complete, len(p.passed) == 0 && !p.bulked && len(state) > 0)
 }
 
 // read reads the list and sorts it by time and name.
@@ -123,7 +123,7 @@ type pass struct {
 	emit    func(*advisory.Document) error
 	state   State
 	entries []entry
-	passed  int
+	passed  map[string]bool // documents, one by one
 	bulked  bool
 	behind  bool // what was fetched may be older than the list says
 	refused bool // by emit
@@ -136,13 +136,20 @@ func (p *pass) run() (complete bool, err error) {
 	if most <= 0 {
 		most = MaxSingles
 	}
+	if !known && p.Bulk != nil {
+		delete(p.state, p.Bulk.URL)
+	}
 	if p.Bulk != nil && (!known || len(newer) > most) {
-		return true, p.bulk()
+		if changed, err := p.bulk(); changed || err != nil {
+			return changed, err
+		}
 	}
 	for _, e := range newer {
 		err := p.single(e)
 		if errors.Is(err, fault.NotFound) && p.Bulk != nil && !p.refused {
-			return true, p.bulk()
+			if changed, berr := p.bulk(); changed || berr != nil {
+				return changed, berr
+			}
 		}
 		if err != nil {
 			return false, err
@@ -207,27 +214,32 @@ func (p *pass) single(e entry) error {
 	if err := doc.Validate(); err != nil {
 		return fmt.Errorf("read the list %s: %w", shown(p.URL), err)
 	}
-	p.passed++
+	p.passed[doc.Name] = true
 	err := p.emit(doc)
 	p.refused = err != nil
 	return err
 }
 
-// bulk passes all documents on. The archive can be older than the list: the
-// cursor is then its age.
-func (p *pass) bulk() error {
-	p.bulked = true
-	fresh := State{}
-	if _, err := p.Bulk.fetch(p.ctx, p.door, fresh, p.emit); err != nil {
-		return err
+// bulk passes all documents on, if the archive is another than the one that
+// was. It can be older than the list: the cursor is then its age.
+func (p *pass) bulk() (changed bool, err error) {
+	changed, err = p.Bulk.fetch(p.ctx, p.door, p.state, func(doc *advisory.Document) error {
+		if p.passed[doc.Name] {
+			return nil // newer than in the archive
+		}
+		return p.emit(doc)
+	})
+	if err != nil || !changed {
+		return false, err
 	}
+	p.bulked = true
 	newest := p.entries[len(p.entries)-1].at
 	lag := p.BulkLag
 	if lag <= 0 {
 		lag = 3 * time.Hour
 	}
 	at := newest.Add(-24 * time.Hour)
-	if m, err := http.ParseTime(fresh[p.Bulk.URL].Modified); err == nil {
+	if m, err := http.ParseTime(p.state[p.Bulk.URL].Modified); err == nil {
 		at = m.Add(-lag)
 	}
 	if at.Before(newest) {
@@ -235,5 +247,5 @@ func (p *pass) bulk() error {
 		newest = at
 	}
 	p.reached(newest)
-	return nil
+	return true, nil
 }
