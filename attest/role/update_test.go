@@ -176,6 +176,33 @@ func TestReleaseOfState(t *testing.T) {
 	}
 }
 
+// TestDamagedState: a state that cannot be read is an error, not a fresh start:
+// what it had seen would be forgotten.
+func TestDamagedState(t *testing.T) {
+	w := three(t)
+	other := func(r role.Role, file []byte, keys ...string) []byte {
+		p := payloadOf(file)
+		p["feed"] = "vex.example"
+		return seal(r, canonical(p), keys...)
+	}
+	for name, c := range map[string]struct {
+		change func(s *role.State)
+		want   role.Reason
+	}{
+		"timestamp cut":           {func(s *role.State) { s.Timestamp = s.Timestamp[:99] }, role.ReasonTruncated},
+		"timestamp of other feed": {func(s *role.State) { s.Timestamp = other(role.RoleTimestamp, s.Timestamp, "m1") }, role.ReasonFeed},
+		"snapshot empty":          {func(s *role.State) { s.Snapshot = []byte{} }, role.ReasonTruncated},
+		"snapshot for targets":    {func(s *role.State) { s.Targets = s.Snapshot }, role.ReasonType},
+		"root cut":                {func(s *role.State) { s.Root = s.Root[:99] }, role.ReasonTruncated},
+	} {
+		s := w.past[2]
+		c.change(&s)
+		if after, r, err := s.Update(ctx, now, w.files); r != nil || role.ReasonOf(err) != c.want || cmp.Diff(s, after) != "" {
+			t.Errorf("%s: %v, want %s", name, err, c.want)
+		}
+	}
+}
+
 // TestFastForward: stolen keys run versions to the end. The real feed is
 // refused, until a root without those keys is there.
 func TestFastForward(t *testing.T) {
