@@ -43,7 +43,7 @@ var cores = []string{"scan", "advisory", "vex", "policy", "attest", "notify"}
 // arrows are the imports between domains (docs/architecture.md).
 var arrows = map[string][]string{
 	"scan":     {"advisory/finding", "store/event", "store/blob", "store/crashpoint"},
-	"advisory": {"scan/purl", "scan/sbom", "store/blob", "store/crashpoint", "attest/dsse", "attest/role"},
+	"advisory": {"scan/purl", "scan/sbom", "store/blob", "store/crashpoint", "store/event", "attest/dsse", "attest/role"},
 	"store":    {"scan", "advisory"}, // it implements what domains declare
 }
 

@@ -126,4 +126,9 @@ type PackageFact struct {
 	PURL    string `json:"purl,omitempty"`
 	Name    string `json:"name"`
 	Version string `json:"version,omitempty"`
+	// Keys are what advisories are asked about the package, and Fact what it is
+	// matched again by; see [finding.PackageKey]. Without them a new advisory does
+	// not find it.
+	Keys []finding.Key `json:"keys,omitempty"`
+	Fact string        `json:"fact,omitempty"`
 }

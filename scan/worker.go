@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/stella-ops/stella/advisory/finding"
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/scan/sbom"
 	"github.com/stella-ops/stella/store/blob"
@@ -55,6 +56,10 @@ type Worker struct {
 	// Matcher is asked what affects the packages. Nil: nothing is matched, and
 	// the results say so.
 	Matcher Matcher
+	// Index says by what packages are found when advisories change, one for each
+	// package of the document in its order; advisory.Keys does. Nil: scans are not
+	// found by it.
+	Index func(doc *sbom.Document) []finding.PackageKey
 	// Artifacts keep the documents and fragments of a tenant.
 	Artifacts func(tenant string) (Artifacts, error)
 	// Encode writes a document.
@@ -205,6 +210,24 @@ func (w *Worker) report(err error) {
 	}
 }
 
+// packages makes the rows of the package index.
+func (w *Worker) packages(doc *sbom.Document) []PackageFact {
+	var keys []finding.PackageKey
+	if w.Index != nil {
+		keys = w.Index(doc)
+	}
+	var out []PackageFact
+	for i := range doc.Packages {
+		p := &doc.Packages[i]
+		f := PackageFact{ID: p.ID, PURL: p.PURL.String(), Name: p.Name, Version: p.Version}
+		if len(keys) == len(doc.Packages) {
+			f.Keys, f.Fact = keys[i].Keys, keys[i].Fact
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
 // work scans, matches and keeps the documents.
 func (w *Worker) work(ctx context.Context, jobs Jobs, tenant string, lease *Lease) (*Results, *keeper, error) {
 	doc, fragments, err := w.scan(ctx, jobs, tenant, lease)
@@ -223,10 +246,7 @@ func (w *Worker) work(ctx context.Context, jobs Jobs, tenant string, lease *Leas
 	} else {
 		r.Blocked = true // nothing is known: not assessed
 	}
-	for i := range doc.Packages {
-		p := &doc.Packages[i]
-		r.Packages = append(r.Packages, PackageFact{ID: p.ID, PURL: p.PURL.String(), Name: p.Name, Version: p.Version})
-	}
+	r.Packages = w.packages(doc)
 	keep := &keeper{worker: w, lease: lease, doc: doc, fragments: fragments}
 	if keep.artifacts, err = w.Artifacts(tenant); err != nil {
 		return nil, nil, err

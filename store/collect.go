@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/stella-ops/stella/store/event"
+	"github.com/go-json-experiment/json"
 )
 
 // Retention says how long rows are kept after they were last needed. Zero fields
@@ -86,8 +86,8 @@ func (t *Tenant) collect(ctx context.Context, k Retention, done *Removed) error 
 			return err
 		}
 	}
-	if k.Keys <= 0 {
-		return nil
+	if err := t.collectProgress(ctx, k); err != nil || k.Keys <= 0 {
+		return err
 	}
 	return repeat(k.Batch, &done.Keys, func() (n int64, err error) {
 		err = t.write(ctx, "delete idempotency keys", func(tx *tx) error {
@@ -99,22 +99,44 @@ func (t *Tenant) collect(ctx context.Context, k Retention, done *Removed) error 
 	})
 }
 
+// collectProgress deletes how far the tenant was with heads that are done. Should
+// one be worked on again, what was announced stands with the scans.
+func (t *Tenant) collectProgress(ctx context.Context, k Retention) error {
+	if k.Events <= 0 {
+		return nil
+	}
+	return t.write(ctx, "delete progress of drift", func(tx *tx) error {
+		_, err := tx.exec(`DELETE FROM vuln.drift_progress WHERE tenant_id = $1 AND done > 0 AND at_us < $2`, tx.tenant, tx.now-k.Events.Microseconds())
+		return err
+	})
+}
+
 // collectScans deletes a batch of ended jobs with all that hangs on them.
 func (t *Tenant) collectScans(ctx context.Context, k Retention, done *Removed) (n int64, err error) {
 	err = t.write(ctx, "delete ended scans", func(tx *tx) error {
-		const chosen = `(SELECT job_id FROM scanner.scan_jobs WHERE tenant_id = $1 AND status IN ('completed', 'failed', 'cancelled', 'dead') AND updated_us < $2 ORDER BY updated_us, job_id LIMIT $3)`
-		args := []any{tx.tenant, tx.now - k.Scans.Microseconds(), k.Batch}
-		for _, table := range []string{"sbom_documents", "reports", "vulnerabilities", "blob_refs"} {
-			if _, err := tx.exec(`DELETE FROM scanner.`+table+` WHERE tenant_id = $1 AND scan_id IN `+chosen, args...); err != nil {
+		if err := tx.lockIndex(); err != nil {
+			return err
+		}
+		// Whoever adds a report to one of them waits, and finds that it is gone.
+		ids, err := tx.endedScans(k)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		list, err := json.Marshal(ids)
+		if err != nil {
+			return err
+		}
+		const chosen = ` IN (SELECT value->>'id' FROM json_rows($2) AS chosen)`
+		for _, table := range []string{"scanner.sbom_documents", "scanner.reports", "scanner.vulnerabilities", "scanner.blob_refs", "vuln.drift", "scheduler.evaluations"} {
+			if _, err := tx.exec(`DELETE FROM `+table+` WHERE tenant_id = $1 AND scan_id`+chosen, tx.tenant, string(list)); err != nil {
 				return err
 			}
 		}
-		if n, err = tx.exec(`DELETE FROM scanner.scan_jobs WHERE tenant_id = $1 AND job_id IN `+chosen, args...); err != nil || n == 0 {
+		if n, err = tx.exec(`DELETE FROM scanner.scan_jobs WHERE tenant_id = $1 AND job_id`+chosen, tx.tenant, string(list)); err != nil {
 			return err
 		}
 		// The index of an SBOM goes with the last scan that has it; so do verdicts.
-		packages, err := tx.exec(`DELETE FROM scanner.packages WHERE tenant_id = $1 AND NOT EXISTS (
-			SELECT 1 FROM scanner.scan_jobs j WHERE j.tenant_id = $1 AND j.sbom_digest <> '' AND j.sbom_digest = scanner.packages.sbom_digest)`, tx.tenant)
+		packages, err := tx.collectIndex()
 		done.Packages += packages
 		if err != nil {
 			return err
@@ -134,6 +156,35 @@ func (t *Tenant) collectScans(ctx context.Context, k Retention, done *Removed) (
 	return n, err
 }
 
+// idRow is one element of the JSON parameter that rows are chosen by.
+type idRow struct {
+	ID string `json:"id"`
+}
+
+// endedScans locks a batch of ended jobs, the oldest first.
+func (t *tx) endedScans(k Retention) ([]idRow, error) {
+	var ids []idRow
+	err := t.each(func(row func(...any) error) error {
+		var id idRow
+		err := row(&id.ID)
+		ids = append(ids, id)
+		return err
+	}, `SELECT job_id FROM scanner.scan_jobs WHERE tenant_id = $1 AND status IN ('completed', 'failed', 'cancelled', 'dead') AND updated_us < $2
+		ORDER BY updated_us, job_id LIMIT $3 FOR UPDATE`, t.tenant, t.now-k.Scans.Microseconds(), k.Batch)
+	return ids, err
+}
+
+// lockIndex keeps completions of the tenant out: what they find in its index must
+// stay until they end.
+func (t *tx) lockIndex() error {
+	var guard int64
+	err := t.get(`SELECT guard FROM scanner.package_locks WHERE tenant_id = $1 FOR UPDATE`, []any{t.tenant}, &guard)
+	if isNoRows(err) {
+		return nil // nothing was ever indexed
+	}
+	return err
+}
+
 // collectTransport settles outbox rows that every group has consumed, and deletes
 // what has been settled for long enough.
 func (r *Root) collectTransport(ctx context.Context, k Retention, done *Removed) error {
@@ -148,8 +199,8 @@ func (r *Root) collectTransport(ctx context.Context, k Retention, done *Removed)
 	}
 	var settled int64
 	err := step(&settled, "settle outbox rows", `UPDATE transport.outbox SET state = 2 WHERE seq IN (
-		SELECT o.seq FROM transport.outbox o WHERE o.state = 1 AND o.topic <> $1 AND NOT `+unconsumed+` ORDER BY o.seq LIMIT $2)`,
-		func(*tx) []any { return []any{event.ScannerJobs, k.Batch} })
+		SELECT o.seq FROM transport.outbox o WHERE o.state = 1 AND o.topic NOT IN ($1, $3) AND NOT `+unconsumed+` ORDER BY o.seq LIMIT $2)`,
+		func(*tx) []any { return []any{windowed[0], k.Batch, windowed[1]} })
 	if err != nil {
 		return err
 	}

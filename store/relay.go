@@ -21,7 +21,7 @@ type Relay struct {
 	root *Root
 	to   *queue.Queue
 	opts RelayOptions
-	turn string // the tenant that was served last
+	turn map[string]string // the tenant that was served last, by topic
 }
 
 // RelayOptions say how a relay works. The zero value is ready.
@@ -48,7 +48,7 @@ type RelayOptions struct {
 
 // Relay returns a relay to q.
 func (r *Root) Relay(q *queue.Queue, opts *RelayOptions) *Relay {
-	out := &Relay{root: r, to: q}
+	out := &Relay{root: r, to: q, turn: map[string]string{}}
 	if opts != nil {
 		out.opts = *opts
 	}
@@ -134,11 +134,14 @@ func (y *Relay) Step(ctx context.Context) (int, error) {
 		if err != nil {
 			return err
 		}
-		jobs, err := y.jobSeqs(tx)
-		if err != nil {
-			return err
+		for _, topic := range windowed {
+			jobs, err := y.jobSeqs(tx, topic)
+			if err != nil {
+				return err
+			}
+			events = append(events, jobs...)
 		}
-		rows, err = y.claim(tx, append(events, jobs...))
+		rows, err = y.claim(tx, events)
 		return err
 	})
 	if err != nil || len(rows) == 0 {
@@ -156,6 +159,10 @@ func (y *Relay) Step(ctx context.Context) (int, error) {
 	return len(rows), nil
 }
 
+// windowed are the topics of jobs: what waits in the store is released by priority
+// and by turn. Whoever claims a job settles its message.
+var windowed = []string{event.ScannerJobs, event.SchedulerEvaluations}
+
 // eventSeqs picks events: they have no order to keep, and the oldest go first.
 func (y *Relay) eventSeqs(tx *tx) ([]int64, error) {
 	var out []int64
@@ -164,16 +171,16 @@ func (y *Relay) eventSeqs(tx *tx) ([]int64, error) {
 		err := scan(&seq)
 		out = append(out, seq)
 		return err
-	}, `SELECT seq FROM transport.outbox WHERE state = 0 AND topic <> $1 AND not_before_us <= $2 AND claimed_us <= $2
-		ORDER BY seq LIMIT $3 FOR UPDATE SKIP LOCKED`, event.ScannerJobs, tx.now, y.opts.Batch)
+	}, `SELECT seq FROM transport.outbox WHERE state = 0 AND topic NOT IN ($1, $4) AND not_before_us <= $2 AND claimed_us <= $2
+		ORDER BY seq LIMIT $3 FOR UPDATE SKIP LOCKED`, windowed[0], tx.now, y.opts.Batch, windowed[1])
 	return out, err
 }
 
 // jobSeqs picks jobs: those of the highest priority, by turns over tenants, and
 // no more than the window has room for.
-func (y *Relay) jobSeqs(tx *tx) ([]int64, error) {
+func (y *Relay) jobSeqs(tx *tx, topic string) ([]int64, error) {
 	var inFlight int
-	if err := tx.get(`SELECT count(*) FROM transport.outbox WHERE state = 1 AND topic = $1`, []any{event.ScannerJobs}, &inFlight); err != nil {
+	if err := tx.get(`SELECT count(*) FROM transport.outbox WHERE state = 1 AND topic = $1`, []any{topic}, &inFlight); err != nil {
 		return nil, err
 	}
 	room := min(y.opts.Window-inFlight, y.opts.Batch)
@@ -184,18 +191,18 @@ func (y *Relay) jobSeqs(tx *tx) ([]int64, error) {
 	priority := 1 << 30
 	for len(out) < room {
 		err := tx.get(`SELECT priority FROM transport.outbox WHERE topic = $1 AND state = 0 AND priority < $2 ORDER BY priority DESC LIMIT 1`,
-			[]any{event.ScannerJobs, priority}, &priority)
+			[]any{topic, priority}, &priority)
 		if isNoRows(err) {
 			break
 		}
 		if err != nil {
 			return nil, err
 		}
-		lanes, err := y.lanes(tx, priority, room-len(out))
+		lanes, err := y.lanes(tx, topic, priority, room-len(out))
 		if err != nil {
 			return nil, err
 		}
-		out = y.deal(out, lanes, room)
+		out = y.deal(out, topic, lanes, room)
 	}
 	return out, nil
 }
@@ -213,21 +220,21 @@ const maxLeaps = 1024
 // lanes lists tenants that have due jobs of a priority, beginning after the one
 // that was served last. Tenants are found by leaps over the index, since each may
 // have very many jobs.
-func (y *Relay) lanes(tx *tx, priority, room int) ([]lane, error) {
+func (y *Relay) lanes(tx *tx, topic string, priority, room int) ([]lane, error) {
 	var lanes []lane
-	at, wrapped := y.turn, false
+	at, wrapped := y.turn[topic], false
 	for range maxLeaps {
 		if len(lanes) == room {
 			break
 		}
 		l := lane{}
 		err := tx.get(`SELECT tenant_id FROM transport.outbox WHERE topic = $1 AND state = 0 AND priority = $2 AND tenant_id > $3 ORDER BY tenant_id LIMIT 1`,
-			[]any{event.ScannerJobs, priority, at}, &l.tenant)
+			[]any{topic, priority, at}, &l.tenant)
 		if isNoRows(err) && !wrapped {
 			at, wrapped = "", true
 			continue
 		}
-		if isNoRows(err) || err == nil && wrapped && l.tenant > y.turn {
+		if isNoRows(err) || err == nil && wrapped && l.tenant > y.turn[topic] {
 			break // once around
 		}
 		if err != nil {
@@ -240,7 +247,7 @@ func (y *Relay) lanes(tx *tx, priority, room int) ([]lane, error) {
 			l.seqs = append(l.seqs, seq)
 			return err
 		}, `SELECT seq FROM transport.outbox WHERE topic = $1 AND state = 0 AND priority = $2 AND tenant_id = $3 AND not_before_us <= $4 AND claimed_us <= $4
-			ORDER BY seq LIMIT $5 FOR UPDATE SKIP LOCKED`, event.ScannerJobs, priority, l.tenant, tx.now, room)
+			ORDER BY seq LIMIT $5 FOR UPDATE SKIP LOCKED`, topic, priority, l.tenant, tx.now, room)
 		if err != nil {
 			return nil, err
 		}
@@ -249,13 +256,13 @@ func (y *Relay) lanes(tx *tx, priority, room int) ([]lane, error) {
 		}
 	}
 	if len(lanes) == 0 && !wrapped {
-		y.turn = at // none of these is due: look at others next time
+		y.turn[topic] = at // none of these is due: look at others next time
 	}
 	return lanes, nil
 }
 
 // deal takes one job of each lane in turn.
-func (y *Relay) deal(out []int64, lanes []lane, room int) []int64 {
+func (y *Relay) deal(out []int64, topic string, lanes []lane, room int) []int64 {
 	for taken := true; taken; {
 		taken = false
 		for i := range lanes {
@@ -264,7 +271,7 @@ func (y *Relay) deal(out []int64, lanes []lane, room int) []int64 {
 				return out
 			}
 			if len(l.seqs) > 0 {
-				out, l.seqs, y.turn, taken = append(out, l.seqs[0]), l.seqs[1:], l.tenant, true
+				out, l.seqs, y.turn[topic], taken = append(out, l.seqs[0]), l.seqs[1:], l.tenant, true
 			}
 		}
 	}

@@ -193,44 +193,52 @@ func (t *tx) documents(id string) ([]scan.Stored, error) {
 	return out, err
 }
 
-// Findings returns the newest report about a job, or an error wrapping
-// ErrNotFound where nothing was matched.
-func (s *Scans) Findings(ctx context.Context, id string) (*finding.Report, error) {
-	r := &finding.Report{Findings: []finding.Finding{}}
-	err := s.tenant.read(ctx, "read findings", func(tx *tx) error {
+// Findings returns the newest report about a job: the one with the newest head,
+// and of those without any the last. An error wraps ErrNotFound where nothing was
+// matched.
+func (s *Scans) Findings(ctx context.Context, id string) (r *finding.Report, err error) {
+	err = s.tenant.read(ctx, "read findings", func(tx *tx) error {
 		if _, err := tx.job(id, ""); err != nil {
 			return err
 		}
-		var at int64
-		var gaps string
-		err := tx.get(`SELECT evaluated_us, snapshot, gaps FROM scanner.reports WHERE tenant_id = $1 AND scan_id = $2 ORDER BY evaluated_us DESC LIMIT 1`,
-			[]any{tx.tenant, id}, &at, &r.Snapshot, &gaps)
-		if errors.Is(err, sql.ErrNoRows) {
-			return fmt.Errorf("scan job %s was not matched with advisories: %w", id, fault.NotFound)
-		}
-		if err != nil {
-			return err
-		}
-		if err := json.Unmarshal([]byte(gaps), &r.Gaps); err != nil {
-			return err
-		}
-		return tx.each(func(row func(...any) error) error {
-			var text string
-			if err := row(&text); err != nil {
-				return err
-			}
-			var f finding.Finding
-			if err := json.Unmarshal([]byte(text), &f); err != nil {
-				return err
-			}
-			r.Findings = append(r.Findings, f)
-			return nil
-		}, `SELECT finding FROM scanner.vulnerabilities WHERE tenant_id = $1 AND scan_id = $2 AND evaluated_us = $3 ORDER BY n`, tx.tenant, id, at)
+		r, _, err = tx.newestReport(id)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return r, nil
+}
+
+// newestReport returns the newest report about a scan, and its head.
+func (t *tx) newestReport(id string) (*finding.Report, int64, error) {
+	r := &finding.Report{Findings: []finding.Finding{}}
+	var key, head int64
+	var gaps string
+	err := t.get(`SELECT evaluated_us, head, snapshot, gaps FROM scanner.reports WHERE tenant_id = $1 AND scan_id = $2 ORDER BY head DESC, evaluated_us DESC LIMIT 1`,
+		[]any{t.tenant, id}, &key, &head, &r.Snapshot, &gaps)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, 0, fmt.Errorf("scan job %s was not matched with advisories: %w", id, fault.NotFound)
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(gaps), &r.Gaps)
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	err = t.each(func(row func(...any) error) error {
+		var text string
+		if err := row(&text); err != nil {
+			return err
+		}
+		var f finding.Finding
+		if err := json.Unmarshal([]byte(text), &f); err != nil {
+			return err
+		}
+		r.Findings = append(r.Findings, f)
+		return nil
+	}, `SELECT finding FROM scanner.vulnerabilities WHERE tenant_id = $1 AND scan_id = $2 AND evaluated_us = $3 ORDER BY n`, t.tenant, id, key)
+	return r, head, err
 }
 
 // scanEvent is an event about a job on scanner:events.

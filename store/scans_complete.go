@@ -82,10 +82,9 @@ func (t *tx) complete(l scan.Lease, r *scan.Results) error {
 	if err := t.keepPackages(r); err != nil {
 		return err
 	}
-	if r.Report != nil {
-		if err := t.keepReport(job.ID, r.Report); err != nil {
-			return err
-		}
+	at, err := t.keepResults(job.ID, r)
+	if err != nil {
+		return err
 	}
 	m, err := scan.DecodeManifest(job.manifest)
 	if err != nil {
@@ -95,7 +94,7 @@ func (t *tx) complete(l scan.Lease, r *scan.Results) error {
 	if err := t.setManifest(job.ID, m); err != nil {
 		return err
 	}
-	return t.toEvaluating(job.Job, r)
+	return t.toEvaluating(job.Job, r, at)
 }
 
 // isRepeated recognises a call whose answer was lost.
@@ -103,18 +102,39 @@ func (h *held) isRepeated(l scan.Lease, r *scan.Results) bool {
 	return h.epoch == l.Epoch && (h.State == scan.Evaluating || h.State == scan.Completed) && h.Summary != nil && h.Summary.SBOMDigest == r.SBOMDigest
 }
 
-func (t *tx) toEvaluating(job *scan.Job, r *scan.Results) error {
+// keepResults stores the report, and says where it stands: nobody commits another
+// head until this transaction ends.
+func (t *tx) keepResults(id string, r *scan.Results) (at standing, err error) {
+	snapshot := ""
+	if r.Report != nil {
+		if err := t.keepFindings(id, t.now, r.Report); err != nil {
+			return at, err
+		}
+		crashpoint.Hit(crashpoint.CompleteFindings)
+		snapshot = r.Report.Snapshot
+	}
+	// The lock is taken late: while it is held, no head is committed.
+	if at, err = t.standing(snapshot); err != nil || r.Report == nil {
+		return at, err
+	}
+	return at, t.keepReportRow(id, t.now, reportAt{head: at.matched, at: t.now}, r.Report)
+}
+
+func (t *tx) toEvaluating(job *scan.Job, r *scan.Results, at standing) error {
 	s := &scan.Summary{ImageDigest: r.ImageDigest, SBOMDigest: r.SBOMDigest, Packages: len(r.Packages), Gaps: r.Gaps, Blocked: r.Blocked, At: micros(t.now)}
 	if r.Report != nil {
 		s.Findings, s.Snapshot = len(r.Report.Findings), r.Report.Snapshot
 	}
 	n, err := t.exec(`UPDATE scanner.scan_jobs SET status = 'evaluating', updated_us = $3, evaluated_us = $3, image_digest = $4, sbom_digest = $5, package_count = $6,
-		finding_count = $7, gap_count = $8, blocked = $9, snapshot = $10, eval_retry_us = $11, reason = '' WHERE tenant_id = $1 AND job_id = $2`,
-		t.tenant, job.ID, t.now, s.ImageDigest, s.SBOMDigest, s.Packages, s.Findings, s.Gaps, bit(s.Blocked), s.Snapshot, t.now+evaluationGrace.Microseconds())
+		finding_count = $7, gap_count = $8, blocked = $9, snapshot = $10, eval_retry_us = $11, head_at = $12, reason = '' WHERE tenant_id = $1 AND job_id = $2`,
+		t.tenant, job.ID, t.now, s.ImageDigest, s.SBOMDigest, s.Packages, s.Findings, s.Gaps, bit(s.Blocked), s.Snapshot, t.now+evaluationGrace.Microseconds(), at.current)
 	if err != nil || n != 1 {
 		return errors.Join(err, fmt.Errorf("scan job %s: %d rows changed", job.ID, n))
 	}
 	job.State, job.Summary, job.Reason = scan.Evaluating, s, ""
+	if err := t.catchUp(job.ID, at); err != nil {
+		return err
+	}
 	err = t.announce(scanEvent(event.SBOMCreated, "sbom", job))
 	crashpoint.Hit(crashpoint.CompleteEvent)
 	return err
@@ -153,26 +173,6 @@ func (t *tx) keepDocuments(id string, r *scan.Results) error {
 	return nil
 }
 
-// keepPackages stores the index of an SBOM, once for all scans that have it.
-func (t *tx) keepPackages(r *scan.Results) error {
-	defer crashpoint.Hit(crashpoint.CompletePackages)
-	if len(r.Packages) == 0 {
-		return nil
-	}
-	facts := make([]scan.PackageFact, len(r.Packages))
-	for i, p := range r.Packages {
-		facts[i] = scan.PackageFact{ID: clean(p.ID), PURL: clean(p.PURL), Name: clean(p.Name), Version: clean(p.Version)}
-	}
-	rows, err := json.Marshal(facts, json.Deterministic(true))
-	if err != nil {
-		return err
-	}
-	_, err = t.exec(`INSERT INTO scanner.packages (tenant_id, sbom_digest, package_id, package_purl, name, version)
-		SELECT $1, $2, value->>'id', coalesce(value->>'purl', ''), value->>'name', coalesce(value->>'version', '') FROM json_rows($3) AS package WHERE true
-		ON CONFLICT (tenant_id, sbom_digest, package_id) DO NOTHING`, t.tenant, r.SBOMDigest, string(rows))
-	return err
-}
-
 // findingRow is one element of the JSON parameter that findings are stored from.
 type findingRow struct {
 	N             int    `json:"n"`
@@ -183,15 +183,37 @@ type findingRow struct {
 	Finding       string `json:"finding"` // the finding itself, as JSON text
 }
 
-func (t *tx) keepReport(id string, r *finding.Report) error {
-	defer crashpoint.Hit(crashpoint.CompleteFindings)
+// reportAt is with which head a report was made, and as of when, in microseconds.
+type reportAt struct{ head, at int64 }
+
+// keepReport stores a further report about a scan, under a key of its own. One that
+// is there for the head stays as it is.
+func (t *tx) keepReport(id string, at reportAt, r *finding.Report) error {
+	var known, last int64
+	if err := t.get(`SELECT coalesce(sum(CASE WHEN head = $3 THEN 1 ELSE 0 END), 0), coalesce(max(evaluated_us), 0) FROM scanner.reports WHERE tenant_id = $1 AND scan_id = $2`,
+		[]any{t.tenant, id, at.head}, &known, &last); err != nil || known > 0 {
+		return err
+	}
+	key := max(t.now, last+1)
+	if err := t.keepFindings(id, key, r); err != nil {
+		return err
+	}
+	return t.keepReportRow(id, key, at, r)
+}
+
+func (t *tx) keepReportRow(id string, key int64, at reportAt, r *finding.Report) error {
 	gaps, err := json.Marshal(r.Gaps, json.Deterministic(true))
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`INSERT INTO scanner.reports (tenant_id, scan_id, evaluated_us, snapshot, gaps) VALUES ($1, $2, $3, $4, $5)`, t.tenant, id, t.now, r.Snapshot, string(gaps))
-	if err != nil || len(r.Findings) == 0 {
-		return err
+	_, err = t.exec(`INSERT INTO scanner.reports (tenant_id, scan_id, evaluated_us, snapshot, gaps, head, at_us) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		t.tenant, id, key, r.Snapshot, string(gaps), at.head, at.at)
+	return err
+}
+
+func (t *tx) keepFindings(id string, key int64, r *finding.Report) error {
+	if len(r.Findings) == 0 {
+		return nil
 	}
 	rows := make([]findingRow, len(r.Findings))
 	for i := range r.Findings {
@@ -208,6 +230,6 @@ func (t *tx) keepReport(id string, r *finding.Report) error {
 	}
 	_, err = t.exec(`INSERT INTO scanner.vulnerabilities (tenant_id, scan_id, evaluated_us, n, vulnerability, package_id, advisory, severity, finding)
 		SELECT $1, $2, CAST($3 AS BIGINT), CAST(value->>'n' AS BIGINT), value->>'vulnerability', value->>'package', value->>'advisory', value->>'severity', value->>'finding'
-		FROM json_rows($4) AS found`, t.tenant, id, t.now, string(list))
+		FROM json_rows($4) AS found`, t.tenant, id, key, string(list))
 	return err
 }

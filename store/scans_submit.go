@@ -131,10 +131,12 @@ func (t *tx) forget(id string) error {
 }
 
 // cut bounds what people and errors have to say.
-func cut(s string) string {
+func cut(s string) string { return cutTo(s, scan.MaxReason) }
+
+func cutTo(s string, most int) string {
 	s = clean(s)
-	if len(s) > scan.MaxReason {
-		s = strings.ToValidUTF8(s[:scan.MaxReason-3], "") + "…"
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most-3], "") + "…"
 	}
 	return s
 }

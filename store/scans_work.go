@@ -68,7 +68,7 @@ func (t *tx) claimJob(c scan.ClaimRequest) (lease *scan.Lease, refused, err erro
 		return nil, nil, err
 	}
 	// The job is locked before its messages, as everywhere.
-	if err := t.consumeJob(c.Message); err != nil {
+	if err := t.consumeMessage(event.ScannerJobs, event.GroupScannerWorkers, c.Message); err != nil {
 		return nil, nil, err
 	}
 	if isNoRows(err) {
@@ -92,17 +92,17 @@ func (t *tx) claimJob(c scan.ClaimRequest) (lease *scan.Lease, refused, err erro
 	return l, nil, t.announce(scanEvent(event.ScanStarted, fmt.Sprintf("started/%d", l.Epoch), job))
 }
 
-// consumeJob notes that the workers have a job message, so that its place in the
-// window is free and nobody publishes it again.
-func (t *tx) consumeJob(message string) error {
+// consumeMessage notes that the workers have a job message, so that its place in
+// the window is free and nobody publishes it again.
+func (t *tx) consumeMessage(topic, group, message string) error {
 	if message == "" {
 		return nil
 	}
-	if _, err := t.consume(event.GroupScannerWorkers, message); err != nil {
+	if _, err := t.consume(group, message); err != nil {
 		return err
 	}
 	t.wakes = append(t.wakes, wakeOutbox)
-	_, err := t.exec(`UPDATE transport.outbox SET state = 2 WHERE tenant_id = $1 AND topic = $2 AND event_id = $3`, t.tenant, event.ScannerJobs, message)
+	_, err := t.exec(`UPDATE transport.outbox SET state = 2 WHERE tenant_id = $1 AND topic = $2 AND event_id = $3`, t.tenant, topic, message)
 	return err
 }
 

@@ -13,11 +13,14 @@ import (
 // sweepBatch bounds one sweep.
 const sweepBatch = 500
 
-// Sweep gives back jobs whose holder did not extend its lease, and has results
+// Sweep gives back jobs and evaluations whose holder's lease ended, and has results
 // announced again that nobody evaluates. It returns how many. A relay does so by
 // itself.
 func (r *Root) Sweep(ctx context.Context) (int, error) {
-	type overdue struct{ tenant, id, status string }
+	type overdue struct {
+		tenant, id, status string
+		head               int64
+	}
 	var jobs []overdue
 	err := r.read(ctx, Scope{Role: RoleRelay}, "look for jobs without a holder", func(tx *tx) error {
 		jobs = jobs[:0]
@@ -31,8 +34,16 @@ func (r *Root) Sweep(ctx context.Context) (int, error) {
 			ORDER BY lease_until_us LIMIT $2`, tx.now, sweepBatch); err != nil {
 			return err
 		}
-		return tx.each(collect, `SELECT tenant_id, job_id, status FROM scanner.scan_jobs WHERE status = 'evaluating' AND eval_retry_us <= $1
-			ORDER BY eval_retry_us LIMIT $2`, tx.now, sweepBatch)
+		if err := tx.each(collect, `SELECT tenant_id, job_id, status FROM scanner.scan_jobs WHERE status = 'evaluating' AND eval_retry_us <= $1
+			ORDER BY eval_retry_us LIMIT $2`, tx.now, sweepBatch); err != nil {
+			return err
+		}
+		return tx.each(func(row func(...any) error) error {
+			j := overdue{status: "evaluation"}
+			err := row(&j.tenant, &j.id, &j.head)
+			jobs = append(jobs, j)
+			return err
+		}, `SELECT tenant_id, scan_id, head FROM scheduler.evaluations WHERE state = 'running' AND until_us <= $1 ORDER BY until_us LIMIT $2`, tx.now, sweepBatch)
 	})
 	if err != nil {
 		return 0, err
@@ -42,8 +53,11 @@ func (r *Root) Sweep(ctx context.Context) (int, error) {
 	for _, j := range jobs {
 		t := &Tenant{root: r, name: j.tenant}
 		err := t.write(ctx, "give back "+j.id, func(tx *tx) error {
-			if j.status == "running" {
+			switch j.status {
+			case "running":
 				return tx.giveBack(j.id)
+			case "evaluation":
+				return tx.giveBackRematch(j.id, j.head)
 			}
 			return tx.giveBackEvaluation(j.id)
 		})

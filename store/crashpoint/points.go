@@ -25,6 +25,7 @@ const (
 	CompleteSBOM     Point = "scan.complete.sbom"      // inserted documents
 	CompletePackages Point = "scan.complete.packages"  // inserted packages
 	CompleteFindings Point = "scan.complete.findings"  // inserted findings
+	CompleteGate     Point = "scan.complete.gate"      // compared the head with the current one
 	CompleteEvent    Point = "scan.complete.event"     // inserted the outbox rows
 	CompleteDone     Point = "scan.complete.committed" // committed, message not acknowledged
 	FailCommitted    Point = "scan.fail.committed"     // committed a failed attempt
@@ -68,17 +69,30 @@ const (
 	PublishCommitted Point = "advisory.commit.committed"  // committed, nobody was told
 )
 
+// The points of what follows a new head, in their order.
+const (
+	DriftWritten    Point = "drift.page.written"   // inserted a page of drift and its events
+	DriftCommitted  Point = "drift.page.committed" // committed it
+	ScheduleWritten Point = "schedule.written"     // inserted evaluations and their messages
+	ScheduleDone    Point = "schedule.committed"   // committed them, message not acknowledged
+	RematchClaimed  Point = "rematch.claimed"      // committed the lease of an evaluation
+	RematchMatched  Point = "rematch.matched"      // matched, stored nothing
+	RematchWritten  Point = "rematch.written"      // inserted the report
+	RematchDone     Point = "rematch.committed"    // committed it, message not acknowledged
+)
+
 var points = []Point{
 	SubmitBegin, SubmitJob, SubmitKey, SubmitEvent, SubmitCommitted,
 	RelayClaimed, RelayPublished, RelayMarked, RelayRepublished,
 	Received, Handled, Settled,
 	ClaimBegin, ClaimUpdated, ClaimCommitted,
 	WorkerScanned, WorkerFragment, WorkerSBOM, WorkerNamed,
-	CompleteSBOM, CompletePackages, CompleteFindings, CompleteEvent, CompleteDone, FailCommitted,
+	CompleteSBOM, CompletePackages, CompleteFindings, CompleteGate, CompleteEvent, CompleteDone, FailCommitted,
 	EvaluateClaimed, EvaluateVerdict, EvaluateSigned, EvaluateUpdated, EvaluateDone,
 	CancelCommitted, SweepRequeued,
 	BlobWritten, BlobSynced, BlobNamed, CollectListed, CollectChecked,
 	IngestBegun, IngestFetched, IngestObject, IngestContents, IngestDocuments, IngestKept, IngestParsed, IngestEnded, IngestInserted, IngestObserved,
 	IngestCompared, IngestGone, IngestState, IngestFinished, IngestApproved,
 	PublishSegment, PublishManifest, PublishHead, PublishFacts, PublishLinksets, PublishEvent, PublishCommitted,
+	DriftWritten, DriftCommitted, ScheduleWritten, ScheduleDone, RematchClaimed, RematchMatched, RematchWritten, RematchDone,
 }

@@ -86,7 +86,7 @@ func checkLogin(ctx context.Context, conn *sql.Conn, bad func(fault.Kind, string
 	var owned sql.NullString
 	err = conn.QueryRowContext(ctx, `SELECT r.rolname, r.rolsuper, r.rolbypassrls,
 		(SELECT min(n.nspname || '.' || c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-			WHERE n.nspname IN ('scanner', 'transport', 'vuln') AND pg_has_role(r.oid, c.relowner, 'MEMBER'))
+			WHERE n.nspname IN ('scanner', 'transport', 'vuln', 'scheduler') AND pg_has_role(r.oid, c.relowner, 'MEMBER'))
 		FROM pg_roles r WHERE r.rolname = current_user`).Scan(&user, &super, &bypass, &owned)
 	if err != nil {
 		return "", err

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stella-ops/stella/advisory/finding"
 	"github.com/stella-ops/stella/scan"
 	"github.com/stella-ops/stella/store"
 	"github.com/stella-ops/stella/store/blob"
@@ -39,7 +40,7 @@ func TestSoak(t *testing.T) {
 	}
 	// What stays by design: these do not grow with jobs, and objects wait for their
 	// own collection.
-	stays := map[string]int{"vuln_current_head": 1, "transport_groups": 2, "transport_meta": 1, "transport_subscriptions": 2}
+	stays := map[string]int{"vuln_current_head": 1, "transport_groups": 6, "scanner_package_locks": 1, "transport_meta": 1, "transport_subscriptions": 6}
 	read := queue.Request{Topic: event.ScannerEvents, Group: event.GroupScannerWeb, Consumer: "c", Max: 100, Claim: time.Minute}
 	for round := range 4 {
 		for i := range 10 {
@@ -116,7 +117,7 @@ func complete(t *testing.T, s *store.Scans, image string) {
 	}
 	ref := blob.Ref{Digest: fmt.Sprintf("sha256:%064x", []byte(image)), Size: 2}
 	err = s.Complete(t.Context(), *l, scan.Results{ImageDigest: "sha256:c", SBOMDigest: ref.Digest, Documents: []scan.Stored{{Format: scan.Neutral, Name: "sbom.stella.json", Ref: ref}},
-		Packages: []scan.PackageFact{{ID: "p", Name: image}}})
+		Packages: []scan.PackageFact{{ID: "p", Name: image, Keys: []finding.Key{{Ecosystem: "npm", Name: image}}, Fact: `{"n":"` + image + `"}`}}})
 	if err != nil {
 		t.Fatal(err)
 	}
