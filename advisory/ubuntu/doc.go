@@ -19,7 +19,8 @@
 // Only source packages are read; OpenVEX lists each binary of each architecture
 // beside them. The release is the code name of the package URL's distro:
 // "jammy" is "Ubuntu:22.04:LTS", "esm-infra/xenial" is "Ubuntu:Pro:16.04:LTS",
-// "fips/bionic" is "Ubuntu:Pro:FIPS:18.04:LTS".
+// "fips/bionic" is "Ubuntu:Pro:FIPS:18.04:LTS". A code name that is not known
+// stands for itself.
 //
 // Source: https://documentation.ubuntu.com/security/security-updates (OSV and
 // VEX), OpenVEX 0.2.0.

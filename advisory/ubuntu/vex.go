@@ -164,7 +164,7 @@ func product(id string, status advisory.Status) (advisory.Affected, error) {
 	}
 	ecosystem, ok := ecosystemOf(u.Qualifier("distro"))
 	if !ok {
-		return advisory.Affected{}, fmt.Errorf("the product %.200q is of a release that is not known: %w", id, fault.Invalid)
+		return advisory.Affected{}, fmt.Errorf("the product %.200q is of no release: %w", id, fault.Invalid)
 	}
 	a := advisory.Affected{Ecosystem: ecosystem, Name: u.Name, Status: status}
 	if status != advisory.NotAffected {
@@ -184,6 +184,9 @@ func ecosystemOf(distro string) (string, bool) {
 		archive, code = "esm-infra", "trusty"
 	}
 	release := releases[code]
+	if release == "" {
+		release = code // newer than this table
+	}
 	if release == "" {
 		return "", false
 	}
