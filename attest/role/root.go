@@ -77,7 +77,7 @@ func readRoot(name string, file []byte) (*Root, error) {
 		return nil, err
 	}
 	r := p.root()
-	if _, err := r.verify(RoleRoot, name, file, p); err != nil {
+	if _, err := r.verify(RoleRoot, name, file, new(rootPayload)); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -90,7 +90,7 @@ func (r *Root) next(name string, file []byte) (*Root, error) {
 		return nil, err
 	}
 	n := p.root()
-	if _, err := n.verify(RoleRoot, name, file, p); err != nil {
+	if _, err := n.verify(RoleRoot, name, file, new(rootPayload)); err != nil {
 		return nil, err
 	}
 	switch {
