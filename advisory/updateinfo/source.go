@@ -61,7 +61,7 @@ func Amazon() *Source {
 // Rocky returns the source of Rocky Linux 8 to 10.
 func Rocky() *Source {
 	s := &Source{ecosystem: "Rocky Linux", bySource: true, description: advisory.Description{
-		Name: "rocky", Title: "Rocky Linux errata", Home: "https://errata.rockylinux.org/",
+		Name: "rocky-updateinfo", Title: "Rocky Linux errata (repositories)", Home: "https://errata.rockylinux.org/",
 		License: "BSD-3-Clause", Attribution: "Copyright Rocky Enterprise Software Foundation", Redistribute: true,
 	}, page: func(_, id string) string { return "https://errata.rockylinux.org/" + id }}
 	s.enterprise("https://download.rockylinux.org/pub/rocky/")
@@ -71,7 +71,7 @@ func Rocky() *Source {
 // AlmaLinux returns the source of AlmaLinux 8 to 10.
 func AlmaLinux() *Source {
 	s := &Source{ecosystem: "AlmaLinux", description: advisory.Description{
-		Name: "almalinux", Title: "AlmaLinux errata", Home: "https://errata.almalinux.org/",
+		Name: "almalinux-updateinfo", Title: "AlmaLinux errata (repositories)", Home: "https://errata.almalinux.org/",
 		License: "MIT", Attribution: "Copyright AlmaLinux OS Foundation", Redistribute: true,
 	}}
 	s.enterprise("https://repo.almalinux.org/almalinux/")
