@@ -6,8 +6,20 @@ import (
 	"slices"
 
 	"github.com/stella-ops/stella/advisory"
+	"github.com/stella-ops/stella/advisory/cve5"
+	"github.com/stella-ops/stella/advisory/debian"
+	"github.com/stella-ops/stella/advisory/epss"
+	"github.com/stella-ops/stella/advisory/friendsofphp"
 	"github.com/stella-ops/stella/advisory/ghsa"
+	"github.com/stella-ops/stella/advisory/kev"
+	"github.com/stella-ops/stella/advisory/npmwg"
+	"github.com/stella-ops/stella/advisory/nvd"
 	"github.com/stella-ops/stella/advisory/osv"
+	"github.com/stella-ops/stella/advisory/oval"
+	"github.com/stella-ops/stella/advisory/rubysec"
+	"github.com/stella-ops/stella/advisory/secdb"
+	"github.com/stella-ops/stella/advisory/ubuntu"
+	"github.com/stella-ops/stella/advisory/updateinfo"
 	"github.com/stella-ops/stella/internal/fault"
 )
 
@@ -36,6 +48,29 @@ func All() []advisory.Source {
 		osv.RustSec(),
 		osv.Ubuntu(),
 		ghsa.New(nil),
+		cve5.Source{},
+		epss.Source{},
+		friendsofphp.Source{},
+		kev.Source{},
+		npmwg.Source{},
+		nvd.Source{},
+		rubysec.Source{},
+		debian.New(),
+		oval.Azure(),
+		oval.Oracle(),
+		oval.Photon(),
+		oval.RedHat(),
+		oval.SUSE(),
+		secdb.Alpine(),
+		secdb.Chainguard(),
+		secdb.MinimOS(),
+		secdb.Wolfi(),
+		ubuntu.New(),
+		updateinfo.AlmaLinux(),
+		updateinfo.Amazon(),
+		updateinfo.Fedora(),
+		updateinfo.Oracle(),
+		updateinfo.Rocky(),
 	}
 	slices.SortFunc(all, func(a, b advisory.Source) int {
 		if a.Describe().Name < b.Describe().Name {
