@@ -139,7 +139,9 @@ func TestPublish(t *testing.T) {
 func TestPublishAge(t *testing.T) {
 	_, a := newStore(t)
 	i, p := newIngester(a), newPublisher(t, a)
-	p.Describe = func(string) (advisory.Description, bool) { return advisory.Description{License: "CC0-1.0", Redistribute: true}, true }
+	p.Describe = func(string) (advisory.Description, bool) {
+		return advisory.Description{License: "CC0-1.0", Redistribute: true}, true
+	}
 	f := &feed{name: "f", complete: true, docs: map[string]string{}}
 	for n := range 40 {
 		f.docs[fmt.Sprint(n)] = record(fmt.Sprintf("GHSA-%d", n), 1, "")
