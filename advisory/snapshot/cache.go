@@ -55,12 +55,9 @@ func (c *Cache) View(ctx context.Context, digest string) (s *Snapshot, done func
 		if mine {
 			h.snap, h.err = c.open(ctx, digest)
 			close(h.ready)
-		}
-		select {
-		case <-h.ready:
-		case <-ctx.Done():
+		} else if err := h.wait(ctx); err != nil {
 			c.release(h)
-			return nil, nil, fmt.Errorf("open snapshot %s: %w", digest, ctx.Err())
+			return nil, nil, fmt.Errorf("open snapshot %s: %w", digest, err)
 		}
 		if h.err == nil {
 			var once sync.Once
@@ -73,6 +70,16 @@ func (c *Cache) View(ctx context.Context, digest string) (s *Snapshot, done func
 		if !errors.Is(h.err, context.Canceled) && !errors.Is(h.err, context.DeadlineExceeded) {
 			return nil, nil, fmt.Errorf("open snapshot %s: %w", digest, h.err)
 		} // who opened it gave up, which is no reason for this caller to
+	}
+}
+
+// wait waits until it is open or failed.
+func (h *held) wait(ctx context.Context) error {
+	select {
+	case <-h.ready:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

@@ -26,9 +26,9 @@ func (c *Client) Submit(ctx context.Context, r scan.Request, key string) (*scan.
 		key = "auto-" + rand.Text()
 	}
 	job, repeated := new(scan.Job), false
-	q := request{what: what, method: http.MethodPost, want: http.StatusAccepted, again: true,
-		header: map[string]string{KeyHeader: key, "Prefer": wholeJob},
-		body:   submission{Image: r.Image, Platform: r.Platform, Formats: r.Formats, Priority: r.Priority, StoreLayers: r.StoreLayers}}
+	q := httpjson.Call{What: what, Method: http.MethodPost, Want: http.StatusAccepted, Again: true,
+		Header: map[string]string{KeyHeader: key, "Prefer": wholeJob},
+		Body:   submission{Image: r.Image, Platform: r.Platform, Formats: r.Formats, Priority: r.Priority, StoreLayers: r.StoreLayers}}
 	read := into(job, func(j *scan.Job) bool { return isID(j.ID) && j.State.Known() })
 	err := c.do(ctx, q, func(resp *http.Response) error {
 		repeated = resp.Header.Get(ReplayedHeader) == "true"
@@ -45,7 +45,7 @@ func (c *Client) get(ctx context.Context, what, id, path string, query url.Value
 	if err := noScan(what, id); err != nil {
 		return err
 	}
-	return c.do(ctx, request{what: what + " " + id, method: http.MethodGet, path: "/" + id + path, query: query, want: http.StatusOK, again: true}, read)
+	return c.do(ctx, httpjson.Call{What: what + " " + id, Method: http.MethodGet, Path: "/" + id + path, Query: query, Want: http.StatusOK, Again: true}, read)
 }
 
 func isJob(id string) func(*scan.Job) bool {
@@ -73,7 +73,7 @@ func (c *Client) List(ctx context.Context, q scan.Query) (*scan.Page, error) {
 		query.Set("limit", strconv.Itoa(q.Limit))
 	}
 	p := new(scan.Page)
-	err := c.do(ctx, request{what: "list scans", method: http.MethodGet, query: query, want: http.StatusOK, again: true},
+	err := c.do(ctx, httpjson.Call{What: "list scans", Method: http.MethodGet, Query: query, Want: http.StatusOK, Again: true},
 		into(p, func(p *scan.Page) bool { return p.Jobs != nil }))
 	if err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func (c *Client) Cancel(ctx context.Context, id, reason string) (*scan.Job, erro
 		return nil, err
 	}
 	j := new(scan.Job)
-	q := request{what: what + " " + id, method: http.MethodPost, path: "/" + id + "/cancel", body: cancellation{reason}, want: http.StatusOK, again: true}
+	q := httpjson.Call{What: what + " " + id, Method: http.MethodPost, Path: "/" + id + "/cancel", Body: cancellation{reason}, Want: http.StatusOK, Again: true}
 	if err := c.do(ctx, q, into(j, isJob(id))); err != nil {
 		return nil, err
 	}

@@ -273,10 +273,10 @@ func TestClientRefuses(t *testing.T) {
 			t.Errorf("URL %s: %v", u, err)
 		}
 	}
-	c.Token = func(context.Context) (string, error) {
+	without := &scanhttp.Client{URL: c.URL, Token: func(context.Context) (string, error) {
 		return "", fmt.Errorf("no token today: %w", fault.Unauthenticated)
-	}
-	if _, err := c.Job(t.Context(), "scan-1"); !errors.Is(err, scanhttp.ErrUnauthenticated) || n.Load() != 0 {
+	}}
+	if _, err := without.Job(t.Context(), "scan-1"); !errors.Is(err, scanhttp.ErrUnauthenticated) || n.Load() != 0 {
 		t.Errorf("without a token: %v, %d requests", err, n.Load())
 	}
 }

@@ -79,7 +79,7 @@ func (h *Handler) document(c *call) error {
 	if _, err := io.Copy(c.w, body); err != nil {
 		// The header is gone. Only a broken connection tells the client that the
 		// document ends too early.
-		h.report(c.r, fmt.Errorf("document %s of %s: %w", format, c.id, err))
+		h.mux.Tell(c.r, fmt.Errorf("document %s of %s: %w", format, c.id, err))
 		panic(http.ErrAbortHandler)
 	}
 	return nil
@@ -98,7 +98,7 @@ func (h *Handler) open(c *call, s *scan.Stored) (io.ReadCloser, error) {
 	body, err := documents.Open(c.r.Context(), s.Ref)
 	if errors.Is(err, fault.NotFound) || errors.Is(err, fault.Mismatch) || errors.Is(err, fault.Invalid) {
 		// What a scan refers to is always kept: this is damage.
-		id := h.report(c.r, fmt.Errorf("document %s of %s: %w", s.Format, c.id, err))
+		id := h.mux.Tell(c.r, fmt.Errorf("document %s of %s: %w", s.Format, c.id, err))
 		return nil, &httpjson.Error{Status: http.StatusInternalServerError, RequestID: id,
 			Err: fmt.Errorf("document %s of %s: its bytes are damaged or lost where they are kept; scan the image again: %w", s.Format, c.id, fault.Mismatch)}
 	}

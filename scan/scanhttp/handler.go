@@ -1,12 +1,9 @@
 package scanhttp
 
 import (
-	"crypto/rand"
 	"fmt"
 	"net/http"
 	"net/url"
-	"path"
-	"slices"
 	"strings"
 	"sync"
 
@@ -39,7 +36,7 @@ type Handler struct {
 	Report func(requestID string, err error)
 
 	once sync.Once
-	mux  *http.ServeMux
+	mux  httpjson.Mux
 }
 
 // route is one method of one path.
@@ -78,48 +75,21 @@ type call struct {
 // ServeHTTP answers a request below /api/v1/scans.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.once.Do(h.route)
-	// ServeMux would send clients elsewhere; no path here has a second name.
-	if p := r.URL.EscapedPath(); path.Clean(p) != p {
-		h.refuse(w, r, noPath(r))
-		return
-	}
 	h.mux.ServeHTTP(w, r)
 }
 
 func (h *Handler) route() {
-	h.mux = http.NewServeMux()
-	allowed := map[string][]string{}
+	h.mux.Report = h.Report
 	for i := range routes {
 		rt := &routes[i]
-		h.mux.HandleFunc(rt.method+" "+rt.path, func(w http.ResponseWriter, r *http.Request) {
+		h.mux.Handle(rt.method, rt.path, func(w http.ResponseWriter, r *http.Request) error {
 			c := &call{w: w, r: r}
-			err := h.admit(c, rt)
-			if err == nil {
-				err = rt.serve(h, c)
+			if err := h.admit(c, rt); err != nil {
+				return err
 			}
-			if err != nil {
-				h.refuse(w, r, err)
-			}
-		})
-		if allowed[rt.path] = append(allowed[rt.path], rt.method); rt.method == "GET" {
-			allowed[rt.path] = append(allowed[rt.path], "HEAD")
-		}
-	}
-	for p, methods := range allowed {
-		slices.Sort(methods)
-		list := strings.Join(methods, ", ")
-		h.mux.HandleFunc(p, func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Allow", list)
-			h.refuse(w, r, &httpjson.Error{Status: http.StatusMethodNotAllowed, Err: fmt.Errorf("method %.20q: want %s: %w", r.Method, list, fault.Unsupported)})
+			return rt.serve(h, c)
 		})
 	}
-	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { h.refuse(w, r, noPath(r)) })
-}
-
-// noPath is another kind than ErrNotFound: a client with a wrong address must not
-// take it for a scan that does not exist.
-func noPath(r *http.Request) error {
-	return &httpjson.Error{Status: http.StatusNotFound, Err: fmt.Errorf("path %.200q is not part of this API: %w", r.URL.EscapedPath(), fault.Unsupported)}
 }
 
 // admit finds out who calls and what for.
@@ -139,42 +109,8 @@ func (h *Handler) admit(c *call, rt *route) error {
 			return fmt.Errorf("scan job %.80q: %w", c.id, fault.NotFound)
 		}
 	}
-	c.query, err = url.ParseQuery(c.r.URL.RawQuery)
-	if err != nil {
-		return &httpjson.Error{Status: http.StatusBadRequest, Err: fmt.Errorf("query: cannot be parsed: %w", fault.Invalid)}
-	}
-	for key, values := range c.query {
-		if !slices.Contains(rt.query, key) {
-			return &httpjson.Error{Status: http.StatusBadRequest, Extra: map[string]any{"query_keys": slices.Concat([]string{}, rt.query)},
-				Err: fmt.Errorf("query: no key is called %.80q here; there are: %s: %w", key, strings.Join(append(rt.query[:len(rt.query):len(rt.query)], "no others"), ", "), fault.Invalid)}
-		}
-		if len(values) > 1 {
-			return &httpjson.Error{Status: http.StatusBadRequest, Err: fmt.Errorf("query: %s is there %d times: %w", key, len(values), fault.Invalid)}
-		}
-	}
-	return nil
-}
-
-// refuse answers with a problem.
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	p, internal := httpjson.Of(err)
-	p.Instance = r.URL.EscapedPath()
-	if len(p.Instance) > 512 {
-		p.Instance = ""
-	}
-	if internal {
-		p.RequestID = h.report(r, err)
-	}
-	p.Write(w)
-}
-
-// report tells the operator, and returns under what name.
-func (h *Handler) report(r *http.Request, err error) string {
-	id := rand.Text()
-	if h.Report != nil {
-		h.Report(id, fmt.Errorf("%s %s: %w", r.Method, r.URL.EscapedPath(), err))
-	}
-	return id
+	c.query, err = httpjson.Query(c.r, rt.query)
+	return err
 }
 
 // store opens the caller's scans.
