@@ -70,10 +70,15 @@ func (p *publisher) parse(name string, content []byte) iter.Seq2[advisory.Statem
 			return
 		}
 		out := feedtext.Out{File: name, Yield: yield}
+		passed := false
 		err = feedtext.Walk(name, content, maxDocument, root, 2, func(e *feedtext.Element) error {
 			if e.List != "definitions" {
+				if passed { // the rest was read before
+					return errStop
+				}
 				return e.Skip()
 			}
+			passed = true
 			var def definition
 			if err := e.Decode(&def); err != nil {
 				return err
