@@ -156,7 +156,8 @@ func falseFirst(a, b bool) int {
 	return 1
 }
 
-// aliases returns every other name of the finding's vulnerability.
+// aliases returns every other name of the finding's vulnerability. A CVE id has
+// no other CVE id for a name, whatever records say.
 func (g *group) aliases(isSystem bool) []string {
 	names := slices.Clone(g.also)
 	for _, h := range g.hits {
@@ -169,5 +170,7 @@ func (g *group) aliases(isSystem bool) []string {
 	}
 	slices.Sort(names)
 	best := g.hits[0].record.ID
-	return slices.DeleteFunc(slices.Compact(names), func(id string) bool { return id == best || id == pathCut })
+	return slices.DeleteFunc(slices.Compact(names), func(id string) bool {
+		return id == best || id == pathCut || isCVE(g.key) && isCVE(id) && id != g.key
+	})
 }

@@ -18,8 +18,8 @@ func (r *run) follow(record *Record, ref Ref, p *sbom.Package) ([]place, error) 
 	if places, known := r.chains[key]; known {
 		return places, nil
 	}
-	c := &chain{run: r, nodes: map[recordKey]*chainNode{}}
-	if err := c.add(ref, record); err != nil {
+	c := &chain{run: r, max: maxChain, nodes: map[recordKey]*chainNode{}}
+	if _, err := c.add(ref, record); err != nil {
 		return nil, err
 	}
 	if err := c.spread(record.links()); err != nil {
@@ -44,39 +44,42 @@ func (r *run) follow(record *Record, ref Ref, p *sbom.Package) ([]place, error) 
 // chain collects records of a view that hang together.
 type chain struct {
 	run   *run
+	max   int // records
 	nodes map[recordKey]*chainNode
 	order []*chainNode
-	full  bool // there are more than maxChain
+	full  bool // there are more than max
 }
 
-// chainNode is a record with what a view says apart from it: whether it is a
-// distribution's.
+// chainNode is a record with what a view says apart from it.
 type chainNode struct {
 	record   *Record
-	ref      Ref
-	isSystem bool
+	refs     []Ref // a view may have several, each with a part of the packages
+	isSystem bool  // it is a distribution's, where that matters
 }
 
 func (n *chainNode) cves() []string { return n.record.cves(n.isSystem) }
 
-// add notes a record, under one of its references: a view may have several,
-// each with a part of its packages.
-func (c *chain) add(ref Ref, record *Record) error {
+// add notes a record, under one of its references.
+func (c *chain) add(ref Ref, record *Record) (*chainNode, error) {
 	n := c.nodes[keyOf(record)]
 	if n == nil {
-		n = &chainNode{record: record, ref: ref}
+		n = &chainNode{record: record}
 		c.nodes[keyOf(record)] = n
 		c.order = append(c.order, n)
 	}
+	if slices.Contains(n.refs, ref) {
+		return n, nil
+	}
+	n.refs = append(n.refs, ref)
 	if n.isSystem || len(record.cves(false)) > 0 || len(record.cves(true)) == 0 {
-		return nil // it does not matter
+		return n, nil // it does not matter
 	}
 	text, err := c.run.view.Text(c.run.ctx, ref)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	n.isSystem = ofSystem(text.Affected)
-	return nil
+	return n, nil
 }
 
 // spread collects the records that name ids, and those that hang together with
@@ -105,13 +108,19 @@ func (c *chain) spread(ids []string) error {
 
 // named notes the records that hang together by an id, and returns them.
 func (c *chain) named(id string) ([]*chainNode, error) {
+	return c.lookUp(id, func(r *Record) bool { return slices.Contains(r.links(), id) })
+}
+
+// lookUp notes those of the records that name an id which take accepts, and
+// returns them.
+func (c *chain) lookUp(id string, take func(*Record) bool) ([]*chainNode, error) {
 	refs, err := c.run.view.Named(c.run.ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	var list []*chainNode
 	for _, ref := range refs {
-		if len(c.nodes) > maxChain {
+		if len(c.nodes) > c.max {
 			c.full = true
 			return list, nil
 		}
@@ -119,13 +128,16 @@ func (c *chain) named(id string) ([]*chainNode, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !slices.Contains(record.links(), id) {
-			continue // a related one
+		if !take(record) {
+			continue
 		}
-		if err := c.add(ref, record); err != nil {
+		n, err := c.add(ref, record)
+		if err != nil {
 			return nil, err
 		}
-		list = append(list, c.nodes[keyOf(record)])
+		if !slices.Contains(list, n) {
+			list = append(list, n)
+		}
 	}
 	return list, nil
 }
