@@ -31,6 +31,10 @@ func (s system) rpmEcosystems() (name string, by naming, matches func(string) bo
 		return s.release("openSUSE", byBoth, "Leap Micro "+s.version, "")
 	case "opensuse-tumbleweed":
 		return s.release("openSUSE", byBoth, "Tumbleweed", "")
+	case "opensuse":
+		if s.code == "tumbleweed" { // "opensuse-tumbleweed" of pkg:rpm/opensuse
+			return s.release("openSUSE", byBoth, "Tumbleweed", "")
+		}
 	}
 	if strings.HasPrefix(s.id, "sle") || strings.HasPrefix(s.id, "sl-") || strings.HasPrefix(s.id, "suse") {
 		return s.suse()
