@@ -3,6 +3,7 @@ package osv
 import (
 	"testing"
 
+	"github.com/stella-ops/stella/advisory"
 	"github.com/stella-ops/stella/internal/testdata"
 )
 
@@ -26,6 +27,38 @@ func BenchmarkParse(b *testing.B) {
 				}
 			}
 			b.ReportMetric(float64(len(names)*b.N)/b.Elapsed().Seconds(), "records/s")
+		})
+	}
+}
+
+// BenchmarkSource reads the documents of a source as ingestion does, with what
+// it checks and takes note of.
+func BenchmarkSource(b *testing.B) {
+	files := testdata.Open(b, "advisories/osv-go.tar.gz")
+	s := GoVulnDB()
+	var docs []*advisory.Document
+	size := 0
+	for _, name := range testdata.Names(files) {
+		docs = append(docs, &advisory.Document{Name: "ID/" + name, Content: files[name]})
+		size += len(files[name])
+	}
+	for _, notes := range []bool{false, true} {
+		b.Run(map[bool]string{false: "Parse", true: "ParseAndNotes"}[notes], func(b *testing.B) {
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			for b.Loop() {
+				for _, doc := range docs {
+					for st, err := range s.Parse(doc) {
+						if err != nil {
+							b.Fatal(err)
+						}
+						if notes {
+							st.(*advisory.Record).Notes()
+						}
+					}
+				}
+			}
+			b.ReportMetric(float64(len(docs)*b.N)/b.Elapsed().Seconds(), "records/s")
 		})
 	}
 }

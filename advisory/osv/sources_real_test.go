@@ -1,9 +1,13 @@
 package osv_test
 
 import (
+	"archive/zip"
+	"bytes"
 	"fmt"
 	"maps"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stella-ops/stella/advisory"
+	"github.com/stella-ops/stella/advisory/feed"
 	"github.com/stella-ops/stella/advisory/osv"
 	"github.com/stella-ops/stella/internal/testdata"
 )
@@ -100,5 +105,72 @@ func TestLinterVerdicts(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// TestRealFetch fetches a whole database through a bundle that was made of it,
+// again with what it knows then, and after a part of it has changed.
+func TestRealFetch(t *testing.T) {
+	files := testdata.Open(t, "advisories/osv-go.tar.gz")
+	older := testdata.Open(t, "advisories/osv-go-delta.tar.gz")
+	archive := func(change map[string][]byte) []byte {
+		var b bytes.Buffer
+		z := zip.NewWriter(&b)
+		for _, name := range testdata.Names(files) {
+			text := files[name]
+			if other, ok := change[name]; ok {
+				text = other
+			}
+			w, err := z.Create("ID/" + name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.Write(text)
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	dir := t.TempDir()
+	put := func(text []byte) {
+		at := filepath.Join(dir, "vuln.go.dev", "vulndb.zip")
+		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(at, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := osv.GoVulnDB()
+	fetch := func(state []byte) (map[string]string, *advisory.Fetched) {
+		digests := map[string]string{}
+		out, err := s.Fetch(t.Context(), feed.Dir(dir), state, func(doc *advisory.Document) error {
+			digests[doc.Name] = feed.Digest(doc.Content)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return digests, out
+	}
+	put(archive(older))
+	before, out := fetch(nil)
+	if len(before) != len(files) || !out.Complete {
+		t.Errorf("%d documents of %d, complete %v", len(before), len(files), out.Complete)
+	}
+	if again, out := fetch(out.State); len(again) != 0 || !out.Unchanged {
+		t.Errorf("%d documents again, unchanged %v", len(again), out.Unchanged)
+	}
+	put(archive(nil))
+	after, _ := fetch(out.State)
+	changed := 0
+	for name, digest := range after {
+		if before[name] != digest {
+			changed++
+		}
+	}
+	if len(after) != len(files) || changed != len(older)-1 { // beside the list of what changed
+		t.Errorf("%d documents, %d of them changed, want %d", len(after), changed, len(older)-1)
 	}
 }
