@@ -41,6 +41,9 @@ func (m Matcher) Match(ctx context.Context, doc *sbom.Document) (*finding.Report
 			What: fmt.Sprintf("there is no advisory data: %d packages were not assessed", len(doc.Packages))}}}, nil
 	}
 	r := m.start(ctx, doc)
+	if err := r.prefetch(); err != nil {
+		return nil, fmt.Errorf("match packages with advisories: %w", err)
+	}
 	for i := range doc.Packages {
 		if i%256 == 0 && ctx.Err() != nil {
 			return nil, fmt.Errorf("match packages with advisories: %w", ctx.Err())
@@ -62,6 +65,33 @@ func (m Matcher) start(ctx context.Context, doc *sbom.Document) *run {
 		r.owned = owned(doc)
 	}
 	return r
+}
+
+// prefetch tells a view that wants to know it what it will be asked.
+func (r *run) prefetch() error {
+	view, ok := r.view.(Prefetcher)
+	if !ok {
+		return nil
+	}
+	var list []Lookup
+	seen := map[Lookup]bool{}
+	for i := range r.doc.Packages {
+		p := &r.doc.Packages[i]
+		s := r.scope(p)
+		if s == nil || len(s.ecosystems) == 0 || !s.isSystem && r.owned[p.ID] {
+			continue
+		}
+		var queries [2]query
+		for _, q := range s.queries(p, queries[:0]) {
+			for _, ecosystem := range s.ecosystems {
+				if l := (Lookup{ecosystem, q.name}); !seen[l] {
+					seen[l] = true
+					list = append(list, l)
+				}
+			}
+		}
+	}
+	return view.Prefetch(r.ctx, list)
 }
 
 // owned returns the ids of packages that belong to others.

@@ -32,6 +32,18 @@ type View interface {
 	Signals(ctx context.Context, vulnerability string) ([]Signal, error)
 }
 
+// Lookup is one question to [View.Affected].
+type Lookup struct {
+	Ecosystem string `json:"ecosystem"`
+	Name      string `json:"name"`
+}
+
+// Prefetcher is a view that answers faster when it is told beforehand what it
+// will be asked. A view that is far away is one.
+type Prefetcher interface {
+	Prefetch(ctx context.Context, list []Lookup) error
+}
+
 // Text is the part of a record that matching does not need.
 type Text struct {
 	// Details is the description, at most MaxDetails bytes of it.

@@ -271,7 +271,7 @@ func (b *builder) write(w io.Writer) error {
 
 func (b *builder) summarize(m *Manifest, digest string, size int64) {
 	r := b.result
-	r.Digest, r.Size, r.Records, r.Ecosystems = digest, size, len(b.records), m.ecosystems()
+	r.Digest, r.Size, r.Records, r.Ecosystems = digest, size, len(b.records), m.Ecosystems()
 	for i := range b.records {
 		r.Unnamed += b.records[i].unnamed
 		if b.records[i].withdrawn {

@@ -124,8 +124,8 @@ func compareSegments(a, b Segment) int {
 	return cmp.Or(strings.Compare(a.Ecosystem, b.Ecosystem), strings.Compare(a.Database, b.Database), strings.Compare(a.Source, b.Source))
 }
 
-// ecosystems adds up what the segments are about.
-func (m *Manifest) ecosystems() []advisory.Ecosystem {
+// Ecosystems adds up what the segments are about, sorted by name.
+func (m *Manifest) Ecosystems() []advisory.Ecosystem {
 	var out []advisory.Ecosystem
 	at := map[string]int{}
 	for _, s := range m.Segments {

@@ -82,7 +82,7 @@ func load(file mapping) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Snapshot{file: file, digest: digestName(sum), manifest: m, ecosystems: m.ecosystems(), holders: map[string][]holder{}}
+	s := &Snapshot{file: file, digest: digestName(sum), manifest: m, ecosystems: m.Ecosystems(), holders: map[string][]holder{}}
 	return s, s.open(data[len(magic):at])
 }
 
