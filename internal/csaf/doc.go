@@ -33,7 +33,11 @@
 //   - A word of 6.1.31 counts if it stands alone: "after-eight" is a version,
 //     "4.2 and later" is a range.
 //   - Properties of a CVSS object may add metrics that its vector leaves out
-//     (6.2.19 says so); they contradict it only where it has the metric (6.1.10).
+//     (6.2.19 says so); they contradict it only where it has the metric (6.1.10),
+//     and a score may be computed with or without them (6.1.9).
+//   - A reference without category is external, the schema's default (6.1.27.2).
+//   - Package URLs are held against the purl type definitions too: type oci, for
+//     instance, has no namespace (6.1.13).
 //   - A threat or remediation that names no product speaks for none (6.1.27.9,
 //     6.1.27.10).
 //   - Formats ("uri", "date-time") are checked, as the published validators do.

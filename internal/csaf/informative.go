@@ -55,15 +55,15 @@ func hasCategories(path []branchAt, categories ...string) bool {
 
 // oldScores performs 6.3.1 and 6.3.2.
 func (v *validator) oldScores(i int, u *Vulnerability) {
-	newer := map[string]bool{}
+	newer := newCover()
 	for _, s := range u.Scores {
 		if s.CVSSv3 != nil {
-			v.covered(newer, s.Products, nil)
+			v.add(newer, s.Products, nil)
 		}
 	}
 	for j, s := range u.Scores {
 		pointer := at("vulnerabilities", i, "scores", j)
-		if s.CVSSv2 != nil && slices.ContainsFunc(s.Products, func(id string) bool { return !newer[id] }) {
+		if s.CVSSv2 != nil && slices.ContainsFunc(s.Products, func(id string) bool { return !newer.ids[id] }) {
 			v.fail("6.3.1", pointer, "a product has a score of CVSS 2.0 only")
 		}
 		if c := s.CVSSv3; c != nil && (c.Version == "3.0" || strings.HasPrefix(c.Vector, "CVSS:3.0/")) {

@@ -126,6 +126,7 @@ func TestMandatory(t *testing.T) {
 		{"6.1.9 environmental severity", edits{cvss3 + "/environmentalSeverity": `"HIGH"`}, "6.1.9"},
 		{"6.1.9 version 2", edits{cvss2 + "/temporalScore": `6.3`}, "6.1.9"},
 		{"6.1.9 property adds", edits{cvss2 + "/targetDistribution": `"NONE"`, cvss2 + "/environmentalScore": `0`}, ""},
+		{"6.1.9 vector alone", edits{cvss3 + "/modifiedScope": `"CHANGED"`}, ""},
 		{"6.1.9 incomplete", edits{vuln + "/scores/1/cvss_v3/vectorString": `"CVSS:3.0/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H"`}, "6.1.9"},
 		{"6.1.10", edits{cvss3 + "/attackVector": `"LOCAL"`}, "6.1.10"},
 		{"6.1.10 temporal", edits{cvss2 + "/exploitability": `"HIGH"`}, "6.1.10"},

@@ -1,5 +1,7 @@
 package csaf
 
+import "fmt"
+
 // scheme is what tells the vectors of one CVSS version from others.
 type scheme struct {
 	prefix     string
@@ -48,40 +50,62 @@ func (v *validator) consistency(pointer string, c *CVSS, s scheme, metrics vecto
 	}
 }
 
-// computation performs 6.1.9: scores and severities are those of the vector,
-// and of properties that add to it.
+// computation performs 6.1.9: scores and severities are those of the vector
+// alone, or of the vector with the metrics that only properties have. The
+// standard gives the vector precedence, and speaks of such properties (6.2.19),
+// so either reading passes.
 func (v *validator) computation(pointer string, c *CVSS, s scheme, metrics vector) {
 	all := s.complete(c, metrics)
-	base := s.upTo(all, s.temporal)
-	for _, x := range []struct {
-		name     string
-		score    Decimal
-		severity string
-		vector   string
-	}{
-		{"base", c.BaseScore, c.BaseSeverity, base},
-		{"temporal", c.TemporalScore, c.TemporalSeverity, s.upTo(all, s.further)},
-		{"environmental", c.EnvironmentalScore, c.EnvironmentalSeverity, s.environmental(all)},
+	for _, x := range []rated{
+		{"base", c.BaseScore, c.BaseSeverity, [2]string{s.upTo(metrics, s.temporal), s.upTo(all, s.temporal)}},
+		{"temporal", c.TemporalScore, c.TemporalSeverity, [2]string{s.upTo(metrics, s.further), s.upTo(all, s.further)}},
+		{"environmental", c.EnvironmentalScore, c.EnvironmentalSeverity, [2]string{s.environmental(metrics), s.environmental(all)}},
 	} {
-		if x.score == "" && (x.severity == "" || !s.rated) {
+		if !s.rated {
+			x.severity = ""
+		}
+		if x.score == "" && x.severity == "" {
 			continue
 		}
 		if v.opts.CVSS == nil {
 			v.fail("6.1.9", pointer, "it was not tested: there is no calculator")
 			return
 		}
-		want, err := v.opts.CVSS(x.vector)
-		if err != nil {
-			v.fail("6.1.9", pointer+"/vectorString", "it has no %s score: %v", x.name, err)
-			return
+		where, why := x.compute(v.opts.CVSS, x.vectors[0])
+		if why != "" && x.vectors[1] != x.vectors[0] {
+			if _, other := x.compute(v.opts.CVSS, x.vectors[1]); other == "" {
+				why = ""
+			}
 		}
-		if got, ok := x.score.Tenths(); x.score != "" && (!ok || got != want) {
-			v.fail("6.1.9", pointer+at(x.name+"Score"), "it is %.16s, but the vector gives %d.%d", x.score, want/10, want%10)
-		}
-		if rated := rating(want); s.rated && x.severity != "" && x.severity != rated {
-			v.fail("6.1.9", pointer+at(x.name+"Severity"), "it is %.16q, but the vector gives %q", x.severity, rated)
+		if why != "" {
+			v.fail("6.1.9", pointer+where, "%s", why)
 		}
 	}
+}
+
+// rated is one of the scores of a CVSS object, with its severity if it has one,
+// and the vectors that it may be of.
+type rated struct {
+	name     string
+	score    Decimal
+	severity string
+	vectors  [2]string
+}
+
+// compute says what is wrong with a score if it is of this vector, and where in
+// the object; or "".
+func (x rated) compute(calculate func(string) (int, error), vector string) (pointer, why string) {
+	want, err := calculate(vector)
+	if err != nil {
+		return "/vectorString", fmt.Sprintf("it has no %s score: %v", x.name, err)
+	}
+	if got, ok := x.score.Tenths(); x.score != "" && (!ok || got != want) {
+		return at(x.name + "Score"), fmt.Sprintf("it is %.16s, but the vector gives %d.%d", x.score, want/10, want%10)
+	}
+	if severity := rating(want); x.severity != "" && x.severity != severity {
+		return at(x.name + "Severity"), fmt.Sprintf("it is %.16q, but the vector gives %q", x.severity, severity)
+	}
+	return "", ""
 }
 
 // complete adds to a vector the metrics that only properties have.

@@ -4,13 +4,17 @@ package csaf
 // and not by itself.
 func (v *validator) testProducts() {
 	v.eachProductReference(func(pointer, id string) {
-		if _, ok := v.defined[id]; !ok {
+		if v.defined[id] == 0 {
 			v.fail("6.1.1", pointer, "product %.200q is not defined", id)
 		}
 	})
 	seen := map[string]string{}
 	v.tree.each(func(d definition) bool {
-		id, pointer := d.name.ProductID, d.pointer()
+		id := d.name.ProductID
+		if v.defined[id] < 2 {
+			return true
+		}
+		pointer := d.pointer()
 		if first, twice := seen[id]; twice {
 			v.fail("6.1.2", pointer+"/product_id", "product %.200q is already defined at %s", id, first)
 		} else {

@@ -1,7 +1,6 @@
 package csaf
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -111,30 +110,28 @@ func (v *validator) exploitability(pointer string, u *Vulnerability) {
 	if s == nil {
 		return
 	}
-	explained, acted := map[string]bool{}, map[string]bool{}
+	explained, acted := newCover(), newCover()
 	for _, f := range u.Flags {
-		v.covered(explained, f.ProductIDs, f.GroupIDs)
+		v.add(explained, f.ProductIDs, f.GroupIDs)
 	}
 	for _, t := range u.Threats {
 		if t.Category == "impact" {
-			v.covered(explained, t.ProductIDs, t.GroupIDs)
+			v.add(explained, t.ProductIDs, t.GroupIDs)
 		}
 	}
 	for _, r := range u.Remediations {
-		v.covered(acted, r.ProductIDs, r.GroupIDs)
+		v.add(acted, r.ProductIDs, r.GroupIDs)
 	}
 	for j, id := range s.KnownNotAffected {
-		if !explained[id] {
+		if !explained.ids[id] {
 			v.fail("6.1.27.9", pointer+at("product_status", "known_not_affected", j), "product %.200q has no impact statement", id)
 		}
 	}
 	for j, id := range s.KnownAffected {
-		if !acted[id] {
+		if !acted.ids[id] {
 			v.fail("6.1.27.10", pointer+at("product_status", "known_affected", j), "product %.200q has no action statement", id)
 		}
 	}
 }
 
 func isJustification(label string) bool { return slices.Contains(justifications, label) }
-
-func sortedKeys(set map[string]bool) []string { return slices.Sorted(maps.Keys(set)) }

@@ -1,6 +1,8 @@
 package csaf
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -71,15 +73,19 @@ func (v *validator) involvements(i int, u *Vulnerability) {
 }
 
 // flagsTwice performs 6.1.33: no product has two flags that say why it is not
-// affected.
+// affected. It stops when it has said so often enough: flags may all name one
+// large group.
 func (v *validator) flagsTwice(i int, u *Vulnerability) {
 	seen := map[string]int{}
 	for j, f := range u.Flags {
-		products := map[string]bool{}
+		products := newCover()
 		if isJustification(f.Label) {
-			v.covered(products, f.ProductIDs, f.GroupIDs)
+			v.add(products, f.ProductIDs, f.GroupIDs)
 		}
-		for _, id := range sortedKeys(products) {
+		for _, id := range slices.Sorted(maps.Keys(products.ids)) {
+			if v.count["6.1.33"] >= maxProblems {
+				return
+			}
 			if first, twice := seen[id]; twice {
 				v.fail("6.1.33", at("vulnerabilities", i, "flags", j), "product %.200q is already in %s", id, at("vulnerabilities", i, "flags", first))
 				continue

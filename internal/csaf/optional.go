@@ -53,21 +53,20 @@ func (v *validator) unused() {
 // unanswered performs 6.2.2 and 6.2.3: products that are or may be affected
 // have remediations, and affected ones scores.
 func (v *validator) unanswered(i int, u *Vulnerability) {
-	remedied, scored := map[string]bool{}, map[string]bool{}
+	remedied, scored := newCover(), newCover()
 	for _, r := range u.Remediations {
-		v.covered(remedied, r.ProductIDs, r.GroupIDs)
+		v.add(remedied, r.ProductIDs, r.GroupIDs)
 	}
 	for _, s := range u.Scores {
-		v.covered(scored, s.Products, nil)
+		v.add(scored, s.Products, nil)
 	}
 	for _, l := range u.ProductStatus.Lists() {
 		for j, id := range l.IDs {
-			pointer := at("vulnerabilities", i, "product_status", l.Name, j)
-			if (l.Group == Affected || l.Group == UnderInvestigation) && !remedied[id] {
-				v.fail("6.2.2", pointer, "product %.200q has no remediation", id)
+			if (l.Group == Affected || l.Group == UnderInvestigation) && !remedied.ids[id] {
+				v.fail("6.2.2", at("vulnerabilities", i, "product_status", l.Name, j), "product %.200q has no remediation", id)
 			}
-			if l.Group == Affected && !scored[id] {
-				v.fail("6.2.3", pointer, "product %.200q has no score", id)
+			if l.Group == Affected && !scored.ids[id] {
+				v.fail("6.2.3", at("vulnerabilities", i, "product_status", l.Name, j), "product %.200q has no score", id)
 			}
 		}
 	}
@@ -76,15 +75,15 @@ func (v *validator) unanswered(i int, u *Vulnerability) {
 // fixedScores performs 6.2.19: where a fixed product has a score, the
 // environmental one is zero.
 func (v *validator) fixedScores(i int, u *Vulnerability) {
-	fixed := map[string]bool{}
+	fixed := newCover()
 	for _, l := range u.ProductStatus.Lists() {
 		if l.Group == Fixed {
-			v.covered(fixed, l.IDs, nil)
+			v.add(fixed, l.IDs, nil)
 		}
 	}
 	for j := range u.Scores {
 		s := &u.Scores[j]
-		if !slices.ContainsFunc(s.Products, func(id string) bool { return fixed[id] }) {
+		if !slices.ContainsFunc(s.Products, func(id string) bool { return fixed.ids[id] }) {
 			continue
 		}
 		for _, c := range s.objects() {

@@ -68,7 +68,9 @@ func (p *Products) Group(id string) ([]string, bool) {
 }
 
 // Expand returns the products that ids and groups name together, each once, in
-// the order they are named. Groups that are not defined name none.
+// the order they are named. Groups that are not defined name none. A group may
+// have all products of the document, and many lists may name it: who expands
+// one after another bounds what they give in all.
 func (p *Products) Expand(ids, groups []string) []string {
 	var out []string
 	seen := map[string]bool{}
@@ -81,8 +83,12 @@ func (p *Products) Expand(ids, groups []string) []string {
 		}
 	}
 	add(ids)
+	expanded := map[string]bool{}
 	for _, g := range groups {
-		add(p.groups[g])
+		if !expanded[g] {
+			expanded[g] = true
+			add(p.groups[g])
+		}
 	}
 	return out
 }

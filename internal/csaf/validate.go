@@ -108,7 +108,7 @@ type validator struct {
 	problems []Problem
 	count    map[string]int // problems by test
 
-	defined map[string]string   // product ids and where they are first defined
+	defined map[string]int      // how often product ids are defined
 	members map[string][]string // of product groups
 }
 
@@ -165,11 +165,9 @@ func (v *validator) filename(name string) {
 
 // index collects what is defined.
 func (v *validator) index() {
-	v.defined, v.members = map[string]string{}, map[string][]string{}
+	v.defined, v.members = map[string]int{}, map[string][]string{}
 	v.tree.each(func(d definition) bool {
-		if _, ok := v.defined[d.name.ProductID]; !ok {
-			v.defined[d.name.ProductID] = d.pointer()
-		}
+		v.defined[d.name.ProductID]++
 		return true
 	})
 	for _, g := range v.tree.ProductGroups {
@@ -177,14 +175,27 @@ func (v *validator) index() {
 	}
 }
 
-// covered is the set of products that ids and groups name.
-func (v *validator) covered(into map[string]bool, ids, groups []string) {
+// cover is a set of products, named one by one or by groups. Each group is
+// taken apart once, however often it is named.
+type cover struct {
+	ids    map[string]bool
+	groups map[string]bool
+}
+
+func newCover() cover { return cover{map[string]bool{}, map[string]bool{}} }
+
+// add puts products and the members of groups into c.
+func (v *validator) add(c cover, ids, groups []string) {
 	for _, id := range ids {
-		into[id] = true
+		c.ids[id] = true
 	}
 	for _, g := range groups {
+		if c.groups[g] {
+			continue
+		}
+		c.groups[g] = true
 		for _, id := range v.members[g] {
-			into[id] = true
+			c.ids[id] = true
 		}
 	}
 }
