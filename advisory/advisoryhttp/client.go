@@ -113,20 +113,20 @@ func (c *Client) Advisory(ctx context.Context, id string) (*Answer, error) {
 
 // Manifest returns the manifest of a snapshot; see snapshot.Cache.
 func (c *Client) Manifest(ctx context.Context, digest string) ([]byte, error) {
-	return c.bytes(ctx, "read the manifest of snapshot "+digest, "/snapshots/"+digest, digest, MaxAnswer)
+	return c.bytes(ctx, "read the manifest of snapshot "+digest, "/snapshots/"+digest, digest, "application/json", MaxAnswer)
 }
 
 // Object returns a segment or overlay of a snapshot; see snapshot.Cache.
 func (c *Client) Object(ctx context.Context, digest string) ([]byte, error) {
-	return c.bytes(ctx, "read object "+digest, "/objects/"+digest, digest, MaxObject)
+	return c.bytes(ctx, "read object "+digest, "/objects/"+digest, digest, "application/octet-stream", MaxObject)
 }
 
-func (c *Client) bytes(ctx context.Context, what, path, digest string, limit int64) (out []byte, err error) {
+func (c *Client) bytes(ctx context.Context, what, path, digest, mediaType string, limit int64) (out []byte, err error) {
 	if !isDigest(digest) {
 		return nil, fmt.Errorf("%.200s: it is not a digest: %w", what, fault.Invalid)
 	}
 	err = c.do(ctx, httpjson.Call{What: what, Method: http.MethodGet, Path: path, Want: http.StatusOK, Again: true}, func(resp *http.Response) error {
-		out, err = httpjson.ReadBody(resp, limit)
+		out, err = httpjson.ReadTyped(resp, mediaType, limit)
 		return err
 	})
 	return out, err

@@ -3,6 +3,7 @@ package httpjson
 import (
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -20,32 +21,42 @@ type Mux struct {
 	// that the client sees. Nil means nobody.
 	Report func(requestID string, err error)
 
-	mux     *http.ServeMux
-	allowed map[string][]string
+	mux      *http.ServeMux
+	patterns map[string]methods
 }
 
-// Handle adds a method of a path, in the patterns of [http.ServeMux].
+// methods are what serves each method of a path.
+type methods map[string]func(http.ResponseWriter, *http.Request) error
+
+// Handle adds a method of a path, in the patterns of [http.ServeMux] without
+// their method. HEAD is answered as GET is.
 func (m *Mux) Handle(method, pattern string, serve func(http.ResponseWriter, *http.Request) error) {
 	if m.mux == nil {
-		m.mux, m.allowed = http.NewServeMux(), map[string][]string{}
+		m.mux, m.patterns = http.NewServeMux(), map[string]methods{}
 		m.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { m.Refuse(w, r, noPath(r)) })
 	}
-	m.mux.HandleFunc(method+" "+pattern, func(w http.ResponseWriter, r *http.Request) {
-		if err := serve(w, r); err != nil {
-			m.Refuse(w, r, err)
-		}
-	})
-	if m.allowed[pattern] == nil {
+	// The path decides before the method does: ServeMux would take a pattern with
+	// a method for in conflict with a more specific one without.
+	if m.patterns[pattern] == nil {
+		m.patterns[pattern] = methods{}
 		m.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			list := strings.Join(m.allowed[pattern], ", ")
-			w.Header().Set("Allow", list)
-			m.Refuse(w, r, &Error{Status: http.StatusMethodNotAllowed, Err: fmt.Errorf("method %.20q: want %s: %w", r.Method, list, fault.Unsupported)})
+			if err := m.patterns[pattern].serve(w, r); err != nil {
+				m.Refuse(w, r, err)
+			}
 		})
 	}
-	if m.allowed[pattern] = append(m.allowed[pattern], method); method == "GET" {
-		m.allowed[pattern] = append(m.allowed[pattern], "HEAD")
+	if m.patterns[pattern][method] = serve; method == http.MethodGet {
+		m.patterns[pattern][http.MethodHead] = serve
 	}
-	slices.Sort(m.allowed[pattern])
+}
+
+func (m methods) serve(w http.ResponseWriter, r *http.Request) error {
+	if serve := m[r.Method]; serve != nil {
+		return serve(w, r)
+	}
+	list := strings.Join(slices.Sorted(maps.Keys(m)), ", ")
+	w.Header().Set("Allow", list)
+	return &Error{Status: http.StatusMethodNotAllowed, Err: fmt.Errorf("method %.20q: want %s: %w", r.Method, list, fault.Unsupported)}
 }
 
 // ServeHTTP answers a request.

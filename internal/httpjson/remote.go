@@ -121,8 +121,13 @@ func retryAfter(h http.Header) time.Duration {
 // ReadBody returns the body of an answer with JSON. It does not close it. Errors
 // wrap Limit, or Unavailable where the body ends early or is something else.
 func ReadBody(resp *http.Response, limit int64) ([]byte, error) {
-	if t, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err != nil || t != mediaType {
-		return nil, fmt.Errorf("the server answered %d with Content-Type %.80q, want %s: %w", resp.StatusCode, resp.Header.Get("Content-Type"), mediaType, fault.Unavailable)
+	return ReadTyped(resp, mediaType, limit)
+}
+
+// ReadTyped is ReadBody for an answer of another media type.
+func ReadTyped(resp *http.Response, want string, limit int64) ([]byte, error) {
+	if t, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err != nil || t != want {
+		return nil, fmt.Errorf("the server answered %d with Content-Type %.80q, want %s: %w", resp.StatusCode, resp.Header.Get("Content-Type"), want, fault.Unavailable)
 	}
 	b, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	if err != nil {
