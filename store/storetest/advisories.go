@@ -472,6 +472,9 @@ func testNobody(t *testing.T, root *store.Root) {
 	if _, err := root.Once(t.Context(), "", "head/1", nil); !errors.Is(err, store.ErrInvalid) {
 		t.Errorf("without a group: %v", err)
 	}
+	if _, err := root.Once(t.Context(), event.GroupScheduler, "head/1", func(*store.Tx) error { return nil }); err != nil { // which every store has
+		t.Fatal(err)
+	}
 	if _, err := root.Collect(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
@@ -509,6 +512,24 @@ func testPublicObjects(t *testing.T, root *store.Root) {
 	}
 	if raw := must[[]byte](t)(a.Raw(t.Context(), sha(large))); string(raw) != large {
 		t.Errorf("%d bytes", len(raw))
+	}
+	// A part of a snapshot has a name that is not the digest of its bytes.
+	for i, a := range []*store.Advisories{a, root.Advisories(nil)} {
+		part := strings.Repeat(fmt.Sprint("part ", i), 300_000)
+		for range 2 {
+			if err := a.PutObject(t.Context(), sha("its name"), []byte(part)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := must[[]byte](t)(a.Object(t.Context(), sha("its name"))); string(got) != part {
+			t.Errorf("%d bytes", len(got))
+		}
+		if _, err := a.Object(t.Context(), sha("another name")); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("an object that is not there: %v", err)
+		}
+		if err := a.PutObject(t.Context(), "its name", nil); !errors.Is(err, store.ErrInvalid) {
+			t.Errorf("a bad name: %v", err)
+		}
 	}
 	// A condemned object cannot be referred to.
 	late := put("late")
