@@ -198,16 +198,11 @@ func (t *tx) finishRematch(l schedule.Lease, r *finding.Report) error {
 	if err != nil {
 		return err
 	}
-	before, head, err := t.newestReport(l.ScanID)
-	if err != nil && !errors.Is(err, fault.NotFound) {
-		return err
-	}
 	if err := t.keepReport(l.ScanID, reportAt{head: l.Head, at: e.At.UnixMicro()}, r); err != nil {
 		return err
 	}
-	// What was never matched with a head has nothing to differ from.
-	if e.Cause == schedule.CauseCompletion && head > 0 {
-		if err := t.announceMissed(l, finding.Together(finding.Compare(before.Findings, r.Findings))); err != nil {
+	if e.Cause == schedule.CauseCompletion {
+		if err := t.announceMissed(l, r); err != nil {
 			return err
 		}
 	}
@@ -217,12 +212,19 @@ func (t *tx) finishRematch(l schedule.Lease, r *finding.Report) error {
 
 // announceMissed tells a scan of what happened to the advisories between those
 // that it was matched with when it was completed and the then current ones.
-func (t *tx) announceMissed(l schedule.Lease, list []finding.Difference) error {
+func (t *tx) announceMissed(l schedule.Lease, r *finding.Report) error {
+	before, head, err := t.report(l.ScanID, `evaluated_us`) // the completion's
+	if errors.Is(err, fault.NotFound) || err == nil && head == 0 {
+		return nil // what was never matched with a head has nothing to differ from
+	}
+	if err != nil {
+		return err
+	}
 	job, err := t.job(l.ScanID, "")
 	if err != nil {
 		return err
 	}
-	for _, d := range list {
+	for _, d := range finding.Together(finding.Compare(before.Findings, r.Findings)) {
 		a := &drift.Announcement{Head: l.Head, Vulnerability: d.Vulnerability, Severity: d.Severity, Summary: cutTo(d.Summary, drift.MaxSummary)}
 		one := driftScan{turn: d.Turn, scan: event.DriftScan{ScanID: job.ID, ImageRef: job.Image, Owner: job.Owner}}
 		if err := t.keepDrift(a, []driftScan{one}); err != nil {

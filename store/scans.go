@@ -201,7 +201,7 @@ func (s *Scans) Findings(ctx context.Context, id string) (r *finding.Report, err
 		if _, err := tx.job(id, ""); err != nil {
 			return err
 		}
-		r, _, err = tx.newestReport(id)
+		r, _, err = tx.report(id, `head DESC, evaluated_us DESC`)
 		return err
 	})
 	if err != nil {
@@ -210,12 +210,12 @@ func (s *Scans) Findings(ctx context.Context, id string) (r *finding.Report, err
 	return r, nil
 }
 
-// newestReport returns the newest report about a scan, and its head.
-func (t *tx) newestReport(id string) (*finding.Report, int64, error) {
+// report returns the first report about a scan by an order, and its head.
+func (t *tx) report(id, order string) (*finding.Report, int64, error) {
 	r := &finding.Report{Findings: []finding.Finding{}}
 	var key, head int64
 	var gaps string
-	err := t.get(`SELECT evaluated_us, head, snapshot, gaps FROM scanner.reports WHERE tenant_id = $1 AND scan_id = $2 ORDER BY head DESC, evaluated_us DESC LIMIT 1`,
+	err := t.get(`SELECT evaluated_us, head, snapshot, gaps FROM scanner.reports WHERE tenant_id = $1 AND scan_id = $2 ORDER BY `+order+` LIMIT 1`,
 		[]any{t.tenant, id}, &key, &head, &r.Snapshot, &gaps)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, 0, fmt.Errorf("scan job %s was not matched with advisories: %w", id, fault.NotFound)

@@ -31,6 +31,9 @@ type Config struct {
 	// Operations is how many random operations the test of tenants does. Default:
 	// 2,000, with -short 400, with STELLA_LONG=1 in the environment 100,000.
 	Operations int
+	// Seeds is how many worlds of advisories and scans are tried. Default: 2, with
+	// -short 1, with STELLA_LONG=1 in the environment 50.
+	Seeds int
 }
 
 // TestRoot runs the whole suite on a backend.
@@ -42,6 +45,15 @@ func TestRoot(t *testing.T, c Config) {
 		}
 		if os.Getenv("STELLA_LONG") == "1" {
 			c.Operations = 100_000
+		}
+	}
+	if c.Seeds == 0 {
+		c.Seeds = 2
+		if testing.Short() {
+			c.Seeds = 1
+		}
+		if os.Getenv("STELLA_LONG") == "1" {
+			c.Seeds = 50
 		}
 	}
 	open := func(t testing.TB) *store.Root {
@@ -64,13 +76,16 @@ func TestRoot(t *testing.T, c Config) {
 	for name, test := range map[string]func(*testing.T, *store.Root){
 		"Outbox": testOutbox, "RelayRace": testRelayRace, "Fairness": testFairness, "Turns": testTurns, "Window": testWindow, "Recover": testRecover, "Remind": testRemind, "Once": testOnce,
 		"Sweep": testSweep, "SweepEvaluation": testSweepEvaluation, "RecoverEvaluation": testRecoverEvaluation, "References": testReferences, "Collect": testCollect,
-		"TenantNames": testTenantNames, "Flow": testFlow, "Nobody": testNobody, "PublicObjects": testPublicObjects,
+		"TenantNames": testTenantNames, "Flow": testFlow, "Nobody": testNobody, "Gate": testGate, "Evaluations": testEvaluations, "EvaluationLeases": testEvaluationLeases, "Index": testIndex, "ManyDrift": testManyDrift, "PublicObjects": testPublicObjects,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
 	t.Run("Advisories", func(t *testing.T) {
 		TestAdvisories(t, func(t testing.TB) Advisories { return open(t).Advisories(nil) })
 	})
+	for seed := range uint64(c.Seeds) {
+		t.Run(fmt.Sprint("Drift/seed=", seed), func(t *testing.T) { testDrift(t, open(t), seed, 150) })
+	}
 	t.Run("Tenants", func(t *testing.T) { testTenants(t, open(t), c.Operations) })
 	t.Run("Queue", func(t *testing.T) { testQueue(t, open) })
 	t.Run("Cache", func(t *testing.T) { testCache(t, open) })
