@@ -392,6 +392,33 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
+// A body that drips is not waited for, and not taken up again.
+func TestSlow(t *testing.T) {
+	stop := make(chan struct{})
+	asked := atomic.Int32{}
+	at := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		w.Header().Set("ETag", `"one"`)
+		w.Header().Set("Content-Length", "1000000")
+		for {
+			if _, err := w.Write([]byte("x")); err != nil {
+				return
+			}
+			w.(http.Flusher).Flush()
+			select {
+			case <-stop:
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+	})
+	t.Cleanup(func() { close(stop) })
+	c, _ := client(t, &feed.Options{Network: feed.Network{MinRate: 1 << 20, RateWindow: 100 * time.Millisecond}})
+	if _, _, err := read(t, c, advisory.Request{URL: at}); !errors.Is(err, feed.ErrUnavailable) || !strings.Contains(err.Error(), "slower than") || asked.Load() != 1 {
+		t.Errorf("%d requests, %v", asked.Load(), err)
+	}
+}
+
 func TestConcurrent(t *testing.T) {
 	content := bytes.Repeat([]byte("0123456789"), 1_000)
 	at := serve(t, func(w http.ResponseWriter, r *http.Request) {

@@ -199,6 +199,12 @@ func TestCopy(t *testing.T) {
 	if diff := cmp.Diff(want, got); err != nil || diff != "" || !out.Complete {
 		t.Errorf("%v -want +got:\n%s", err, diff)
 	}
+	// The folder is a mirror for any server of files.
+	mirror, _ := client(t, &feed.Options{Mirrors: []feed.Mirror{{Base: serve(t, http.FileServer(http.Dir(dir)).ServeHTTP)}}, MirrorsOnly: true})
+	got, _, err = collect(t.Context(), s, mirror, nil)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v -want +got:\n%s", err, diff)
+	}
 	if _, resp, err := read(t, feed.Dir(dir), advisory.Request{URL: base + "/a"}); err != nil || resp.Modified != at.UTC().Format(http.TimeFormat) {
 		t.Errorf("%+v %v", resp, err)
 	}

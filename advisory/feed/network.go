@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/stella-ops/stella/internal/netguard"
 )
@@ -38,6 +39,10 @@ type Network struct {
 	// Proxy returns the proxy for a request; nil means the environment's for
 	// PolicyUser, and none otherwise.
 	Proxy func(*http.Request) (*url.URL, error)
+	// MinRate is the least average speed of a body while it is waited for, in
+	// bytes per second, measured over RateWindow. 0 means 1 KiB/s over 30 s.
+	MinRate    int64
+	RateWindow time.Duration
 	// DialContext replaces the dialling and, with it, the judging of addresses.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 	// Refused, when not nil, is told of each connection that was refused. It may
@@ -67,5 +72,5 @@ func (n *Network) transport(mirrors []string) (http.RoundTripper, error) {
 	if err != nil {
 		return nil, err
 	}
-	return door.Transport(&netguard.TransportOptions{CAFiles: n.CAFiles, DialContext: n.DialContext})
+	return door.Transport(&netguard.TransportOptions{CAFiles: n.CAFiles, MinRate: n.MinRate, RateWindow: n.RateWindow, DialContext: n.DialContext})
 }

@@ -90,10 +90,10 @@ func Spool(ctx context.Context, door advisory.Door, r advisory.Request) (*Spoole
 	s := &Spooled{File: f}
 	resp, err := whole(ctx, door, r, func(in io.Reader) error {
 		if err := errors.Join(rewind(f), f.Truncate(0)); err != nil {
-			return err
+			return fmt.Errorf("write a temporary file: %w", fileError(err))
 		}
 		h := sha256.New()
-		n, err := io.Copy(io.MultiWriter(f, h), in)
+		n, err := io.Copy(io.MultiWriter(disk{f}, h), in)
 		s.Size, s.Digest = n, "sha256:"+hex.EncodeToString(h.Sum(nil))
 		return err
 	})
@@ -105,6 +105,19 @@ func Spool(ctx context.Context, door advisory.Door, r advisory.Request) (*Spoole
 	}
 	f.Close()
 	return nil, resp, err
+}
+
+// disk writes to a file, with errors that have a kind: a full disk is none of
+// the answer's.
+type disk struct{ f *os.File }
+
+// Write writes.
+func (d disk) Write(p []byte) (int, error) {
+	n, err := d.f.Write(p)
+	if err != nil {
+		err = fmt.Errorf("write a temporary file: %w", fileError(err))
+	}
+	return n, err
 }
 
 func rewind(f *os.File) error {
