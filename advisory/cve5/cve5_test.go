@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stella-ops/stella/advisory"
@@ -84,6 +86,7 @@ func TestVersions(t *testing.T) {
 		{"nothing said", npm + `"defaultStatus":"unknown"`, "npm/anvil"},
 		{"branches", acme + `"versions":[{"version":"4.x","status":"affected"},{"version":"5.2.*","status":"affected"}]`, "CPE/a:acme:anvil ECOSYSTEM[>=4 <5 >=5.2 <5.3]"},
 		{"prose", acme + `"versions":[{"version":"before 1.4","status":"affected"},{"version":"2.0","status":"affected"}]`, "CPE/a:acme:anvil ECOSYSTEM[>=2.0 <=2.0]; CPE/a:acme:anvil"},
+		{"backwards", acme + `"versions":[{"version":"3.3","lessThan":"3.3.0.beta3","status":"affected"},{"version":">= 3, < 2","status":"affected"}]`, "CPE/a:acme:anvil"},
 		{"n/a", acme + `"versions":[{"version":"n/a","status":"affected"}]`, "CPE/a:acme:anvil"},
 		{"custom", acme + `"versions":[{"version":"unspecified","lessThan":"12.0 SP1","status":"affected","versionType":"custom"}]`, "CPE/a:acme:anvil"},
 		{"commits", `"product":"linux","repo":"https://git.example.org/linux","versions":[{"version":"1da177e4c3f4","lessThan":"0123456789ab","status":"affected","versionType":"git"},{"version":"x","lessThan":"0123456789ab","status":"affected","versionType":"git"}]`,
@@ -206,12 +209,76 @@ func TestRealRecords(t *testing.T) {
 		got["scores"] += len(r.Scores)
 	}
 	want := map[string]int{
-		"records": 5492, "withdrawn": 19, "signals": 31, "scores": 4957, "no entry": 2689,
-		"CPE": 9421, "CPE vague": 611, "GIT": 428, "Go": 7, "Maven": 17, "NuGet": 1, "PyPI": 7, "Packagist vague": 2,
+		"records": 5492, "withdrawn": 19, "signals": 31, "scores": 4957, "no entry": 2684,
+		"CPE": 9421, "CPE vague": 642, "GIT": 428, "Go": 7, "Maven": 17, "NuGet": 1, "PyPI": 7, "Packagist vague": 2,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%v (-want +got):\n%s", slices.Sorted(maps.Keys(got)), diff)
 	}
+}
+
+// TestRealEnrichment reads the shared products that somebody added to records
+// which had none, as those of records.
+func TestRealEnrichment(t *testing.T) {
+	got := map[string]int{}
+	for name, text := range testdata.Open(t, "advisories/cve-enrichment-anchore.tar.gz") {
+		var doc struct {
+			ADP jsontext.Value `json:"adp"`
+		}
+		if err := json.Unmarshal(text, &doc); err != nil {
+			t.Fatal(err)
+		}
+		id := strings.TrimSuffix(name[strings.LastIndexByte(name, '/')+1:], ".json")
+		whole := `{"dataType":"CVE_RECORD","dataVersion":"5.1","cveMetadata":{"cveId":"` + id + `","state":"PUBLISHED"},"containers":{"cna":{},"adp":[` + string(doc.ADP) + `]}}`
+		r, _, err := parse(name, []byte(whole))
+		if err != nil {
+			got["refused"]++
+			t.Log(err)
+			continue
+		}
+		got["records"]++
+		if len(r.Affected) == 0 {
+			got["no entry"]++
+		}
+		for _, a := range r.Affected {
+			base, _, _ := strings.Cut(a.Ecosystem, ":")
+			if a.Ranges == nil {
+				base += " vague"
+			}
+			got[base]++
+		}
+		for _, n := range r.Notes() {
+			if !strings.Contains(n.Text, "cannot be right") && !strings.Contains(n.Text, "affects nothing") {
+				got["notes"]++
+				t.Logf("%s: %s: %s", r.ID, n.Pointer, n.Text)
+			}
+		}
+	}
+	want := map[string]int{
+		"records": 3155, "no entry": 2, "": 7, "CPE": 3905, "CPE vague": 49, "Go": 97, "Go vague": 1, "Maven": 85, "NuGet": 4,
+		"Packagist": 72, "Packagist vague": 3, "PyPI": 81, "RubyGems": 25, "crates.io": 17, "npm": 54, "notes": 1,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%v (-want +got):\n%s", got, diff)
+	}
+}
+
+func BenchmarkParse(b *testing.B) {
+	files := testdata.Open(b, "advisories/cve5-vulnrichment.tar.gz")
+	names, size := testdata.Names(files), 0
+	for _, text := range files {
+		size += len(text)
+	}
+	b.SetBytes(int64(size))
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, name := range names {
+			if _, _, err := parse(name, files[name]); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(float64(len(names)*b.N)/b.Elapsed().Seconds(), "records/s")
 }
 
 func FuzzParse(f *testing.F) {

@@ -153,7 +153,7 @@ func (e *versionEntry) span(scheme version.Scheme) (spans.Set, bool) {
 		}
 		set = set.And(high)
 	}
-	return set, true
+	return set, !set.IsEmpty() // one that ends before it starts means something else
 }
 
 // isStart reports whether a text stands for the start of all versions.
@@ -181,7 +181,7 @@ func single(scheme version.Scheme, v string) (spans.Set, bool) {
 	}
 	if strings.ContainsAny(v, "<>=") {
 		set, err := spans.Parse(scheme, v) // ">= 1.0, < 1.4": conditions that all hold
-		return set, err == nil
+		return set, err == nil && !set.IsEmpty()
 	}
 	for _, end := range []string{".x", ".*", ".X"} {
 		if prefix, ok := strings.CutSuffix(v, end); ok {

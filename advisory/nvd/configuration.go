@@ -94,6 +94,9 @@ func (p *products) match(m *match) error {
 	switch {
 	case err != nil:
 		return err
+	case bounded != nil && isBackwards(bounded):
+		to.vague = true // "from 3.3 to before 3.3.0.beta3" means something else
+		return nil
 	case bounded != nil:
 		to.add(*bounded)
 		return nil
@@ -161,6 +164,17 @@ func (m *match) bounds() (*advisory.Range, error) {
 		r.Events = append(r.Events, version.Event{Fixed: m.EndExcluding})
 	}
 	return &r, nil
+}
+
+// isBackwards reports whether a range ends before it starts, so that no version
+// is in it.
+func isBackwards(r *advisory.Range) bool {
+	if len(r.Events) < 2 || r.Events[0].Introduced == "0" {
+		return false
+	}
+	end := r.Events[1]
+	c, err := version.Compare("CPE", r.Events[0].Introduced, end.Fixed+end.LastAffected)
+	return err == nil && (c > 0 || c == 0 && end.Fixed != "")
 }
 
 // branch returns the range of a version such as "1.2.*".

@@ -127,6 +127,7 @@ func TestVersions(t *testing.T) {
 		`{"vulnerable":true,"criteria":"cpe:2.3:a:x:y:2.1:rc1:*:*:*:*:*:*"}`,
 		`{"vulnerable":true,"criteria":"cpe:2.3:a:x:y:2.2:-:*:*:*:*:*:*"}`,
 		`{"vulnerable":true,"criteria":"cpe:2.3:a:x:y:3.9.*:*:*:*:*:*:*:*"}`,
+		`{"vulnerable":true,"criteria":"cpe:2.3:a:x:back:*:*:*:*:*:*:*:*","versionStartIncluding":"3.3","versionEndExcluding":"3.3.0.beta3"}`,
 		`{"vulnerable":true,"criteria":"cpe:2.3:a:x:z:??1:*:*:*:*:*:*:*"}`,
 		`{"vulnerable":true,"criteria":"cpe:2.3:a:x:all:*:*:*:*:*:node.js:*:*"}`,
 		`{"vulnerable":false,"criteria":"cpe:2.3:a:x:platform:*:*:*:*:*:*:*:*"}`,
@@ -136,13 +137,13 @@ func TestVersions(t *testing.T) {
 	}
 	got := []string{
 		verdicts(t, records[0], "CPE/a:x:y", "0.9", "1.0", "1.0.0", "1.0-p1", "1.0.1", "1.5", "1.5.1", "2.0.0", "2.1", "2.1-rc1", "2.1RC1", "2.2", "3.9", "3.9.20", "3.10"),
-		verdicts(t, records[0], "CPE/a:x:z", "1"),
+		verdicts(t, records[0], "CPE/a:x:z", "1"), verdicts(t, records[0], "CPE/a:x:back", "3.3"),
 		verdicts(t, records[0], "CPE:node.js/a:x:all", "1", "latest"),
 		verdicts(t, records[0], "CPE/a:x:platform", "1"),
 	}
 	want := []string{
 		"0.9 no, 1.0 no, 1.0.0 no, 1.0-p1 yes, 1.0.1 yes, 1.5 yes, 1.5.1 no, 2.0.0 yes, 2.1 no, 2.1-rc1 yes, 2.1RC1 yes, 2.2 yes, 3.9 yes, 3.9.20 yes, 3.10 no",
-		"1 vague", "1 yes, latest yes", "1 no",
+		"1 vague", "3.3 vague", "1 yes, latest yes", "1 no",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -207,7 +208,7 @@ func TestRealConfigurations(t *testing.T) {
 			}
 		}
 	}
-	want := map[string]int{"records": 4029, "products": 6256, "ranges": 10737, "versions": 588, "notes": 1}
+	want := map[string]int{"records": 4029, "products": 6273, "ranges": 10718, "versions": 588, "vague": 19}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -224,4 +225,20 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// BenchmarkParse reads a page of NVD's.
+func BenchmarkParse(b *testing.B) {
+	text := testdata.Open(b, "advisories/nvd2-and-expected.tar.gz")["tests/unit/providers/nvd/test-fixtures/full-page.json"]
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	n := 0
+	for b.Loop() {
+		records, broken, err := parse("x", text)
+		if broken != nil || err != nil {
+			b.Fatal(broken, err)
+		}
+		n += len(records)
+	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "records/s")
 }
