@@ -68,7 +68,8 @@ func DefaultHosts() map[string]Host {
 // Client is the door to the network. It is safe for concurrent use.
 //
 // A request goes to the mirrors that have its address, and then to the
-// publisher. What fails for now is sent again, after pauses that double, or as
+// publisher. A mirror that cannot be reached is passed over for a minute, unless
+// nobody else has the address. What fails for now is sent again, after pauses that double, or as
 // long as the answer asks for. A body that breaks is taken up where it broke
 // (RFC 9110, 14.2), if it is certain that it is still the same; else reading it
 // ends with an error. An answer whose end cannot be told from a broken
@@ -80,7 +81,7 @@ type Client struct {
 	http    *http.Client
 	mirrors []mirror
 	mu      sync.Mutex
-	next    map[string]time.Time // when a host may be asked again
+	next    map[string]time.Time // when a host or mirror may be asked again
 }
 
 // NewClient returns a client. An error wraps ErrInvalid: a mirror or host that
@@ -155,6 +156,10 @@ func (c *Client) Open(ctx context.Context, r advisory.Request) (*advisory.Respon
 	}
 	var failures []error
 	for i, p := range places {
+		if i < len(places)-1 && c.rests(p) {
+			failures = append(failures, fmt.Errorf("%s: it could not be reached a moment ago: %w", p.url.Redacted(), fault.Unavailable))
+			continue
+		}
 		attempts := c.opts.Attempts
 		if i < len(places)-1 {
 			attempts = min(attempts, 2)
@@ -166,6 +171,7 @@ func (c *Client) Open(ctx context.Context, r advisory.Request) (*advisory.Respon
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("open %s: %w", u.Redacted(), ctx.Err())
 		}
+		c.rest(p, err)
 		failures = append(failures, fmt.Errorf("%s: %w", p.url.Redacted(), err))
 	}
 	last := failures[len(failures)-1]

@@ -1,9 +1,11 @@
 package feed
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/stella-ops/stella/internal/fault"
 )
@@ -116,4 +118,26 @@ func (p place) untag(etag, modified string) (string, string) {
 		return own, modified
 	}
 	return "", ""
+}
+
+// restTime is for how long a mirror that cannot be reached is passed over.
+const restTime = time.Minute
+
+// rest notes that a mirror cannot be reached; an answer, whatever it says, is
+// reaching it.
+func (c *Client) rest(p place, err error) {
+	var a *answer
+	if p.name == "" || !errors.Is(err, fault.Unavailable) || errors.As(err, &a) {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.next["mirror "+p.name] = c.opts.Now().Add(restTime)
+}
+
+// rests reports whether a mirror is passed over.
+func (c *Client) rests(p place) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return p.name != "" && c.opts.Now().Before(c.next["mirror "+p.name])
 }

@@ -3,8 +3,10 @@ package feed_test
 import (
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -82,6 +84,30 @@ func TestMirrors(t *testing.T) {
 	only, _ := client(t, &feed.Options{Mirrors: opts.Mirrors, MirrorsOnly: true})
 	if _, _, err := read(t, only, advisory.Request{URL: "https://elsewhere.example.org/a"}); !errors.Is(err, feed.ErrForbidden) {
 		t.Errorf("an address that no mirror has: %v", err)
+	}
+}
+
+// A mirror that is away is asked, and then passed over for a minute.
+func TestMirrorAway(t *testing.T) {
+	upstream := serve(t, func(w http.ResponseWriter, r *http.Request) { w.Write([]byte("upstream")) })
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	clock := now
+	for _, only := range []bool{false, true} {
+		c, pauses := client(t, &feed.Options{Mirrors: []feed.Mirror{{Prefix: upstream, Base: gone.URL}}, MirrorsOnly: only, Now: func() time.Time { return clock }})
+		for i, want := range []int{1, 1, 1, 2} { // pauses: one before the second attempt
+			got, _, err := read(t, c, advisory.Request{URL: upstream + "/a"})
+			switch {
+			case only && !errors.Is(err, feed.ErrUnavailable):
+				t.Errorf("%q %v", got, err)
+			case !only && (got != "upstream" || err != nil || len(pauses.list) != want):
+				t.Errorf("request %d: %q %v, pauses %v", i, got, err, pauses.list)
+			}
+			clock = clock.Add(25 * time.Second)
+		}
+		if only && len(pauses.list) != 12 {
+			t.Errorf("the only place was asked with %d pauses, want 12", len(pauses.list))
+		}
 	}
 }
 

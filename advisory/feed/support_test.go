@@ -38,7 +38,10 @@ func client(t *testing.T, opts *feed.Options) (*feed.Client, *pauses) {
 		o = *opts
 	}
 	p := &pauses{}
-	o.Sleep, o.Now = p.sleep, func() time.Time { return now }
+	o.Sleep = p.sleep
+	if o.Now == nil {
+		o.Now = func() time.Time { return now }
+	}
 	o.Network.Allow = append(o.Network.Allow, "127.0.0.1")
 	c, err := feed.NewClient(&o)
 	if err != nil {
