@@ -107,6 +107,7 @@ type builder struct {
 	byID    map[[2]string]int // source and id
 	texts   map[string]string // ecosystems and names, each stored once
 	arena   arena
+	scratch []byte
 	result  *Result
 }
 
@@ -152,11 +153,12 @@ func (b *builder) add(r *advisory.Record) error {
 			return nil
 		}
 	}
-	text, err := appendRecord(nil, r)
-	if err != nil {
+	if b.scratch, err = appendRecord(b.scratch[:0], r); err != nil {
 		return fail(err)
 	}
-	s := stored{source: b.intern(r.Source), id: r.ID, digest: r.Digest, modified: modified, written: r.Modified, withdrawn: r.Withdrawn != "", record: b.arena.keep(text), long: b.arena.keep(appendLong(nil, r))}
+	s := stored{source: b.intern(r.Source), id: r.ID, digest: r.Digest, modified: modified, written: r.Modified, withdrawn: r.Withdrawn != "", record: b.arena.keep(b.scratch)}
+	b.scratch = appendLong(b.scratch[:0], r)
+	s.long = b.arena.keep(b.scratch)
 	s.entries = make([]entry, 0, len(r.Affected))
 	for j := range r.Affected {
 		a := &r.Affected[j]
@@ -165,7 +167,8 @@ func (b *builder) add(r *advisory.Record) error {
 			continue
 		}
 		name := advisory.CanonicalName(a.Ecosystem, a.Name)
-		s.entries = append(s.entries, entry{b.intern(a.Ecosystem), b.intern(name), b.arena.keep(appendEntry(nil, a, name, s.withdrawn))})
+		b.scratch = appendEntry(b.scratch[:0], a, name, s.withdrawn)
+		s.entries = append(s.entries, entry{b.intern(a.Ecosystem), b.intern(name), b.arena.keep(b.scratch)})
 	}
 	if known {
 		b.records[i] = s

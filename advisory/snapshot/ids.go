@@ -19,15 +19,12 @@ const idSize = 8
 // ids makes the index of the ids that the records of a segment name.
 func (g *group) ids() ([]byte, error) {
 	type named struct{ hash, record uint32 }
-	var list []named
+	list := make([]named, 0, 3*len(g.records))
 	for i, s := range g.records {
 		c := cursor{rest: string(s.record)}
-		r, err := c.record()
-		if err != nil {
-			return nil, err
-		}
-		for _, id := range namedBy(r) {
-			list = append(list, named{uint32(hash("", id)), uint32(i)})
+		c.eachID(func(id string) { list = append(list, named{uint32(hash("", id)), uint32(i)}) })
+		if c.bad {
+			return nil, damaged("record " + s.id)
 		}
 	}
 	slices.SortFunc(list, func(a, b named) int { return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.record, b.record)) })
@@ -38,6 +35,23 @@ func (g *group) ids() ([]byte, error) {
 	}
 	return out, nil
 }
+
+// eachID calls f for every id that a written record names.
+func (c *cursor) eachID(f func(id string)) {
+	f(c.text())
+	for range recordTexts - 1 {
+		c.text()
+	}
+	for range 3 { // aliases, upstream, related
+		for range c.count() {
+			f(c.text())
+		}
+	}
+}
+
+// recordTexts is the number of texts that a written record begins with, its id
+// first.
+const recordTexts = 7
 
 // namedBy returns every id that a record names.
 func namedBy(r *advisory.Record) []string {

@@ -118,6 +118,11 @@ func (g *group) recordTexts(postings []posting, keys []key) (places, texts []byt
 		}
 	}
 	places = make([]byte, 0, 4*(len(g.records)+1))
+	size := 0
+	for _, s := range g.records {
+		size += len(s.record) + 2 + 4*len(s.entries)
+	}
+	texts = make([]byte, 0, size)
 	for i, s := range g.records {
 		places = binary.LittleEndian.AppendUint32(places, uint32(len(texts)))
 		texts = binary.AppendUvarint(texts, uint64(len(of[i])))
