@@ -155,11 +155,16 @@ func TestReleaseOfState(t *testing.T) {
 		at     time.Time
 		want   role.Reason
 	}{
-		"timestamp expired":       {func(*role.State) {}, now.Add(day), role.ReasonExpired},
-		"root expired":            {func(*role.State) {}, now.Add(400 * day), role.ReasonExpired},
-		"older timestamp":         {func(s *role.State) { s.Timestamp = w.past[2].Timestamp }, now, role.ReasonMixed},
-		"older snapshot":          {func(s *role.State) { s.Snapshot = w.past[2].Snapshot }, now, role.ReasonMixed},
-		"older targets":           {func(s *role.State) { s.Targets = w.past[2].Targets }, now, role.ReasonMixed},
+		"timestamp expired": {func(*role.State) {}, now.Add(day), role.ReasonExpired},
+		"root expired":      {func(*role.State) {}, now.Add(400 * day), role.ReasonExpired},
+		"older timestamp":   {func(s *role.State) { s.Timestamp = w.past[2].Timestamp }, now, role.ReasonMixed},
+		"older snapshot":    {func(s *role.State) { s.Snapshot = w.past[2].Snapshot }, now, role.ReasonMixed},
+		"older targets":     {func(s *role.State) { s.Targets = w.past[2].Targets }, now, role.ReasonMixed},
+		"other targets of the version": {func(s *role.State) {
+			p := payloadOf(s.Targets)
+			p["targets"] = map[string]any{}
+			s.Targets = seal(role.RoleTargets, canonical(p), "t1", "t2")
+		}, now, role.ReasonMixed},
 		"no targets":              {func(s *role.State) { s.Targets = nil }, now, role.ReasonMissing},
 		"timestamp by a stranger": {func(s *role.State) { s.Timestamp = seal(role.RoleTimestamp, canonical(payloadOf(s.Timestamp)), "x") }, now, role.ReasonThreshold},
 		"root by a stranger":      {func(s *role.State) { s.Root = seal(role.RoleRoot, canonical(payloadOf(s.Root)), "x") }, now, role.ReasonThreshold},
