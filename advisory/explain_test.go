@@ -117,6 +117,24 @@ func TestExplainStale(t *testing.T) {
 	}
 }
 
+// TestExplainCPE: where CPE names are asked about, they are explained.
+func TestExplainCPE(t *testing.T) {
+	m := advisory.Matcher{View: view(t, record("CVE-1-1", in("CPE", "a:openssl:openssl", v("0", "3.0.12")))), Options: advisory.Options{CPE: true}}
+	doc := document(nil, "pkg:generic/openssl@3.0.11")
+	doc.Packages[0].CPEs = []string{"cpe:2.3:a:openssl:openssl:3.0.11:*:*:*:*:*:*:*"}
+	if got := explained(t, m, doc, "CVE-1-1"); got != "affected in_range: CVE-1-1 in_range" {
+		t.Error(got)
+	}
+	doc.Packages[0].CPEs[0] = "cpe:2.3:a:openssl:openssl:3.0.12:*:*:*:*:*:*:*"
+	if got := explained(t, m, doc, "CVE-1-1"); got != "not_affected fixed: CVE-1-1 fixed" {
+		t.Error(got)
+	}
+	m.Options.CPE = false
+	if got := explained(t, m, doc, "CVE-1-1"); got != "not_assessed unsupported: CVE-1-1 no_data" {
+		t.Error(got)
+	}
+}
+
 func TestExplainErrors(t *testing.T) {
 	doc := document(nil, "pkg:npm/a@1.0.0")
 	m := advisory.Matcher{View: view(t)}
