@@ -31,8 +31,9 @@
 //
 // # One finding for each package and vulnerability
 //
-// Records that name the same CVE id, or that are aliases of each other where
-// there is none, are one finding; its record is the best by this order:
+// Records that are about the same vulnerability by the definition of [Link] are
+// one finding: a record without a CVE id finds it through records that need not
+// affect the package. The finding's record is the best by this order:
 //
 //  1. the database of the distribution or ecosystem itself, then GHSA, then
 //     records of malicious packages, then others, then CVE records;
@@ -43,6 +44,9 @@
 // The other records are among its aliases. Two different CVE ids are never made
 // one: a record that names several stands for itself, unless each of them has a
 // record of its own, and is then an alias of each.
+//
+// [Matcher].Explain says for one package and one vulnerability how all this was
+// decided, whether or not it is a finding.
 package advisory
 
 import "github.com/stella-ops/stella/internal/fault"

@@ -14,7 +14,7 @@ func TestRealLinks(t *testing.T) {
 	list := shared(t, append([]string{"osv-cpython", "osv-dhi"}, sharedPacks...)...)
 	sets := advisory.Link(list)
 	places, conflicts, confidence := map[string][]string{}, map[advisory.ConflictKind]int{}, map[int]int{}
-	members, several, cves := 0, 0, 0
+	members, several, cves, chains := 0, 0, 0, 0
 	for _, s := range sets {
 		members += len(s.Members)
 		if strings.HasPrefix(s.Key, "CVE-") {
@@ -25,6 +25,9 @@ func TestRealLinks(t *testing.T) {
 			confidence[s.Confidence/10*10]++
 		}
 		for _, m := range s.Members {
+			if len(m.Path) > 2 {
+				chains++
+			}
 			places[m.ID] = append(places[m.ID], s.Key)
 		}
 		for _, c := range s.Conflicts {
@@ -39,7 +42,7 @@ func TestRealLinks(t *testing.T) {
 			t.Errorf("%s is in no linkset", r.ID)
 		}
 	}
-	t.Logf("%d records in %d linksets, %d with a CVE id, %d with several members (%d memberships)", len(list), len(sets), cves, several, members)
+	t.Logf("%d records in %d linksets, %d with a CVE id, %d with several members (%d memberships, %d by a chain)", len(list), len(sets), cves, several, members, chains)
 	t.Logf("conflicts: %v; confidence of several: %v", conflicts, confidence)
 
 	// Vulnerabilities of Go that have more than one CVE id: each is kept apart.
