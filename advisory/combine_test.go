@@ -130,3 +130,31 @@ func TestCombined(t *testing.T) {
 		break // must not yield on
 	}
 }
+
+// TestCombineReal: AlmaLinux has some advisories in two documents that say the
+// same in other words. Combined, they say no more.
+func TestCombineReal(t *testing.T) {
+	byID := map[string][]*advisory.Record{}
+	for _, r := range shared(t, "osv-almalinux") {
+		byID[r.ID] = append(byID[r.ID], r)
+	}
+	several := 0
+	for id, list := range byID {
+		if len(list) == 1 {
+			continue
+		}
+		several++
+		got := advisory.Combine(list...)
+		if len(got.Affected) != len(list[0].Affected) || got.Modified != list[0].Modified {
+			t.Errorf("%s has %d packages, combined %d", id, len(list[0].Affected), len(got.Affected))
+		}
+		for _, a := range got.Affected {
+			if len(a.Ranges) != 1 {
+				t.Errorf("%s: %s has %d ranges", id, a.Name, len(a.Ranges))
+			}
+		}
+	}
+	if several != 14 {
+		t.Errorf("%d advisories have several documents", several)
+	}
+}
