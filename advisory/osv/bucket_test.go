@@ -101,6 +101,16 @@ func TestBucketLists(t *testing.T) {
 	}
 }
 
+func TestPublishedLists(t *testing.T) {
+	for _, list := range []string{"", "{}", "[]", `[{"modified": "2024-01-01T00:00:00Z"}]`, `[{"id": "X-1"}]`, `[{"id": "a/../b", "modified": "2024-01-01T00:00:00Z"}]`} {
+		door := memory{"https://advisory.echohq.com/osv/all.json": list, "https://advisory.echohq.com/osv/a%2F..%2Fb.json": "{}"}
+		_, err := osv.Echo().Fetch(t.Context(), door, nil, func(*advisory.Document) error { t.Errorf("%s: a document", list); return nil })
+		if !errors.Is(err, advisory.ErrInvalid) {
+			t.Errorf("%q: %v", list, err)
+		}
+	}
+}
+
 // What is wrong with the record of a document is wrong with the document: what
 // an earlier one said must stay.
 func TestSourceParseErrors(t *testing.T) {

@@ -1,6 +1,9 @@
 package osv
 
 import (
+	"path"
+	"strings"
+
 	"github.com/stella-ops/stella/advisory"
 	"github.com/stella-ops/stella/advisory/feed"
 )
@@ -12,7 +15,15 @@ func repository(about advisory.Description, name, branch, folder string, ends ..
 		about.Home = "https://github.com/" + name
 	}
 	about.Redistribute = true // their licences all do
-	return NewSource(about, feed.GitHub(about.Name, name, branch, feed.Below(folder, ends...)), nil)
+	below := feed.Below(folder, ends...)
+	return NewSource(about, feed.GitHub(about.Name, name, branch, func(name string) bool { return below(name) && !isPending(name) }), nil)
+}
+
+// isPending reports whether a record waits for its id, as some databases write
+// with a number of zeros: "PYSEC-0000-CVE-2024-1".
+func isPending(name string) bool {
+	base := path.Base(name)
+	return strings.HasPrefix(base, "PYSEC-0000") || strings.HasPrefix(base, "MAL-0000")
 }
 
 // GoVulnDB returns the source "govulndb": the Go vulnerability database.
