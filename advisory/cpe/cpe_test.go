@@ -144,6 +144,17 @@ func TestEcosystem(t *testing.T) {
 	}
 }
 
+func TestHasProduct(t *testing.T) {
+	for text, want := range map[string]bool{
+		"cpe:2.3:a:x:y:*:*:*:*:*:*:*:*": true, "cpe:2.3:a:x:y:-:*:*:*:*:*:*:*": true, "cpe:2.3:a:x:*:*:*:*:*:*:*:*:*": false,
+		"cpe:2.3:a:*:y:*:*:*:*:*:*:*:*": false, "cpe:2.3:a:x:y*:*:*:*:*:*:*:*:*": false, "cpe:2.3:*:x:y:*:*:*:*:*:*:*:*": false, "cpe:2.3:a:-:y:*:*:*:*:*:*:*:*": false,
+	} {
+		if n, err := cpe.Parse(text); err != nil || n.HasProduct() != want {
+			t.Errorf("%s: %v, %v", text, n.HasProduct(), err)
+		}
+	}
+}
+
 // TestRelations: comparing the other way round gives the converse, and what is
 // written is read back.
 func TestRelations(t *testing.T) {

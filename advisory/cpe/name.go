@@ -188,6 +188,17 @@ func or(a string) string {
 // the product are found by.
 func (n Name) Key() string { return or(n.Part) + ":" + or(n.Vendor) + ":" + or(n.Product) }
 
+// HasProduct reports whether the name is of one product: whether vendor and
+// product are values without wildcards.
+func (n Name) HasProduct() bool {
+	for _, a := range []string{n.Part, n.Vendor, n.Product} {
+		if a = or(a); a == Any || a == NA || HasWildcard(a) {
+			return false
+		}
+	}
+	return true
+}
+
 // Ecosystem is the ecosystem of records about the product: "CPE", or
 // "CPE:wordpress" where the name is of the software for one target alone.
 func (n Name) Ecosystem() string {

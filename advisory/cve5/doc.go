@@ -9,7 +9,7 @@
 // or its collection and package name tell (npm, PyPI, Maven, Go, …); without
 // those, one for each of its CPE names, in the ecosystem "CPE" as package nvd
 // has them; without those, none: vendor and product are names that nothing else
-// has. Products of Red Hat's and Fedora's collections are left to their own
+// has. CPE names that are none, or of no one product, are passed over. Products of Red Hat's and Fedora's collections are left to their own
 // advisories, since their CPE names are of the distribution.
 //
 // Of the versions of a product, those are affected that an entry says are, minus

@@ -67,7 +67,7 @@ func (p *product) targets() []target {
 	var out []target
 	for _, text := range p.CPEs {
 		name, err := cpe.Parse(text)
-		if err != nil || p.Package != "" && (name.Vendor == "redhat" || name.Vendor == "fedoraproject") {
+		if err != nil || !name.HasProduct() || p.Package != "" && (name.Vendor == "redhat" || name.Vendor == "fedoraproject") {
 			continue // the name of the distribution that has the package
 		}
 		if t := (target{name.Ecosystem(), name.Key()}); !slices.Contains(out, t) {

@@ -33,7 +33,7 @@ type parser struct {
 	out  feedtext.Out
 	day  string
 	cols [3]int // where cve, epss and percentile are, percentile −1 for nowhere
-	row  [][]byte
+	row  []string
 }
 
 func (p *parser) read(doc *advisory.Document) error {
@@ -102,16 +102,16 @@ func (p *parser) head(text string) error {
 // score passes one row on.
 func (p *parser) score(text []byte, line int) error {
 	p.row = p.row[:0]
-	for rest, more := text, true; more; {
-		var cell []byte
-		cell, rest, more = bytes.Cut(rest, []byte{','})
+	for rest, more := string(text), true; more; {
+		var cell string
+		cell, rest, more = strings.Cut(rest, ",")
 		p.row = append(p.row, cell)
 	}
 	cell := func(i int) string {
 		if i < 0 || i >= len(p.row) {
 			return ""
 		}
-		return string(p.row[i])
+		return p.row[i]
 	}
 	s := &advisory.Signal{Vulnerability: cell(p.cols[0]), EPSS: cell(p.cols[1]), Percentile: cell(p.cols[2]), Day: p.day}
 	err := s.Validate()

@@ -89,6 +89,9 @@ func (p *products) match(m *match) error {
 	if err != nil {
 		return err
 	}
+	if !name.HasProduct() {
+		return fmt.Errorf("%s is the name of no one product: %w", name, fault.Invalid)
+	}
 	to := p.product(name)
 	bounded, err := m.bounds()
 	switch {

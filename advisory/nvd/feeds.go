@@ -35,6 +35,7 @@ const (
 type feedState struct {
 	Modified string `json:"modified"` // RFC 3339
 	Digest   string `json:"digest"`   // of that feed
+	Last     int    `json:"last"`     // the last year that had a feed
 }
 
 // meta is the file beside a feed.
@@ -58,27 +59,33 @@ func (r *run) feeds(state []byte) (*advisory.Fetched, error) {
 	if known.Digest == m.digest {
 		return &advisory.Fetched{State: state, Unchanged: true}, nil
 	}
-	next, err := json.Marshal(feedState{Modified: m.modified.UTC().Format(time.RFC3339), Digest: m.digest})
-	if err != nil {
-		return nil, fmt.Errorf("write the state of NVD: %v: %w", err, fault.Invalid)
-	}
+	next := feedState{Modified: m.modified.UTC().Format(time.RFC3339), Digest: m.digest, Last: max(known.Last, knownYear)}
 	since, err := time.Parse(time.RFC3339, known.Modified)
 	if err == nil && m.modified.Sub(since) < recent && !m.modified.Before(since) {
 		if err := r.feed("modified"); err != nil {
 			return nil, err
 		}
-		return &advisory.Fetched{State: next}, nil
+		return next.fetched(false)
 	}
 	for year := max(r.Since, firstYear); year <= lastYear; year++ {
 		err := r.feed(strconv.Itoa(year))
-		if errors.Is(err, fault.NotFound) && year > knownYear {
+		if errors.Is(err, fault.NotFound) && year > next.Last {
 			break
 		}
 		if err != nil {
 			return nil, err
 		}
+		next.Last = max(next.Last, year)
 	}
-	return &advisory.Fetched{State: next, Complete: true}, nil
+	return next.fetched(true)
+}
+
+func (s feedState) fetched(complete bool) (*advisory.Fetched, error) {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("write the state of NVD: %v: %w", err, fault.Invalid)
+	}
+	return &advisory.Fetched{State: text, Complete: complete}, nil
 }
 
 // feed reads one feed, once more if it is replaced just then.

@@ -1,7 +1,10 @@
 package nvd_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -203,4 +206,37 @@ func (f doorFunc) Open(_ context.Context, r advisory.Request) (*advisory.Respons
 		return nil, err
 	}
 	return &advisory.Response{Body: io.NopCloser(strings.NewReader(text)), Size: -1, URL: r.URL}, nil
+}
+
+// TestLostYear: a feed that was there before and is not there now does not make
+// its CVEs gone.
+func TestLostYear(t *testing.T) {
+	zip := func(text string) (packed, meta string) {
+		var b bytes.Buffer
+		w := gzip.NewWriter(&b)
+		w.Write([]byte(text))
+		w.Close()
+		return b.String(), fmt.Sprintf("lastModifiedDate:2027-06-10T03:00:00-04:00\nsize:%d\nsha256:%X\n", len(text), sha256.Sum256([]byte(text)))
+	}
+	last := 2026
+	door := doorFunc(func(r advisory.Request) (string, error) {
+		packed, meta := zip(page("0", 0, "2027-06-10T03:00:00.000"))
+		var year int
+		if _, err := fmt.Sscanf(r.URL[strings.LastIndexByte(r.URL, '/')+1:], "nvdcve-2.0-%d", &year); err == nil && year > last {
+			return "", fmt.Errorf("no %d: %w", year, advisory.ErrNotFound)
+		}
+		if strings.HasSuffix(r.URL, ".meta") {
+			return meta, nil
+		}
+		return packed, nil
+	})
+	_, out, err := fetch(t, nvd.Source{Feeds: true, Since: 2024}, door, "")
+	if err != nil || !out.Complete || !strings.Contains(string(out.State), `"last":2026`) {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	last = 2025
+	old := strings.Replace(strings.Replace(string(out.State), "2027-06", "2027-01", 1), `"digest":"`, `"digest":"0`, 1)
+	if _, out, err := fetch(t, nvd.Source{Feeds: true, Since: 2024}, door, old); !errors.Is(err, advisory.ErrNotFound) || out != nil {
+		t.Errorf("%+v, %v", out, err)
+	}
 }

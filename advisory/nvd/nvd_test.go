@@ -61,6 +61,7 @@ func TestRefused(t *testing.T) {
 		fatal  error
 	}{
 		{"bad name", matches(`{"vulnerable":true,"criteria":"cpe:2.3:a:x"}`), "at /cve/configurations/0/nodes/0/cpeMatch/0: parse CPE name", nil},
+		{"any product", matches(`{"vulnerable":true,"criteria":"cpe:2.3:a:x:*:*:*:*:*:*:*:*:*"}`), "is the name of no one product", nil},
 		{"both bounds", matches(`{"vulnerable":true,"criteria":"cpe:2.3:a:x:y:*:*:*:*:*:*:*:*","versionEndIncluding":"1","versionEndExcluding":"1"}`), "both includes and excludes", nil},
 		{"deep", cve(`,"configurations":[{"nodes":[` + nested + `]}]`), "levels of nodes: over the limit of 32", nil},
 		{"no id", []byte(`{"cve":{"lastModified":"2024-01-01T00:00:00.000"}}`), "/cve/id", nil},
