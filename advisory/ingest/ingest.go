@@ -39,18 +39,23 @@ type Ingester struct {
 
 // Outcome is what a run did.
 type Outcome struct {
-	Source string
-	Run    int64 // its number
+	Source string `json:"source"`
+	Run    int64  `json:"run"` // its number
 	// Documents were new or other than before, Pending left by a reader that
 	// died, Gone no longer published.
-	Documents, Pending, Gone int
+	Documents int `json:"documents"`
+	Pending   int `json:"pending"`
+	Gone      int `json:"gone"`
 	// Records and Signals are what those say; Problems are parts that could not
 	// be used, Quarantined whole documents.
-	Records, Signals, Problems, Quarantined int
+	Records     int `json:"records"`
+	Signals     int `json:"signals"`
+	Problems    int `json:"problems"`
+	Quarantined int `json:"quarantined"`
 	// Held says why the run waits for approval; "" means it is released.
-	Held string
+	Held string `json:"held,omitempty"`
 	// Unchanged says that the publisher had nothing new.
-	Unchanged bool
+	Unchanged bool `json:"unchanged"`
 }
 
 // finishTime is how long a run that fails tries to say so.

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"encoding/binary"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
 	"strings"
@@ -155,4 +156,13 @@ func (g *segment) entryRows(rows []stored) error {
 		}
 	}
 	return nil
+}
+
+// CopyTo writes the snapshot's file.
+func (s *Snapshot) CopyTo(w io.Writer) error {
+	if s.closed.Load() {
+		return fmt.Errorf("copy snapshot: %w", fs.ErrClosed)
+	}
+	_, err := w.Write(s.file.data)
+	return err
 }

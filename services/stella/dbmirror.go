@@ -207,7 +207,11 @@ func (p *program) follow(ctx context.Context, f *dbFlags, from, rootFile string,
 		if offline {
 			return nil, usageError("--offline and the address %s: give a folder or a file", from)
 		}
-		c.Source = mirror.Over(&feed.Client{}, from)
+		door, err := feed.NewClient(&feed.Options{Network: feed.Network{Policy: feed.PolicyUser}})
+		if err != nil {
+			return nil, err
+		}
+		c.Source = mirror.Over(door, from)
 	case strings.EqualFold(filepath.Ext(from), ".zip"):
 		z, err := zip.OpenReader(from)
 		if err != nil {

@@ -16,11 +16,15 @@ import (
 	"github.com/stella-ops/stella/advisory/snapshot"
 )
 
-// found is one record that a search found.
+// found is what a search found.
 type found struct {
-	Record  *advisory.Record  `json:"record"`
-	Text    *advisory.Text    `json:"text"`
+	Records []foundRecord     `json:"records"`
 	Signals []advisory.Signal `json:"signals,omitempty"`
+}
+
+type foundRecord struct {
+	*advisory.Record
+	Text *advisory.Text `json:"text"`
 }
 
 func (p *program) dbSearch() *cobra.Command {
@@ -46,14 +50,14 @@ func (p *program) dbSearch() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			list, err := readRecords(cmd.Context(), snap, refs)
+			out, err := readRecords(cmd.Context(), snap, refs, args[0])
 			if err != nil {
 				return err
 			}
 			if asJSON {
-				return p.printJSON(list)
+				return p.printJSON(out)
 			}
-			p.printRecords(list)
+			p.printFound(out)
 			return nil
 		},
 	}
@@ -73,8 +77,10 @@ func recordsAbout(ctx context.Context, view advisory.View, ecosystem, name strin
 	return refs, err
 }
 
-func readRecords(ctx context.Context, view advisory.View, refs []advisory.Ref) ([]found, error) {
-	list := []found{}
+// readRecords reads records, and the signals of the ids that they name, or id.
+func readRecords(ctx context.Context, view advisory.View, refs []advisory.Ref, id string) (*found, error) {
+	out := &found{Records: []foundRecord{}}
+	ids := []string{id}
 	for _, ref := range refs {
 		r, err := view.Record(ctx, ref)
 		if err != nil {
@@ -84,25 +90,29 @@ func readRecords(ctx context.Context, view advisory.View, refs []advisory.Ref) (
 		if err != nil {
 			return nil, err
 		}
-		one := found{Record: r, Text: t}
-		for _, id := range append([]string{r.ID}, append(r.Aliases, r.Upstream...)...) {
-			signals, err := view.Signals(ctx, id)
-			if err != nil {
-				return nil, err
-			}
-			one.Signals = append(one.Signals, signals...)
-		}
-		list = append(list, one)
+		out.Records = append(out.Records, foundRecord{r, t})
+		ids = append(append(append(ids, r.ID), r.Aliases...), r.Upstream...)
 	}
-	return list, nil
+	slices.Sort(ids)
+	for _, id := range slices.Compact(ids) {
+		signals, err := view.Signals(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		out.Signals = append(out.Signals, signals...)
+	}
+	return out, nil
 }
 
-func (p *program) printRecords(list []found) {
-	for i, one := range list {
-		if i > 0 {
+func (p *program) printFound(out *found) {
+	for _, s := range out.Signals {
+		fmt.Fprintf(p.stdout, "%s  %s: exploited since %s, due %s; EPSS %s (percentile %s, %s)\n", clean(s.Vulnerability), clean(s.Source),
+			clean(cmp.Or(s.Exploited, "-")), clean(cmp.Or(s.Due, "-")), clean(cmp.Or(s.EPSS, "-")), clean(cmp.Or(s.Percentile, "-")), clean(cmp.Or(s.Day, "-")))
+	}
+	for i, r := range out.Records {
+		if i > 0 || len(out.Signals) > 0 {
 			fmt.Fprintln(p.stdout)
 		}
-		r := one.Record
 		fmt.Fprintf(p.stdout, "%s  %s\n", clean(r.ID), clean(r.Summary))
 		for _, line := range [][2]string{
 			{"source", r.Source}, {"modified", r.Modified}, {"withdrawn", r.Withdrawn}, {"aliases", strings.Join(r.Aliases, " ")}, {"upstream", strings.Join(r.Upstream, " ")},
@@ -115,12 +125,12 @@ func (p *program) printRecords(list []found) {
 		for _, s := range r.Scores {
 			fmt.Fprintf(p.stdout, "  %-10s%s %s %s\n", "severity", clean(s.Type), clean(s.Value), clean(s.Source))
 		}
-		for _, s := range one.Signals {
-			fmt.Fprintf(p.stdout, "  %-10s%s exploited %s, EPSS %s\n", "signal", clean(s.Source), clean(cmp.Or(s.Exploited, "-")), clean(cmp.Or(s.EPSS, "-")))
-		}
-		for _, a := range one.Text.Affected {
+		for _, a := range r.Text.Affected {
 			fmt.Fprintf(p.stdout, "  %-10s%s %s %s%s\n", "affects", clean(a.Ecosystem), clean(a.Name), clean(ranges(&a)), clean(strings.TrimRight(" "+string(a.Status), " ")))
 		}
+	}
+	if len(out.Records)+len(out.Signals) == 0 {
+		fmt.Fprintln(p.stdout, "nothing is known")
 	}
 }
 

@@ -1,9 +1,23 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/stella-ops/stella/advisory"
+	"github.com/stella-ops/stella/advisory/feed"
+	"github.com/stella-ops/stella/advisory/ingest"
+	"github.com/stella-ops/stella/advisory/sources"
+	"github.com/stella-ops/stella/store/blob"
+	"github.com/stella-ops/stella/store/sqlite"
 )
 
 const updateHelp = `Bring the advisory data up to date.
@@ -12,27 +26,47 @@ With --from it follows a signed mirror: an address, a folder, or a .zip that was
 carried here ("stella db export" makes them). It reads only what changed, and
 refuses what is unsigned, expired, older than what it has, or put together of
 different releases. The first time, --root names the file that says whose
-signatures count; later the folder of the data remembers it.`
+signatures count; later the folder of the data remembers it.
+
+With --source it asks publishers themselves, keeps what they say word by word in
+the folder of the data, and compiles it. Without either it does again what was
+done before. --mirror names a copy of what publishers publish: a folder, or an
+address; publishers are asked for what it does not have, unless --offline.
+"stella db sources" lists the sources.
+
+A source that loses many records at once, or goes back in time, is held: what it
+said before stays current until "stella db approve SOURCE".`
+
+// updateFlags say where data comes from.
+type updateFlags struct {
+	dbFlags
+	from, root string
+	names      []string
+	mirror     string
+	offline    bool
+	asJSON     bool
+}
 
 func (p *program) dbUpdate() *cobra.Command {
-	var f dbFlags
-	var from, root string
-	var offline, asJSON bool
+	var f updateFlags
 	cmd := &cobra.Command{
 		Use:     "update",
 		Short:   "Bring the advisory data up to date",
 		Long:    updateHelp,
-		Example: "  stella db update --from https://advisories.example --root root.json\n  stella db update --from kit.zip",
+		Example: "  stella db update --from https://advisories.example --root root.json\n  stella db update --from kit.zip\n  stella db update --source debian,kev,epss,osv-npm\n  stella db update",
 		Args:    usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if from == "" {
-				return usageError("--from is required: the address, folder or .zip of a mirror")
+			if f.from != "" && len(f.names) > 0 {
+				return usageError("--from and --source exclude each other")
 			}
-			out, err := p.follow(cmd.Context(), &f, from, root, offline)
+			if f.from == "" {
+				return p.ingest(cmd.Context(), &f)
+			}
+			out, err := p.follow(cmd.Context(), &f.dbFlags, f.from, f.root, f.offline)
 			if err != nil {
 				return err
 			}
-			if asJSON {
+			if f.asJSON {
 				return p.printJSON(out)
 			}
 			fmt.Fprintf(p.stdout, "%s of the feed %s, version %d: %s, %d bytes read\n", out.Digest, clean(out.Feed), out.Version, out.How, out.Bytes)
@@ -40,9 +74,264 @@ func (p *program) dbUpdate() *cobra.Command {
 		},
 	}
 	f.registerDir(cmd.Flags())
-	cmd.Flags().StringVar(&from, "from", "", "address, folder or .zip of a mirror")
-	cmd.Flags().StringVar(&root, "root", "", "file of the mirror's root, needed the first time")
-	cmd.Flags().BoolVar(&offline, "offline", false, "never ask the network")
+	cmd.Flags().StringVar(&f.from, "from", "", "address, folder or .zip of a signed mirror")
+	cmd.Flags().StringVar(&f.root, "root", "", "file of the mirror's root, needed the first time")
+	cmd.Flags().StringSliceVar(&f.names, "source", nil, "publishers to ask, by the names of \"stella db sources\"")
+	cmd.Flags().StringVar(&f.mirror, "mirror", "", "folder or address with a copy of what publishers publish, asked first")
+	cmd.Flags().BoolVar(&f.offline, "offline", false, "never ask the network")
+	cmd.Flags().BoolVar(&f.asJSON, "json", false, "write JSON")
+	return cmd
+}
+
+// archive is the store of what publishers said, in the folder of the data.
+type archive struct {
+	*ingest.Publisher
+	store  ingest.Store
+	states func(context.Context) ([]advisory.SourceState, error)
+	close  func() error
+}
+
+// openArchive opens the archive; it is made where there is none.
+func (f *dbFlags) openArchive(ctx context.Context, env func(string) string) (*archive, error) {
+	dir, err := dbDir(f.dir, env)
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	if err != nil {
+		return nil, err
+	}
+	root, err := sqlite.Open(ctx, filepath.Join(dir, "archive.db"))
+	if err != nil {
+		return nil, err
+	}
+	objects, err := blob.NewFile(filepath.Join(dir, "archive"))
+	if err != nil {
+		root.Close()
+		return nil, err
+	}
+	adv := root.Advisories(blob.New(objects))
+	cache := ingest.Cache(filepath.Join(dir, "compiled"), adv)
+	return &archive{
+		Publisher: &ingest.Publisher{Heads: adv, Objects: adv, Cache: cache, Describe: describe},
+		store:     adv, states: adv.Sources,
+		close: func() error { return errors.Join(cache.Close(), root.Close()) },
+	}, nil
+}
+
+// describe says what a source is.
+func describe(name string) (advisory.Description, bool) {
+	list, err := sources.Named(name)
+	if err != nil {
+		return advisory.Description{}, false
+	}
+	return list[0].Describe(), true
+}
+
+// ingested is one source of an update, as -json writes it.
+type ingested struct {
+	Source string          `json:"source"`
+	Result *ingest.Outcome `json:"result,omitempty"`
+	Error  string          `json:"error,omitempty"`
+}
+
+// ingest asks publishers, and makes the result the current data. A source that
+// fails leaves the others alone, and makes the command fail in the end.
+func (p *program) ingest(ctx context.Context, f *updateFlags) error {
+	a, err := f.openArchive(ctx, p.env)
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	if len(f.names) == 0 {
+		states, err := a.states(ctx)
+		if err != nil {
+			return err
+		}
+		for _, s := range states {
+			f.names = append(f.names, s.Source)
+		}
+		if len(f.names) == 0 {
+			return usageError("name a mirror with --from, or publishers with --source: there was no update before")
+		}
+	}
+	list, err := sources.Named(f.names...)
+	if err != nil {
+		return usageError("%v (\"stella db sources\" lists them)", err)
+	}
+	door, err := f.door()
+	if err != nil {
+		return err
+	}
+	host, _ := os.Hostname()
+	in := &ingest.Ingester{Store: a.store, Door: door, Holder: fmt.Sprintf("%s/%d", host, os.Getpid())}
+	results, failed := []ingested{}, 0
+	for _, s := range list {
+		out, err := in.Run(ctx, s)
+		one := ingested{Source: s.Describe().Name, Result: out}
+		if err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			one.Error = err.Error()
+			failed++
+		}
+		results = append(results, one)
+		if !f.asJSON {
+			p.printIngested(&one)
+		}
+	}
+	digest, err := p.install(ctx, f, a)
+	if err != nil {
+		return err
+	}
+	if f.asJSON {
+		if err := p.printJSON(map[string]any{"sources": results, "digest": digest}); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintln(p.stdout, digest)
+	}
+	if failed > 0 {
+		return &codeError{exitError, fmt.Errorf("%d of %d sources failed; what they said before is still there", failed, len(list))}
+	}
+	return nil
+}
+
+func (p *program) printIngested(one *ingested) {
+	switch {
+	case one.Error != "":
+		fmt.Fprintf(p.stdout, "%-20s failed: %s\n", clean(one.Source), clean(one.Error))
+	case one.Result.Held != "":
+		fmt.Fprintf(p.stdout, "%-20s held: %s (release it with \"stella db approve %s\")\n", clean(one.Source), clean(one.Result.Held), clean(one.Source))
+	case one.Result.Unchanged:
+		fmt.Fprintf(p.stdout, "%-20s unchanged\n", clean(one.Source))
+	default:
+		r := one.Result
+		fmt.Fprintf(p.stdout, "%-20s %d documents, %d records, %d signals, %d gone, %d problems, %d quarantined\n", clean(one.Source), r.Documents, r.Records, r.Signals, r.Gone, r.Problems, r.Quarantined)
+	}
+}
+
+// install makes the newest head the current data.
+func (p *program) install(ctx context.Context, f *updateFlags, a *archive) (digest string, err error) {
+	if _, err := a.Publish(ctx); err != nil {
+		return "", err
+	}
+	head, err := a.Heads.Head(ctx, 0)
+	if errors.Is(err, advisory.ErrNotFound) {
+		return "", &codeError{exitNotAssessed, errors.New("no source gave anything yet: there is no data")}
+	}
+	if err != nil {
+		return "", err
+	}
+	snap, done, err := a.Cache.View(ctx, head.Digest)
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	store, err := f.store(p.env)
+	if err != nil {
+		return "", err
+	}
+	return head.Digest, store.Install(head.Digest, snap.CopyTo)
+}
+
+// door is how publishers are reached.
+func (f *updateFlags) door() (advisory.Door, error) {
+	isAddress := strings.HasPrefix(f.mirror, "http://") || strings.HasPrefix(f.mirror, "https://")
+	switch {
+	case f.offline && (f.mirror == "" || isAddress):
+		return nil, usageError("--offline needs --mirror with a folder")
+	case f.offline:
+		return feed.Dir(f.mirror), nil
+	}
+	opts := &feed.Options{Network: feed.Network{Policy: feed.PolicyUser}}
+	if isAddress {
+		opts.Mirrors = []feed.Mirror{{Base: f.mirror}}
+	}
+	client, err := feed.NewClient(opts)
+	if err != nil || f.mirror == "" || isAddress {
+		return client, err
+	}
+	return folderFirst{feed.Dir(f.mirror), client}, nil
+}
+
+// folderFirst asks a folder before the network.
+type folderFirst struct{ folder, network advisory.Door }
+
+func (d folderFirst) Open(ctx context.Context, r advisory.Request) (*advisory.Response, error) {
+	resp, err := d.folder.Open(ctx, r)
+	if errors.Is(err, advisory.ErrNotFound) {
+		return d.network.Open(ctx, r)
+	}
+	return resp, err
+}
+
+func (p *program) dbApprove() *cobra.Command {
+	var f updateFlags
+	cmd := &cobra.Command{
+		Use:   "approve SOURCE",
+		Short: "Make current what a source said when it lost many records or went back in time",
+		Args:  usage(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			a, err := f.openArchive(ctx, p.env)
+			if err != nil {
+				return err
+			}
+			defer a.close()
+			states, err := a.states(ctx)
+			if err != nil {
+				return err
+			}
+			i := slices.IndexFunc(states, func(s advisory.SourceState) bool { return s.Source == args[0] })
+			if i < 0 || states[i].Held == 0 {
+				return fmt.Errorf("nothing of %q is held", args[0])
+			}
+			by := p.env("USER")
+			if by == "" {
+				by = "the command line"
+			}
+			if err := a.Heads.Approve(ctx, args[0], states[i].Held, by); err != nil {
+				return err
+			}
+			digest, err := p.install(ctx, &f, a)
+			if err == nil {
+				fmt.Fprintln(p.stdout, digest)
+			}
+			return err
+		},
+	}
+	f.registerDir(cmd.Flags())
+	return cmd
+}
+
+func (p *program) dbSources() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "sources",
+		Short: "List the publishers of advisories that update can ask",
+		Args:  usage(cobra.NoArgs),
+		RunE: func(*cobra.Command, []string) error {
+			if asJSON {
+				list := []advisory.Description{}
+				for _, s := range sources.All() {
+					list = append(list, s.Describe())
+				}
+				return p.printJSON(list)
+			}
+			t := newTable("source", "title", "licence", "may be passed on", "stale after")
+			for _, s := range sources.All() {
+				d := s.Describe()
+				stale := d.Stale
+				if stale == 0 {
+					stale = 72 * time.Hour
+				}
+				t.AppendRow([]any{d.Name, d.Title, d.License, map[bool]string{true: "yes", false: "no"}[d.Redistribute], fmt.Sprintf("%d h", stale/time.Hour)})
+			}
+			fmt.Fprintln(p.stdout, t.Render())
+			return nil
+		},
+	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
 	return cmd
 }
