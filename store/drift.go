@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -79,23 +80,36 @@ func (d *Drift) Candidates(ctx context.Context, keys []finding.Key) iter.Seq2[dr
 	}
 }
 
-// Postings yields which documents of a tenant have the packages.
+// postingPage bounds how many postings are read at a time.
+const postingPage = 100_000
+
+// Postings yields which documents of a tenant have the packages. They come as one
+// text for a page: a row for each would cost several times as much.
 func (d *Drift) Postings(ctx context.Context, tenant string, packages []int64) iter.Seq2[drift.Posting, error] {
 	return func(yield func(drift.Posting, error) bool) {
 		for _, number := range packages {
-			all, err := readAll(ctx, d.root, Scope{Role: RoleIndex}, "read who has a package", func(scan func(...any) error) (drift.Posting, error) {
-				p := drift.Posting{Package: number}
-				err := scan(&p.Document)
-				return p, err
-			}, `SELECT sbom_no FROM scanner.package_postings WHERE tenant_id = $1 AND fact_no = $2`, tenant, number)
-			if err != nil {
-				yield(drift.Posting{}, err)
-				return
-			}
-			for _, p := range all {
-				if !yield(p, nil) {
+			for more, last := true, int64(0); more; {
+				var list string
+				err := d.root.read(ctx, Scope{Role: RoleIndex}, "read who has a package", func(tx *tx) error {
+					return tx.get(`SELECT coalesce(string_agg(CAST(n AS TEXT), ','), '') FROM (SELECT sbom_no AS n FROM scanner.package_postings
+						WHERE tenant_id = $1 AND fact_no = $2 AND sbom_no > $3 ORDER BY sbom_no LIMIT $4) AS page`, []any{tenant, number, last, postingPage}, &list)
+				})
+				if err != nil {
+					yield(drift.Posting{}, err)
 					return
 				}
+				n := 0
+				for list != "" {
+					var text string
+					text, list, _ = strings.Cut(list, ",")
+					p := drift.Posting{Package: number}
+					p.Document, err = strconv.ParseInt(text, 10, 64)
+					if !yield(p, err) || err != nil {
+						return
+					}
+					n, last = n+1, max(last, p.Document)
+				}
+				more = n == postingPage
 			}
 		}
 	}

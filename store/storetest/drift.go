@@ -78,20 +78,37 @@ func newWorld(t *testing.T, root *store.Root, seed uint64) *world {
 
 // commit makes another head. One in five is an earlier one again.
 func (w *world) commit() {
-	last := len(w.heads) - 1
-	before := w.heads[last]
-	if before == nil {
-		before = (&known{}).seal()
+	w.draw()
+	if err := w.commitDrawn(); err != nil {
+		w.Fatal(err)
 	}
-	after := before.next(w.random)
+}
+
+// draw says what the next head will be.
+func (w *world) draw() {
+	last := len(w.heads) - 1
+	after := w.before(last).next(w.random)
 	if last > 1 && w.random.IntN(5) == 0 {
 		after = w.heads[1+w.random.IntN(last)]
 	}
-	c := &advisory.Commit{Head: advisory.Head{Number: int64(last + 1), Digest: after.digest, Manifest: []byte("{}"), Runs: map[string]int64{"s": int64(last + 1)}}, Facts: facts(before, after)}
-	if err := w.root.Advisories(nil).Commit(w.Context(), c); err != nil {
-		w.Fatal(err)
-	}
 	w.heads = append(w.heads, after)
+}
+
+func (w *world) before(head int) *known {
+	if k := w.heads[head]; k != nil {
+		return k
+	}
+	return (&known{}).seal()
+}
+
+// commitDrawn commits what was drawn last.
+func (w *world) commitDrawn() error {
+	n := len(w.heads) - 1
+	after := w.heads[n]
+	return w.root.Advisories(nil).Commit(context.Background(), &advisory.Commit{
+		Head:  advisory.Head{Number: int64(n), Digest: after.digest, Manifest: []byte("{}"), Runs: map[string]int64{"s": int64(n)}},
+		Facts: facts(w.before(n-1), after),
+	})
 }
 
 func (w *world) match(head int, doc *sbom.Document) *finding.Report {
@@ -212,6 +229,21 @@ func (w *world) evaluator() *schedule.Evaluator {
 	}
 }
 
+// consumers are those of a message's topic.
+func (w *world) consumers(m message) []func(context.Context, []byte) error {
+	var consumers []func(context.Context, []byte) error
+	switch m.topic {
+	case event.ConcelierDeltas:
+		consumers = append(consumers, (&drift.Worker{Store: w.root.Drift(), Views: w.views}).Handle, (&schedule.Scheduler{Store: w.root.Schedule()}).Handle)
+	case event.ConcelierDrift:
+		w.note(m.body)
+		consumers = append(consumers, (&schedule.Scheduler{Store: w.root.Schedule()}).Handle)
+	case event.SchedulerEvaluations:
+		consumers = append(consumers, w.evaluator().Handle)
+	}
+	return consumers
+}
+
 // deliver handles one message, any of those that wait. What crashed comes again,
 // and some come twice.
 func (w *world) deliver() bool {
@@ -223,17 +255,7 @@ func (w *world) deliver() bool {
 	m := w.queue.messages[i]
 	w.queue.messages = slices.Delete(w.queue.messages, i, i+1)
 	ctx := context.Background()
-	var consumers []func(context.Context, []byte) error
-	switch m.topic {
-	case event.ConcelierDeltas:
-		consumers = append(consumers, (&drift.Worker{Store: w.root.Drift(), Views: w.views}).Handle, (&schedule.Scheduler{Store: w.root.Schedule()}).Handle)
-	case event.ConcelierDrift:
-		w.note(m.body)
-		consumers = append(consumers, (&schedule.Scheduler{Store: w.root.Schedule()}).Handle)
-	case event.SchedulerEvaluations:
-		consumers = append(consumers, w.evaluator().Handle)
-	}
-	for _, handle := range consumers {
+	for _, handle := range w.consumers(m) {
 		seldom := 3
 		if m.topic == event.SchedulerEvaluations {
 			seldom = 15 // a lease must end each time
