@@ -70,7 +70,7 @@ func (p *publisher) parse(name string, content []byte) iter.Seq2[advisory.Statem
 			return
 		}
 		out := feedtext.Out{File: name, Yield: yield}
-		passed := false
+		passed, seen := false, map[string]string{} // digests by id
 		err = feedtext.Walk(name, content, maxDocument, root, 2, func(e *feedtext.Element) error {
 			if e.List != "definitions" {
 				if passed { // the rest was read before
@@ -87,6 +87,13 @@ func (p *publisher) parse(name string, content []byte) iter.Seq2[advisory.Statem
 				return nil // of inventory and compliance
 			}
 			r, err := p.record(name, t, &def, e.Text())
+			if before, known := seen[r.ID]; known && err == nil {
+				if before == r.Digest {
+					return nil // the same once more
+				}
+				err = fmt.Errorf("there is another definition of its id before it: %w", fault.Invalid)
+			}
+			seen[r.ID] = r.Digest
 			if err != nil && !out.Broken(r.ID, r.Digest, err) || err == nil && !out.Record(r) {
 				return errStop
 			}

@@ -79,6 +79,15 @@ func TestDamage(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	one := whole[strings.Index(whole, "<definition "):strings.Index(whole, "</definitions>")]
+	twice := strings.Replace(whole, one, one+one, 1)
+	if records, broken, err := read(oval.Azure(), "azurelinux-3.0-oval.xml", []byte(twice)); err != nil || broken != nil || len(records) != 1 {
+		t.Errorf("a definition twice: %d records, %v, %v", len(records), broken, err)
+	}
+	other := strings.Replace(whole, one, one+strings.Replace(one, "affecting bolt", "affecting nut", 1), 1)
+	if records, broken, err := read(oval.Azure(), "azurelinux-3.0-oval.xml", []byte(other)); err != nil || len(broken) != 1 || len(records) != 1 {
+		t.Errorf("two definitions of an id: %d records, %v, %v", len(records), broken, err)
+	}
 	if _, broken, err := read(oval.Azure(), "other.xml", []byte(whole)); err != nil || len(broken) != 1 {
 		t.Errorf("a document of no release: %v, %v", broken, err)
 	}
