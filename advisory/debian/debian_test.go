@@ -56,6 +56,7 @@ func TestDamage(t *testing.T) {
 		{"DSA/list", "[31 Feb 2023] DSA-1-1 a - b\n", 0, []string{"DSA-1-1 :1"}, nil},
 		{"DSA/list", "\t[bookworm] - a 1\n[30 Mar 2023] DSA-2-1 a - b\n\tfoo\n", 0, []string{" :1", "DSA-2-1 :2"}, nil},
 		{"DSA/list", "[30 Mar 2023] DSA-2-1 a - b\n\t[bookworm] - a <strange>\n", 0, []string{"DSA-2-1 :1"}, nil},
+		{"DSA/list", "[30 Mar 2023] DSA-2-1 a - b\n[30 Mar 2023] DSA-2-1 a - c\n", 1, []string{"DSA-2-1 :2"}, nil},
 		{"CVE/other", "x", 0, nil, debian.ErrUnsupported},
 	} {
 		records, broken, fatal := read(t, tt.name, []byte(tt.text))
@@ -172,7 +173,7 @@ func FuzzParse(f *testing.F) {
 			if err := r.Validate(); err != nil {
 				t.Fatal(err)
 			}
-			if strings.HasSuffix(name, ".json") && ids[r.ID] {
+			if ids[r.ID] {
 				t.Fatalf("%s is there twice", r.ID)
 			}
 			ids[r.ID] = true

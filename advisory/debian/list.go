@@ -16,7 +16,7 @@ import (
 // begins at the margin; what is indented belongs to it.
 func list(name string, content []byte) iter.Seq2[advisory.Statement, error] {
 	return func(yield func(advisory.Statement, error) bool) {
-		out := feedtext.Out{File: name, Yield: yield}
+		out, seen := feedtext.Out{File: name, Yield: yield}, map[string]bool{}
 		line, pos := 0, 0    // of the line at hand
 		start, from := 0, -1 // of the entry at hand
 		flush := func() bool {
@@ -25,9 +25,13 @@ func list(name string, content []byte) iter.Seq2[advisory.Statement, error] {
 			}
 			entry := content[from:pos]
 			r, err := listRecord(entry)
+			if err == nil && seen[r.ID] {
+				err = fmt.Errorf("there is another entry of its id before it: %w", fault.Invalid)
+			}
 			if err != nil {
 				return out.Broken(idOf(entry), feedtext.Digest(entry), &advisory.RecordError{Line: start, Err: err})
 			}
+			seen[r.ID] = true
 			return out.Record(r)
 		}
 		for l := range bytes.Lines(content) {
