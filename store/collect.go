@@ -118,7 +118,7 @@ func (t *Tenant) collectScans(ctx context.Context, k Retention, done *Removed) (
 			return err
 		}
 		// Whoever adds a report to one of them waits, and finds that it is gone.
-		ids, err := tx.endedScans(k)
+		ids, digests, err := tx.endedScans(k)
 		if err != nil || len(ids) == 0 {
 			return err
 		}
@@ -136,7 +136,7 @@ func (t *Tenant) collectScans(ctx context.Context, k Retention, done *Removed) (
 			return err
 		}
 		// The index of an SBOM goes with the last scan that has it; so do verdicts.
-		packages, err := tx.collectIndex()
+		packages, err := tx.collectIndex(digests)
 		done.Packages += packages
 		if err != nil {
 			return err
@@ -161,17 +161,19 @@ type idRow struct {
 	ID string `json:"id"`
 }
 
-// endedScans locks a batch of ended jobs, the oldest first.
-func (t *tx) endedScans(k Retention) ([]idRow, error) {
-	var ids []idRow
-	err := t.each(func(row func(...any) error) error {
-		var id idRow
-		err := row(&id.ID)
-		ids = append(ids, id)
+// endedScans locks a batch of ended jobs, the oldest first, and returns their ids
+// and the digests of their documents.
+func (t *tx) endedScans(k Retention) (ids, digests []idRow, err error) {
+	err = t.each(func(row func(...any) error) error {
+		var id, digest idRow
+		err := row(&id.ID, &digest.ID)
+		if ids = append(ids, id); digest.ID != "" {
+			digests = append(digests, digest)
+		}
 		return err
-	}, `SELECT job_id FROM scanner.scan_jobs WHERE tenant_id = $1 AND status IN ('completed', 'failed', 'cancelled', 'dead') AND updated_us < $2
+	}, `SELECT job_id, sbom_digest FROM scanner.scan_jobs WHERE tenant_id = $1 AND status IN ('completed', 'failed', 'cancelled', 'dead') AND updated_us < $2
 		ORDER BY updated_us, job_id LIMIT $3 FOR UPDATE`, t.tenant, t.now-k.Scans.Microseconds(), k.Batch)
-	return ids, err
+	return ids, digests, err
 }
 
 // lockIndex keeps completions of the tenant out: what they find in its index must

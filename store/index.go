@@ -138,24 +138,42 @@ func (t *tx) keepPostings(sbomDigest string) error {
 	return err
 }
 
-// collectIndex deletes the index of documents that no scan has any more, and what
-// only they had. Nobody completes a scan of the tenant meanwhile.
-func (t *tx) collectIndex() (packages int64, err error) {
-	const gone = `NOT EXISTS (SELECT 1 FROM scanner.scan_jobs j WHERE j.tenant_id = $1 AND j.sbom_digest <> '' AND j.sbom_digest = `
-	if _, err := t.exec(`DELETE FROM scanner.package_postings WHERE tenant_id = $1 AND (fact_no, sbom_no) IN (
-		SELECT p.fact_no, s.sbom_no FROM scanner.sboms s JOIN scanner.packages p ON p.tenant_id = s.tenant_id AND p.sbom_digest = s.digest
-		WHERE s.tenant_id = $1 AND p.fact_no > 0 AND `+gone+`s.digest))`, t.tenant); err != nil {
+// collectIndex deletes the index of those of the documents that no scan has any
+// more, and what only they had. Nobody completes a scan of the tenant meanwhile.
+func (t *tx) collectIndex(digests []idRow) (packages int64, err error) {
+	list, err := json.Marshal(digests)
+	if err != nil {
 		return 0, err
 	}
-	const orphan = `IN (SELECT p.fact_no FROM scanner.packages p WHERE p.tenant_id = $1 AND p.fact_no > 0 AND ` + gone + `p.sbom_digest))
-		AND NOT EXISTS (SELECT 1 FROM scanner.package_postings x WHERE x.tenant_id = $1 AND x.fact_no = `
+	var gone []idRow
+	err = t.each(func(row func(...any) error) error {
+		var d idRow
+		err := row(&d.ID)
+		gone = append(gone, d)
+		return err
+	}, `SELECT DISTINCT d.value->>'id' FROM json_rows($2) AS d WHERE NOT EXISTS (
+		SELECT 1 FROM scanner.scan_jobs j WHERE j.tenant_id = $1 AND j.sbom_digest <> '' AND j.sbom_digest = d.value->>'id')`, t.tenant, string(list))
+	if err != nil || len(gone) == 0 {
+		return 0, err
+	}
+	if list, err = json.Marshal(gone); err != nil {
+		return 0, err
+	}
+	const those = `(SELECT value->>'id' FROM json_rows($2) AS gone)`
+	if _, err := t.exec(`DELETE FROM scanner.package_postings WHERE tenant_id = $1 AND (fact_no, sbom_no) IN (
+		SELECT p.fact_no, s.sbom_no FROM scanner.sboms s JOIN scanner.packages p ON p.tenant_id = s.tenant_id AND p.sbom_digest = s.digest
+		WHERE s.tenant_id = $1 AND p.fact_no > 0 AND s.digest IN `+those+`)`, t.tenant, string(list)); err != nil {
+		return 0, err
+	}
 	for _, table := range []string{"package_keys", "package_facts"} {
-		if _, err := t.exec(`DELETE FROM scanner.`+table+` WHERE tenant_id = $1 AND fact_no `+orphan+`scanner.`+table+`.fact_no)`, t.tenant); err != nil {
+		if _, err := t.exec(`DELETE FROM scanner.`+table+` WHERE tenant_id = $1 AND fact_no IN (
+			SELECT p.fact_no FROM scanner.packages p WHERE p.tenant_id = $1 AND p.fact_no > 0 AND p.sbom_digest IN `+those+`
+			AND NOT EXISTS (SELECT 1 FROM scanner.package_postings x WHERE x.tenant_id = $1 AND x.fact_no = p.fact_no))`, t.tenant, string(list)); err != nil {
 			return 0, err
 		}
 	}
-	if _, err := t.exec(`DELETE FROM scanner.sboms WHERE tenant_id = $1 AND `+gone+`scanner.sboms.digest)`, t.tenant); err != nil {
+	if _, err := t.exec(`DELETE FROM scanner.sboms WHERE tenant_id = $1 AND digest IN `+those, t.tenant, string(list)); err != nil {
 		return 0, err
 	}
-	return t.exec(`DELETE FROM scanner.packages WHERE tenant_id = $1 AND `+gone+`scanner.packages.sbom_digest)`, t.tenant)
+	return t.exec(`DELETE FROM scanner.packages WHERE tenant_id = $1 AND sbom_digest IN `+those, t.tenant, string(list))
 }
