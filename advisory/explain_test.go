@@ -74,6 +74,7 @@ func TestExplain(t *testing.T) {
 		{"one of several", "pkg:npm/a@1.0.0", []*advisory.Record{record("GO-1", in("npm", "a", v("0")), aliases("CVE-1-1", "CVE-1-2"))}, "CVE-1-2", "affected in_range: GO-1 in_range"},
 		{"an unreadable one beside a fixed one", "pkg:npm/a@1.0.0", []*advisory.Record{record("GHSA-a", in("npm", "a", v("0", "1.0.0")), cve), record("GHSA-b", in("npm", "a", v("0", "one")), cve)}, "CVE-1-1", "not_assessed unreadable_range: GHSA-a fixed GHSA-b unreadable_range"},
 		{"its own id alone", "pkg:deb/ubuntu/a@1?distro=ubuntu-22.04", []*advisory.Record{record("UBUNTU-CVE-1-1", in("Ubuntu:22.04:LTS", "a", v("0")))}, "CVE-1-1", "affected in_range: UBUNTU-CVE-1-1 in_range"},
+		{"its own id alone, about another package", "pkg:deb/ubuntu/b@1?distro=ubuntu-22.04", []*advisory.Record{record("UBUNTU-CVE-1-1", in("Ubuntu:22.04:LTS", "a", v("0")))}, "CVE-1-1", "not_affected other_package: UBUNTU-CVE-1-1 other_package"},
 		{"another stream", "pkg:rpm/almalinux/nodejs@16.20.2-3.module_el8.9.0%2B3731?epoch=1&distro=almalinux-8.9&modularitylabel=nodejs:16:8090:a",
 			[]*advisory.Record{record("ALSA-1", in("AlmaLinux:8", "nodejs", v("0", "1:20.1-1.module_el8")), related("CVE-1-1"), summary("Important: nodejs:20 update"))}, "CVE-1-1", "not_affected other_stream: ALSA-1 other_stream"},
 	}

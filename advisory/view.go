@@ -24,8 +24,8 @@ type View interface {
 	// Text returns what Record left out: details, references, weaknesses, and
 	// the affected packages.
 	Text(ctx context.Context, ref Ref) (*Text, error)
-	// Named returns the records that name an id as their own, an alias, an
-	// upstream or a related one, in the order of Affected; none is no error.
+	// Named returns the records that have an id among their [Record.Names], in the
+	// order of Affected; none is no error.
 	Named(ctx context.Context, id string) ([]Ref, error)
 	// Signals returns what is known of a vulnerability beside its packages, in
 	// the order of the sources' names; none is no error.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"github.com/stella-ops/stella/advisory"
 	"github.com/stella-ops/stella/internal/fault"
@@ -38,7 +39,13 @@ func (g *group) ids() ([]byte, error) {
 
 // eachID calls f for every id that a written record names.
 func (c *cursor) eachID(f func(id string)) {
-	f(c.text())
+	id := c.text()
+	f(id)
+	if strings.Contains(id, "-CVE-") { // Names has the CVE id too
+		for _, name := range (&advisory.Record{ID: id}).Names()[1:] {
+			f(name)
+		}
+	}
 	for range recordTexts - 1 {
 		c.text()
 	}
@@ -52,12 +59,6 @@ func (c *cursor) eachID(f func(id string)) {
 // recordTexts is the number of texts that a written record begins with, its id
 // first.
 const recordTexts = 7
-
-// namedBy returns every id that a record names.
-func namedBy(r *advisory.Record) []string {
-	out := make([]string, 0, 1+len(r.Aliases)+len(r.Upstream)+len(r.Related))
-	return append(append(append(append(out, r.ID), r.Aliases...), r.Upstream...), r.Related...)
-}
 
 // Named implements [advisory.View].
 func (s *Snapshot) Named(_ context.Context, id string) ([]advisory.Ref, error) {
@@ -100,7 +101,7 @@ func (g *segment) named(h uint32, id string, found func(record uint32)) error {
 		if err != nil {
 			return fmt.Errorf("record %d: %w", number, err)
 		}
-		if slices.Contains(namedBy(r), id) {
+		if slices.Contains(r.Names(), id) {
 			found(number)
 		}
 	}
