@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/stella-ops/stella/advisory/cpe"
 	"github.com/stella-ops/stella/advisory/finding"
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/scan/purl"
@@ -73,8 +74,8 @@ func packageKeys(p *sbom.Package, os *sbom.OS) []finding.Key {
 		}
 	}
 	for _, c := range p.CPEs {
-		if name, ok := cpeProduct(c); ok {
-			add("CPE", name)
+		if name, err := cpe.Parse(c); err == nil {
+			add("CPE", name.Key())
 		}
 	}
 	slices.SortFunc(keys, func(a, b finding.Key) int {
@@ -88,34 +89,6 @@ func packageKeys(p *sbom.Package, os *sbom.OS) []finding.Key {
 func BaseEcosystem(ecosystem string) string {
 	base, _, _ := strings.Cut(ecosystem, ":")
 	return base
-}
-
-// cpeProduct returns part, vendor and product of a CPE 2.3 name or a CPE 2.2 URI,
-// lower case. ok is false for what is neither, or names no product.
-func cpeProduct(cpe string) (name string, ok bool) {
-	rest, ok := strings.CutPrefix(cpe, "cpe:2.3:")
-	if !ok {
-		rest, ok = strings.CutPrefix(cpe, "cpe:/")
-	}
-	if !ok {
-		return "", false
-	}
-	end, colons := len(rest), 0
-	for i := 0; i < len(rest); i++ {
-		if rest[i] == '\\' {
-			i++
-		} else if rest[i] == ':' {
-			if colons++; colons == 3 {
-				end = i
-				break
-			}
-		}
-	}
-	name = strings.ToLower(rest[:end])
-	if colons < 2 || strings.HasSuffix(name, ":*") || strings.HasSuffix(name, ":") {
-		return "", false
-	}
-	return name, true
 }
 
 // fact is all that matching reads of a package and its document.

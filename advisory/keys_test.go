@@ -93,6 +93,9 @@ func (c palette) document(t *rapid.T) *sbom.Document {
 		}
 		p := pkg(strings.Replace(url, "@?", "?", 1))
 		p.ID = fmt.Sprint("p", len(doc.Packages))
+		if rapid.Bool().Draw(t, "has a CPE") {
+			p.CPEs = []string{"cpe:2.3:a:" + rapid.SampledFrom([]string{"v:x", "v:y"}).Draw(t, "product") + ":" + rapid.SampledFrom([]string{"1.0", "*"}).Draw(t, "CPE version") + ":*:*:*:*:*:*:*"}
+		}
 		if p.PURL.Type == "rpm" && rapid.Bool().Draw(t, "modular") {
 			p.Properties = []sbom.Property{{Name: "rpm:modularitylabel", Value: "nodejs:18:1:x"}}
 		}
@@ -115,6 +118,9 @@ func (c palette) records(t *rapid.T) []*advisory.Record {
 			_, ecosystem, _ = strings.Cut(rapid.SampledFrom(c.types).Draw(t, "about"), " ")
 		}
 		name := rapid.SampledFrom(someNames).Draw(t, "names")
+		if rapid.IntRange(0, 3).Draw(t, "CPE record") == 0 {
+			ecosystem, name = "CPE", rapid.SampledFrom([]string{"a:v:x", "a:v:y"}).Draw(t, "product")
+		}
 		switch ecosystem {
 		case "Maven":
 			name = "g:" + name
@@ -131,12 +137,12 @@ func (c palette) records(t *rapid.T) []*advisory.Record {
 // package; and packages matched by their facts have the findings that they have
 // in their document.
 func TestKeysAreComplete(t *testing.T) {
-	found := 0
+	found, byCPE := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawPalette(t)
 		doc, known := c.document(t), view(t, c.records(t)...)
 		keys := advisory.Keys(doc)
-		m := advisory.Matcher{View: known, Options: advisory.Options{MatchOwned: rapid.Bool().Draw(t, "match owned")}}
+		m := advisory.Matcher{View: known, Options: advisory.Options{MatchOwned: rapid.Bool().Draw(t, "match owned"), CPE: rapid.Bool().Draw(t, "by CPE")}}
 		whole, err := m.Match(t.Context(), doc)
 		if err != nil {
 			t.Fatal(err)
@@ -154,7 +160,9 @@ func TestKeysAreComplete(t *testing.T) {
 		}
 		want := map[string][]finding.Finding{}
 		for _, f := range whole.Findings {
-			found++
+			if found++; f.Evidence.Ecosystem == "CPE" {
+				byCPE++
+			}
 			i := slices.IndexFunc(keys, func(k advisory.PackageKey) bool { return k.Package == f.Package })
 			key := finding.Key{Ecosystem: advisory.BaseEcosystem(f.Evidence.Ecosystem), Name: f.Evidence.Name}
 			if i < 0 || !slices.Contains(keys[i].Keys, key) {
@@ -181,8 +189,8 @@ func TestKeysAreComplete(t *testing.T) {
 			t.Fatalf("by facts (-document +facts):\n%s", diff)
 		}
 	})
-	if found < 50 {
-		t.Errorf("only %d findings were looked at", found)
+	if found < 50 || byCPE < 5 {
+		t.Errorf("only %d findings were looked at, %d by CPE", found, byCPE)
 	}
 }
 
