@@ -124,7 +124,7 @@ func (a *Advisories) derive(ctx context.Context, n *newHead) error {
 					by[key] = s
 				}
 				return err
-			}, `SELECT source, record, severity, severity_from, from_run, to_run FROM vuln.observations WHERE record IN `+in+` ORDER BY document DESC`, args...)
+			}, `SELECT source, record, severity, severity_from, from_run, to_run FROM vuln.observations WHERE record IN `+in+` ORDER BY modified_us, digest`, args...)
 		})
 	})
 	if err != nil {

@@ -7,19 +7,20 @@ import (
 	"github.com/stella-ops/stella/advisory/snapshot"
 )
 
-// linkAll makes the linksets of a first head, of all records.
-func (b *building) linkAll(ctx context.Context) error {
+// linkAll returns the linksets of a whole snapshot. Of several records of one
+// source with one id it has the one that counts, as matching does.
+func linkAll(s *snapshot.Snapshot) ([]*advisory.Linkset, error) {
 	var all merged
-	for i := range b.manifest.Segments {
-		for r, err := range b.Heads.Records(ctx, &b.commits.Head, b.manifest.Segments[i].Part()) {
+	for _, segment := range s.Manifest().Segments {
+		for r, err := range s.Records(segment.Part()) {
 			if err != nil {
-				return err
+				return nil, err
 			}
-			all.whole(r)
+			r.Details = "" // it takes no part
+			all.part(r)
 		}
 	}
-	b.commits.Linksets = advisory.Link(all.list)
-	return nil
+	return advisory.Link(all.list), nil
 }
 
 // recordKey tells records apart.
@@ -41,14 +42,6 @@ func (m *merged) find(r *advisory.Record) (i int, known bool) {
 		m.at[key] = i
 	}
 	return i, known
-}
-
-// whole adds a record that is complete. Its details do not take part.
-func (m *merged) whole(r *advisory.Record) {
-	if _, known := m.find(r); !known {
-		r.Details = ""
-		m.list = append(m.list, r)
-	}
 }
 
 // part adds what a record says of one ecosystem.

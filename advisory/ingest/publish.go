@@ -228,8 +228,13 @@ func (b *building) origins() (fresh bool) {
 
 // commit works out what differs and makes the head the newest.
 func (b *building) commit(ctx context.Context) error {
-	if b.base == nil {
-		if err := b.linkAll(ctx); err != nil {
+	now, doneNow, err := b.Cache.View(ctx, b.commits.Head.Digest)
+	if err != nil {
+		return err
+	}
+	defer doneNow()
+	if b.base == nil { // everything is new, which is news for nobody
+		if b.commits.Linksets, err = linkAll(now); err != nil {
 			return err
 		}
 		return b.Heads.Commit(ctx, &b.commits)
@@ -239,11 +244,6 @@ func (b *building) commit(ctx context.Context) error {
 		return err
 	}
 	defer doneOld()
-	now, doneNow, err := b.Cache.View(ctx, b.commits.Head.Digest)
-	if err != nil {
-		return err
-	}
-	defer doneNow()
 	if b.commits.Facts, err = snapshot.Facts(ctx, old, now); err != nil {
 		return err
 	}
