@@ -220,7 +220,7 @@ func (e *explainer) compare(questions []question) error {
 			if of == nil {
 				continue
 			}
-			a, _, err := e.run.judge(&c, e.scope, e.p, &entries[i])
+			a, _, err := e.run.judge(&c, e.scope, e.p, entries, &entries[i])
 			if err != nil {
 				return err
 			}

@@ -32,6 +32,8 @@ func (c *comparison) considered(e *Entry, a verdict, r *Record) finding.Consider
 		out.Reason, out.Why = finding.ReasonNoVulnerable, "an erratum that fixes bugs or adds features"
 	case otherStreams:
 		out.Reason, out.Why = finding.ReasonOtherStream, "it is about another stream of the module than the package is of"
+	case rebuilt:
+		out.Reason, out.Why = finding.ReasonFixed, c.query.version+" is another build of a release that fixes it"
 	default:
 		out.Reason, out.Why = c.outside(e)
 	}

@@ -180,7 +180,7 @@ func (r *run) compare(s *scope, q query, p *sbom.Package, entries []Entry, doubt
 	c.parse()
 	for i := range entries {
 		e := &entries[i]
-		a, record, err := r.judge(&c, s, p, e)
+		a, record, err := r.judge(&c, s, p, entries, e)
 		if err != nil {
 			return err
 		}
@@ -210,11 +210,12 @@ const (
 	badRange                       // the entry cannot be compared
 	noVulnerability                // an erratum that names none
 	otherStreams                   // an erratum for another stream of a module
+	rebuilt                        // another build of a release that fixes it
 )
 
-// judge decides about one entry. It returns the record where it had to look at
-// it.
-func (r *run) judge(c *comparison, s *scope, p *sbom.Package, e *Entry) (a verdict, record *Record, err error) {
+// judge decides about one of the entries about a name. It returns the record
+// where it had to look at it.
+func (r *run) judge(c *comparison, s *scope, p *sbom.Package, entries []Entry, e *Entry) (a verdict, record *Record, err error) {
 	switch {
 	case e.Withdrawn:
 		a.outcome = withdrawn
@@ -234,6 +235,8 @@ func (r *run) judge(c *comparison, s *scope, p *sbom.Package, e *Entry) (a verdi
 			a.outcome = noVulnerability
 		case otherStream(record, e, p, s.ecosystemBase()):
 			a.outcome = otherStreams
+		case s.ecosystemBase() == "AlmaLinux" && c.isRebuild(entries, e):
+			a.outcome = rebuilt
 		default:
 			a.outcome = applies
 		}

@@ -162,3 +162,27 @@ func TestAgeOfData(t *testing.T) {
 		t.Errorf("a release whose support ended (-want +got)\n%s", diff)
 	}
 }
+
+// TestModuleBuilds: builds of one release by another run of the build system,
+// and streams that only versions tell of.
+func TestModuleBuilds(t *testing.T) {
+	list := append(in("AlmaLinux:8", "httpd", v("0", "2.4.37-47.module_el8.6.0+2935+fb177b09.2")), in("AlmaLinux:8", "httpd", v("0", "2.4.37-47.module_el8.6.0+2872+fe0ff7aa.1.alma"))...)
+	view := view(t,
+		record("ALSA-2022:1915", list, related("CVE-2021-33193"), summary("Moderate: httpd:2.4 security update")),
+		record("ALSA-2022:4796", in("AlmaLinux:8", "nodejs-docs", v("0", "1:16.14.0-4.module_el8.6.0+2904+f21ad6f4")), related("CVE-2021-43616"), summary("Moderate: nodejs:16 security update")),
+		record("ALSA-2022:4797", in("AlmaLinux:8", "nodejs-nodemon", v("0", "2.0.20-1.module_el8.6.0+2904+f21ad6f4")), related("CVE-2021-43617"), summary("Moderate: nodejs:16 security update")),
+	)
+	for url, want := range map[string]int{
+		"pkg:rpm/almalinux/httpd@2.4.37-47.module_el8.6.0%2B1111%2Bce6f4ceb.1?distro=almalinux-8":                 0, // the same release, built before
+		"pkg:rpm/almalinux/httpd@2.4.37-47.module_el8.6.0%2B1111%2Bce6f4ceb?distro=almalinux-8":                   1, // the release before the fix
+		"pkg:rpm/almalinux/httpd@2.4.37-46.module_el8.6.0%2B9999%2Bce6f4ceb.1?distro=almalinux-8":                 1,
+		"pkg:rpm/almalinux/nodejs-docs@14.18.2-2.module_el8.7.0%2B1151%2B0d09c14c?epoch=1&distro=almalinux-8":     0, // another stream
+		"pkg:rpm/almalinux/nodejs-docs@16.13.0-2.module_el8.7.0%2B1151%2B0d09c14c?epoch=1&distro=almalinux-8":     1,
+		"pkg:rpm/almalinux/nodejs-nodemon@2.0.15-1.module_el8.7.0%2B1151%2B0d09c14c?epoch=0&distro=almalinux-8.7": 1, // not of the stream's versions
+	} {
+		report, err := advisory.Matcher{View: view}.Match(t.Context(), document(nil, url))
+		if err != nil || len(report.Findings) != want {
+			t.Errorf("%s: %d findings, want %d, %v", url, len(report.Findings), want, err)
+		}
+	}
+}
