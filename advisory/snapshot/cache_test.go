@@ -9,8 +9,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/stella-ops/stella/advisory"
 	"github.com/stella-ops/stella/advisory/snapshot"
+	"github.com/stella-ops/stella/scan/purl"
+	"github.com/stella-ops/stella/scan/sbom"
 )
 
 // depot is where a cache fetches from.
@@ -127,4 +131,41 @@ func TestCacheDoesNotRememberFailures(t *testing.T) {
 	}
 	done()
 	done() // a second call does nothing
+}
+
+// heads are numbered heads of a test.
+type heads []*advisory.Head
+
+func (h heads) Head(_ context.Context, number int64) (*advisory.Head, error) {
+	if number == 0 {
+		number = int64(len(h))
+	}
+	if number < 1 || number > int64(len(h)) {
+		return nil, fmt.Errorf("head %d: %w", number, snapshot.ErrNotFound)
+	}
+	return h[number-1], nil
+}
+
+func TestMatcher(t *testing.T) {
+	d := &depot{manifests: map[string][]byte{}, objects: map[string][]byte{}}
+	first, second := d.add(t, compose(t, records("A-1"), nil)), d.add(t, compose(t, records("A-1", "A-2"), nil))
+	c := d.cache(t, 0)
+	defer c.Close()
+	doc := &sbom.Document{Packages: []sbom.Package{{ID: "x", Name: "x", Version: "1", PURL: purl.PackageURL{Type: "npm", Name: "x", Version: "1"}}}}
+	m := &snapshot.Matcher{Cache: c, Heads: heads{}}
+	report, err := m.Match(ctx, doc)
+	if err != nil || report.Snapshot != "" || !report.Blocked() {
+		t.Errorf("without a head: %+v, %v", report, err)
+	}
+	m.Heads = heads{{Number: 1, Digest: first}, {Number: 2, Digest: second}}
+	if report, err = m.Match(ctx, doc); err != nil || report.Snapshot != second {
+		t.Errorf("the newest head: %+v, %v", report, err)
+	}
+	if report, err = m.MatchAt(ctx, first, time.Time{}, doc); err != nil || report.Snapshot != first {
+		t.Errorf("a head by its digest: %+v, %v", report, err)
+	}
+	m.Heads = heads{{Number: 1, Digest: fakeDigest(3)}}
+	if _, err = m.Match(ctx, doc); !errors.Is(err, snapshot.ErrNotFound) {
+		t.Errorf("a head whose snapshot is away: %v", err)
+	}
 }

@@ -252,18 +252,7 @@ func (f *updateFlags) door() (advisory.Door, error) {
 	if err != nil || f.mirror == "" || isAddress {
 		return client, err
 	}
-	return folderFirst{feed.Dir(f.mirror), client}, nil
-}
-
-// folderFirst asks a folder before the network.
-type folderFirst struct{ folder, network advisory.Door }
-
-func (d folderFirst) Open(ctx context.Context, r advisory.Request) (*advisory.Response, error) {
-	resp, err := d.folder.Open(ctx, r)
-	if errors.Is(err, advisory.ErrNotFound) {
-		return d.network.Open(ctx, r)
-	}
-	return resp, err
+	return feed.Chain{feed.Dir(f.mirror), client}, nil
 }
 
 func (p *program) dbApprove() *cobra.Command {
