@@ -22,7 +22,7 @@ func (a *Advisories) Compare(ctx context.Context, source string, gone []string) 
 		if err != nil {
 			return err
 		}
-		err = tx.get(`SELECT count(*) FROM vuln.groups g JOIN vuln.observations o ON o.group_id = g.id WHERE g.source = $1 AND o.to_run = 0`, []any{source}, &c.Now)
+		err = tx.get(`SELECT count(*) FROM vuln.observations WHERE source = $1 AND to_run = 0`, []any{source}, &c.Now)
 		if err != nil {
 			return err
 		}

@@ -145,7 +145,7 @@ func (t *tx) finishRun(r *advisory.Run, f advisory.Finish) error {
 	var err error
 	switch outcome {
 	case "released":
-		err = t.release(r.Source, r.Number)
+		err = t.releaseNewest(r.Source, r.Number)
 	case "held":
 		err = t.hold(r, why)
 	default:
@@ -158,8 +158,8 @@ func (t *tx) finishRun(r *advisory.Run, f advisory.Finish) error {
 		return err
 	}
 	_, err = t.exec(`UPDATE vuln.sources SET holder = '', until_us = 0, run = 0,
-		quarantined = (SELECT count(*) FROM vuln.documents d WHERE d.source = $1 AND d.to_run = 0 AND d.state = 2),
-		problems = (SELECT coalesce(sum(d.problem_count), 0) FROM vuln.documents d WHERE d.source = $1 AND d.to_run = 0) WHERE name = $1`, r.Source)
+		quarantined = (SELECT count(*) FROM vuln.documents WHERE source = $1 AND to_run = 0 AND (state = 2 OR problem_count > 0) AND state = 2),
+		problems = (SELECT coalesce(sum(problem_count), 0) FROM vuln.documents WHERE source = $1 AND to_run = 0 AND (state = 2 OR problem_count > 0)) WHERE name = $1`, r.Source)
 	crashpoint.Hit(crashpoint.IngestState)
 	return err
 }
@@ -184,20 +184,21 @@ func (t *tx) endDocuments(r *advisory.Run, names []string) error {
 // visible is the condition that rows of one table hold as of a run.
 const visible = `from_run <= $2 AND (to_run = 0 OR to_run > $2)`
 
-// release makes heads from now on of a run.
-func (t *tx) release(source string, run int64) error {
-	records, err := t.countRecords(source, run)
-	if err != nil {
-		return err
-	}
-	_, err = t.exec(`UPDATE vuln.sources SET released = $2, records = $3, held = 0, why = '',
-		documents = (SELECT count(*) FROM vuln.documents WHERE source = $1 AND `+visible+`) WHERE name = $1`, source, run, records)
+// releaseNewest makes heads from now on of the newest run: as of it, what holds is
+// what has not ended, which an index tells.
+func (t *tx) releaseNewest(source string, run int64) error {
+	_, err := t.exec(`UPDATE vuln.sources SET released = $2, held = 0, why = '',
+		records = (SELECT count(*) FROM vuln.observations WHERE source = $1 AND to_run = 0),
+		documents = (SELECT count(*) FROM vuln.documents WHERE source = $1 AND to_run = 0) WHERE name = $1`, source, run)
 	return err
 }
 
-func (t *tx) countRecords(source string, run int64) (n int64, err error) {
-	err = t.get(`SELECT count(*) FROM vuln.groups g JOIN vuln.observations o ON o.group_id = g.id WHERE g.source = $1 AND `+visible, []any{source, run}, &n)
-	return n, err
+// release makes heads from now on of a run that may not be the newest.
+func (t *tx) release(source string, run int64) error {
+	_, err := t.exec(`UPDATE vuln.sources SET released = $2, held = 0, why = '',
+		records = (SELECT count(*) FROM vuln.groups g JOIN vuln.observations o ON o.group_id = g.id WHERE g.source = $1 AND `+visible+`),
+		documents = (SELECT count(*) FROM vuln.documents WHERE source = $1 AND `+visible+`) WHERE name = $1`, source, run)
+	return err
 }
 
 // hold keeps what a run brought from heads. When nothing changed since a run that

@@ -18,6 +18,7 @@ CREATE TABLE vuln.documents (
   state bigint NOT NULL DEFAULT 0 CHECK (state IN (0, 1, 2)), -- pending, parsed, quarantined
   problem_count bigint NOT NULL DEFAULT 0, problems text NOT NULL DEFAULT '');
 CREATE UNIQUE INDEX documents_current ON vuln.documents (source, name) WHERE to_run = 0;
+CREATE INDEX documents_problems ON vuln.documents (source) WHERE to_run = 0 AND (state = 2 OR problem_count > 0);
 -- Which parts of a snapshot observations belong to.
 CREATE TABLE vuln.groups (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, source text COLLATE "C" NOT NULL, database text COLLATE "C" NOT NULL, ecosystems text COLLATE "C" NOT NULL,

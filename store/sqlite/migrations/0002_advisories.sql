@@ -16,6 +16,7 @@ CREATE TABLE vuln_documents (
   state integer NOT NULL DEFAULT 0 CHECK (state IN (0, 1, 2)), -- pending, parsed, quarantined
   problem_count integer NOT NULL DEFAULT 0, problems text NOT NULL DEFAULT '');
 CREATE UNIQUE INDEX documents_current ON vuln_documents (source, name) WHERE to_run = 0;
+CREATE INDEX documents_problems ON vuln_documents (source) WHERE to_run = 0 AND (state = 2 OR problem_count > 0);
 -- Which parts of a snapshot observations belong to.
 CREATE TABLE vuln_groups (
   id integer PRIMARY KEY AUTOINCREMENT, source text NOT NULL, database text NOT NULL, ecosystems text NOT NULL,
