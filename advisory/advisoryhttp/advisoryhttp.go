@@ -10,13 +10,16 @@ package advisoryhttp
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
 	"github.com/stella-ops/stella/advisory"
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/httpjson"
 )
 
 // The kinds of error that this package returns, for errors.Is.
@@ -39,6 +42,9 @@ const (
 	MaxAnswer   = 256 << 20 // bytes of an answer that a Client reads
 	MaxObject   = 4 << 30   // bytes of a part of a snapshot
 	MaxLookups  = 5000      // questions in one query of a view
+	MaxTexts    = 100       // of them, for texts, which may be long
+	MaxEntries  = 200_000   // affected packages and refs in the answer to such a query
+	MaxKnown    = 500       // records on one page, or about one id
 	MaxFacts    = 1000      // on one page
 )
 
@@ -74,6 +80,7 @@ type Answer struct {
 	Records  []Known             `json:"records"`
 	Linksets []*advisory.Linkset `json:"linksets,omitempty"`
 	Signals  []advisory.Signal   `json:"signals,omitempty"`
+	Next     int                 `json:"next,omitempty"` // the after of the next page of a package; 0 after the last
 }
 
 // FactPage is a part of what changed with a head.
@@ -92,6 +99,32 @@ type Approval struct {
 type Question struct {
 	PURL          string `json:"purl"`
 	Vulnerability string `json:"vulnerability"`
+}
+
+// Options are those of matching and explaining. A nil *Options asks the newest
+// head, with the defaults of [advisory.Options]; the service has the clock.
+type Options struct {
+	Snapshot   string // digest of the snapshot to ask; "" for that of the newest head
+	MatchOwned bool   // see advisory.Options
+	CPE        bool   // see advisory.Options
+}
+
+// sourceList is the answer about all sources.
+type sourceList struct {
+	Sources []advisory.SourceState `json:"sources"`
+}
+
+// after reads where a page begins.
+func after(query url.Values) (int, error) {
+	text := query.Get("after")
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 32)
+	if err != nil || n < 1 || text[0] == '+' {
+		return 0, &httpjson.Error{Status: http.StatusBadRequest, Err: fmt.Errorf("query: after %.40q is not what an earlier page gave: %w", text, fault.Invalid)}
+	}
+	return int(n), nil
 }
 
 // headNumber reads the number of a head in a path; "current" is 0.
@@ -119,6 +152,17 @@ func isText(s string, most int) bool {
 
 // etag is the entity tag of what has a digest.
 func etag(digest string) string { return `"` + digest + `"` }
+
+// unchanged sets the entity tag of an answer that exists, and reports whether the
+// client has it; it is then answered.
+func (c *call) unchanged(tag string) bool {
+	c.w.Header().Set("ETag", tag)
+	if !has(c.r, tag) {
+		return false
+	}
+	c.w.WriteHeader(http.StatusNotModified)
+	return true
+}
 
 // has reports whether the client has what the tag names.
 func has(r *http.Request, tag string) bool {

@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"sync"
 	"time"
 
-	"github.com/stella-ops/stella/advisory"
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/internal/httpjson"
 )
@@ -22,8 +20,11 @@ const (
 )
 
 // Client asks a [Handler]. URL is required. A Client is safe for concurrent use
-// and must not be copied or changed after its first call. Calls that only read
-// are repeated where no answer came or the service was unavailable.
+// and must not be copied or changed after its first call.
+//
+// Where no answer came or the service was unavailable, a call is repeated, but for
+// Approve: a run that is approved is held no longer, so a second attempt would be
+// refused although the first one did it.
 //
 // Only answers of the service itself say that something is not found; from any
 // other server, such as a gateway, that is ErrUnavailable.
@@ -47,6 +48,8 @@ type Client struct {
 	caller *httpjson.Caller
 }
 
+// do sends a request until it has an answer, and hands that to read, which may
+// be nil.
 func (c *Client) do(ctx context.Context, q httpjson.Call, read func(*http.Response) error) error {
 	c.once.Do(func() {
 		c.caller = &httpjson.Caller{
@@ -57,77 +60,45 @@ func (c *Client) do(ctx context.Context, q httpjson.Call, read func(*http.Respon
 	return c.caller.Do(ctx, q, read)
 }
 
-// get reads JSON.
-func (c *Client) get(ctx context.Context, what, path string, query url.Values, into any) error {
-	return c.do(ctx, httpjson.Call{What: what, Method: http.MethodGet, Path: path, Query: query, Want: http.StatusOK, Again: true},
-		func(resp *http.Response) error { return httpjson.ReadJSON(resp, MaxAnswer, into) })
+func (c *Client) get(ctx context.Context, what, path string, query url.Values, read func(*http.Response) error) error {
+	return c.do(ctx, httpjson.Call{What: what, Method: http.MethodGet, Path: path, Query: query, Want: http.StatusOK, Again: true}, read)
 }
 
-// post sends and reads JSON. into may be nil.
-func (c *Client) post(ctx context.Context, what, path string, body any, want int, into any) error {
-	return c.do(ctx, httpjson.Call{What: what, Method: http.MethodPost, Path: path, Body: body, Want: want, Again: true}, func(resp *http.Response) error {
-		if into == nil {
-			return nil
+func (c *Client) post(ctx context.Context, what, path string, query url.Values, body any, read func(*http.Response) error) error {
+	return c.do(ctx, httpjson.Call{What: what, Method: http.MethodPost, Path: path, Query: query, Body: body, Limit: MaxBody, Want: http.StatusOK, Again: true}, read)
+}
+
+// into reads an answer as JSON. right says whether it is about what was asked for.
+func into[T any](v *T, right func(*T) bool) func(*http.Response) error {
+	return func(resp *http.Response) error {
+		var fresh T // nothing of an attempt before
+		if err := httpjson.ReadJSON(resp, MaxAnswer, &fresh); err != nil {
+			return err
 		}
-		return httpjson.ReadJSON(resp, MaxAnswer, into)
-	})
-}
-
-// Head returns a head by its number, and the newest for 0, without its manifest.
-// An error wraps ErrNotFound.
-func (c *Client) Head(ctx context.Context, number int64) (*advisory.Head, error) {
-	name := "current"
-	if number != 0 {
-		name = strconv.FormatInt(number, 10)
+		if !right(&fresh) {
+			return fmt.Errorf("the server's answer is not about what was asked for: %w", fault.Unavailable)
+		}
+		*v = fresh
+		return nil
 	}
-	head := new(advisory.Head)
-	if err := c.get(ctx, "read head "+name, "/heads/"+name, nil, head); err != nil {
-		return nil, err
-	}
-	return head, nil
 }
 
-// Sources returns how every source stands.
-func (c *Client) Sources(ctx context.Context) ([]advisory.SourceState, error) {
-	var out struct {
-		Sources []advisory.SourceState `json:"sources"`
-	}
-	err := c.get(ctx, "read the sources of advisories", "/sources", nil, &out)
-	return out.Sources, err
-}
-
-// Approve releases a run that is held, in the name of the token's subject.
-func (c *Client) Approve(ctx context.Context, source string, run int64) error {
-	return c.post(ctx, "approve a run of "+source, "/sources/"+url.PathEscape(source)+"/approve", Approval{run}, http.StatusNoContent, nil)
-}
-
-// Advisory returns what is known under an id now. An error wraps ErrNotFound
-// where nothing is.
-func (c *Client) Advisory(ctx context.Context, id string) (*Answer, error) {
-	out := new(Answer)
-	if err := c.get(ctx, "read advisory "+id, "/"+url.PathEscape(id), nil, out); err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
-// Manifest returns the manifest of a snapshot; see snapshot.Cache.
-func (c *Client) Manifest(ctx context.Context, digest string) ([]byte, error) {
-	return c.bytes(ctx, "read the manifest of snapshot "+digest, "/snapshots/"+digest, digest, "application/json", MaxAnswer)
-}
-
-// Object returns a segment or overlay of a snapshot; see snapshot.Cache.
-func (c *Client) Object(ctx context.Context, digest string) ([]byte, error) {
-	return c.bytes(ctx, "read object "+digest, "/objects/"+digest, digest, "application/octet-stream", MaxObject)
-}
-
+// bytes reads what has a digest.
 func (c *Client) bytes(ctx context.Context, what, path, digest, mediaType string, limit int64) (out []byte, err error) {
 	if !isDigest(digest) {
-		return nil, fmt.Errorf("%.200s: it is not a digest: %w", what, fault.Invalid)
+		return nil, fmt.Errorf("%.200s: it is not a digest: %w", what, fault.NotFound)
 	}
-	err = c.do(ctx, httpjson.Call{What: what, Method: http.MethodGet, Path: path, Want: http.StatusOK, Again: true}, func(resp *http.Response) error {
+	err = c.do(ctx, httpjson.Call{What: what, Method: http.MethodGet, Path: path + digest, Want: http.StatusOK, Again: true}, func(resp *http.Response) error {
 		out, err = httpjson.ReadTyped(resp, mediaType, limit)
 		return err
 	})
 	return out, err
+}
+
+// segment makes an id part of a path. Nothing else is looked up or asked for.
+func segment(what, id string) (string, error) {
+	if !isText(id, maxName) || id == "." || id == ".." {
+		return "", fmt.Errorf("%s %.80q: %w", what, id, fault.NotFound)
+	}
+	return url.PathEscape(id), nil
 }

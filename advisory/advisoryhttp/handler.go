@@ -55,10 +55,11 @@ type route struct {
 }
 
 var routes = []route{
-	{"GET", root, false, []string{"ecosystem", "name", "snapshot"}, (*Handler).about},
+	{"GET", root, false, []string{"ecosystem", "name", "snapshot", "after"}, (*Handler).about},
 	{"GET", root + "/{id}", false, []string{"snapshot"}, (*Handler).named},
 	{"GET", root + "/heads/{number}", false, nil, (*Handler).head},
 	{"GET", root + "/heads/{number}/facts", false, []string{"after"}, (*Handler).facts},
+	{"GET", root + "/linksets/{key}", false, nil, (*Handler).linkset},
 	{"GET", root + "/sources", false, nil, (*Handler).sources},
 	{"POST", root + "/sources/{source}/approve", true, nil, (*Handler).approve},
 	{"POST", root + "/sources/{source}/sync", true, nil, (*Handler).sync},
@@ -67,6 +68,7 @@ var routes = []route{
 	{"POST", root + "/snapshots/{digest}/query", false, nil, (*Handler).queryView},
 	{"GET", root + "/objects/{digest}", false, nil, (*Handler).object},
 	{"POST", root + "/match", false, []string{"snapshot", "match_owned", "cpe"}, (*Handler).match},
+	{"POST", root + "/explain", false, []string{"snapshot", "match_owned", "cpe"}, (*Handler).explain},
 }
 
 // call is one request on its way.
@@ -105,10 +107,8 @@ func (h *Handler) admit(c *call, rt *route) (err error) {
 	if rt.operator && !c.who.Operator {
 		return fmt.Errorf("%s is for operators, and %.80q is not one: %w", rt.path, c.who.Subject, fault.Forbidden)
 	}
-	for _, name := range []string{"digest", "snapshot"} {
-		if strings.Contains(rt.path, "{"+name+"}") && !isDigest(c.r.PathValue(name)) {
-			return notThere(name, c.r.PathValue(name))
-		}
+	if strings.Contains(rt.path, "{digest}") && !isDigest(c.r.PathValue("digest")) {
+		return notThere("digest", c.r.PathValue("digest"))
 	}
 	c.query, err = httpjson.Query(c.r, rt.query)
 	return err
@@ -142,15 +142,5 @@ func (h *Handler) now() time.Time {
 	return time.Now()
 }
 
-// write answers with JSON that a client may keep under a tag, or not at all
-// where it has it.
-func write(c *call, v any, tag string) error {
-	if tag != "" {
-		c.w.Header().Set("ETag", tag)
-		if has(c.r, tag) {
-			c.w.WriteHeader(http.StatusNotModified)
-			return nil
-		}
-	}
-	return httpjson.Write(c.w, http.StatusOK, v)
-}
+// answer answers with JSON.
+func (c *call) answer(v any) error { return httpjson.Write(c.w, http.StatusOK, v) }

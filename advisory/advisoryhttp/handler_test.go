@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,8 +47,13 @@ func known() []*advisory.Record {
 type backend struct {
 	snap     *snapshot.Snapshot
 	head     *advisory.Head
+	facts    int
 	approved []string
-	raw      []byte
+	asked    []string // sources that were asked to be read
+	raw      map[string][]byte
+	trouble  map[string]error // of documents by digest
+	reports  []string
+	mu       sync.Mutex // of reports
 }
 
 func newBackend(t testing.TB) *backend {
@@ -83,7 +89,7 @@ func newBackend(t testing.TB) *backend {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &backend{snap: s, head: &advisory.Head{Number: 7, Digest: digest, Runs: map[string]int64{"ghsa": 3}, At: time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC)}, raw: []byte("<script>")}
+	return &backend{snap: s, head: &advisory.Head{Number: 7, Digest: digest, Runs: map[string]int64{"ghsa": 3}, At: time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC)}, facts: advisoryhttp.MaxFacts + 5, raw: map[string][]byte{fakeDigest(1): []byte("<script>")}}
 }
 
 func (b *backend) Head(_ context.Context, number int64) (*advisory.Head, error) {
@@ -94,12 +100,19 @@ func (b *backend) Head(_ context.Context, number int64) (*advisory.Head, error) 
 }
 
 func (b *backend) Sources(context.Context) ([]advisory.SourceState, error) {
-	return []advisory.SourceState{{Source: "ghsa", Released: 3, Records: 30, Held: 4, Why: "it lost 90 of 100 records"}}, nil
+	at := time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC)
+	return []advisory.SourceState{
+		{Source: "ghsa", Released: 3, Records: 30, Documents: 30, Quarantined: 1, Problems: 2, Succeeded: at, Held: 4, Why: "90 fewer records, of 120; at most 20 are expected"},
+		{Source: "kev", Failed: at, Cause: "no answer"},
+	}, nil
 }
 
 func (b *backend) Approve(_ context.Context, source string, run int64, by string) error {
-	if source != "ghsa" || run != 4 {
-		return fmt.Errorf("run %d of %s: %w", run, source, advisory.ErrNotFound)
+	if source != "ghsa" {
+		return fmt.Errorf("source %s: %w", source, advisory.ErrNotFound)
+	}
+	if run != 4 || len(b.approved) > 0 {
+		return fmt.Errorf("run %d of source %s is not held: %w", run, source, advisory.ErrConflict)
 	}
 	b.approved = append(b.approved, by)
 	return nil
@@ -109,13 +122,17 @@ func (b *backend) Linkset(_ context.Context, key string) (*advisory.Linkset, err
 	if !strings.HasPrefix(key, "CVE-2024-") {
 		return nil, fmt.Errorf("linkset %s: %w", key, advisory.ErrNotFound)
 	}
-	return &advisory.Linkset{Key: key, Members: []advisory.Member{{Source: "ghsa", ID: "GHSA-0004"}}, Confidence: 100}, nil
+	return &advisory.Linkset{
+		Key: key, Members: []advisory.Member{{Source: "ghsa", ID: "GHSA-0004", Digest: fakeDigest(4), Path: []string{"GHSA-0004", key}}, {ID: "A-1", Digest: fakeDigest(5), Withdrawn: true, Path: []string{"A-1", key}}},
+		Aliases: []string{"A-1", "GHSA-0004"}, Upstream: []string{"CVE-2024-9998"}, Related: []string{"CVE-2024-9999"}, Confidence: 70,
+		Conflicts: []advisory.Conflict{{Kind: advisory.ConflictWithdrawn, Field: "withdrawn", Values: []advisory.Stated{{Record: "A-1", Value: "yes"}, {Record: "GHSA-0004", Value: "no"}}}},
+	}, nil
 }
 
 func (b *backend) Facts(_ context.Context, head int64) iter.Seq2[advisory.Fact, error] {
 	return func(yield func(advisory.Fact, error) bool) {
-		for i := range advisoryhttp.MaxFacts + 5 {
-			if !yield(advisory.Fact{Ecosystem: "npm", Name: fmt.Sprint(i), Cause: advisory.CauseNew}, nil) {
+		for i := range b.facts {
+			if !yield(advisory.Fact{Ecosystem: "npm", Name: fmt.Sprint(i), Record: "GHSA-0001", Vulnerability: "CVE-2024-0000", Cause: advisory.CauseNew}, nil) {
 				return
 			}
 		}
@@ -123,10 +140,13 @@ func (b *backend) Facts(_ context.Context, head int64) iter.Seq2[advisory.Fact, 
 }
 
 func (b *backend) Raw(_ context.Context, digest string) ([]byte, error) {
-	if digest != fakeDigest(1) {
+	if err := b.trouble[digest]; err != nil {
+		return nil, err
+	}
+	if b.raw[digest] == nil {
 		return nil, fmt.Errorf("document %s: %w", digest, advisory.ErrNotFound)
 	}
-	return b.raw, nil
+	return b.raw[digest], nil
 }
 
 func fakeDigest(n int) string { return fmt.Sprintf("sha256:%064x", n) }
@@ -147,6 +167,18 @@ func (b *backend) handler() *advisoryhttp.Handler {
 				return advisoryhttp.Identity{}, fmt.Errorf("no token: %w", advisoryhttp.ErrUnauthenticated)
 			}
 			return advisoryhttp.Identity{Subject: who, Operator: who == "Bearer operator"}, nil
+		},
+		Sync: func(_ context.Context, source string) error {
+			if source != "ghsa" {
+				return fmt.Errorf("source %s: %w", source, advisory.ErrNotFound)
+			}
+			b.asked = append(b.asked, source)
+			return nil
+		},
+		Report: func(id string, err error) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.reports = append(b.reports, id+" "+err.Error())
 		},
 		Now: func() time.Time { return time.Date(2026, 11, 28, 0, 0, 0, 0, time.UTC) },
 	}
@@ -230,13 +262,13 @@ func TestClient(t *testing.T) {
 		t.Errorf("a head that does not exist: %v", err)
 	}
 	list, err := c.Sources(ctx)
-	if err != nil || len(list) != 1 || list[0].Held != 4 {
+	if err != nil || len(list) != 2 || list[0].Held != 4 {
 		t.Errorf("sources %+v, %v", list, err)
 	}
 	if err := c.Approve(ctx, "ghsa", 4); err != nil || len(b.approved) != 1 || b.approved[0] != "Bearer operator" {
 		t.Errorf("approved by %q, %v", b.approved, err)
 	}
-	if err := c.Approve(ctx, "ghsa", 5); !errors.Is(err, advisoryhttp.ErrNotFound) {
+	if err := c.Approve(ctx, "ghsa", 5); !errors.Is(err, advisoryhttp.ErrConflict) {
 		t.Errorf("a run that is not held: %v", err)
 	}
 	if err := serve(t, b, "worker").Approve(ctx, "ghsa", 4); !errors.Is(err, advisoryhttp.ErrForbidden) {

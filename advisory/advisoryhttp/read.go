@@ -13,14 +13,21 @@ import (
 	"github.com/stella-ops/stella/internal/httpjson"
 )
 
-// maxName bounds an id or a package's name, in bytes.
-const maxName = 1024
+// The bounds of an id or a package's name, and of a package URL, in bytes.
+const (
+	maxName = 1024
+	maxURL  = 8192
+)
 
 // about answers what is known about a package.
 func (h *Handler) about(c *call) error {
 	ecosystem, name := c.query.Get("ecosystem"), c.query.Get("name")
 	if !isText(ecosystem, maxName) || !isText(name, maxName) {
 		return &httpjson.Error{Status: http.StatusBadRequest, Err: fmt.Errorf("query: ecosystem and name are required: %w", fault.Invalid)}
+	}
+	from, err := after(c.query)
+	if err != nil {
+		return err
 	}
 	v, done, err := h.view(c)
 	if err != nil {
@@ -32,16 +39,21 @@ func (h *Handler) about(c *call) error {
 		return err
 	}
 	var refs []advisory.Ref
+	seen := map[advisory.Ref]bool{}
 	for _, e := range entries {
-		if !slices.Contains(refs, e.Record) {
+		if !seen[e.Record] {
+			seen[e.Record] = true
 			refs = append(refs, e.Record)
 		}
 	}
 	out := &Answer{Snapshot: v.Digest()}
+	if refs = refs[min(from, len(refs)):]; len(refs) > MaxKnown {
+		refs, out.Next = refs[:MaxKnown], from+MaxKnown
+	}
 	if out.Records, err = known(c.r.Context(), v, refs); err != nil {
 		return err
 	}
-	return write(c, out, "")
+	return c.answer(out)
 }
 
 // named answers what is known under an id.
@@ -60,6 +72,9 @@ func (h *Handler) named(c *call) error {
 	if err != nil {
 		return err
 	}
+	if len(refs) > MaxKnown {
+		return &fault.LimitError{What: "records", Where: "answer about " + id, Max: MaxKnown, Seen: int64(len(refs))}
+	}
 	out := &Answer{Snapshot: v.Digest()}
 	if out.Records, err = known(ctx, v, refs); err != nil {
 		return err
@@ -75,7 +90,7 @@ func (h *Handler) named(c *call) error {
 	if len(out.Records)+len(out.Signals)+len(out.Linksets) == 0 {
 		return notThere("advisory", id)
 	}
-	return write(c, out, "")
+	return c.answer(out)
 }
 
 // linksets returns those that the id or the records are in.
@@ -118,6 +133,19 @@ func known(ctx context.Context, v advisory.View, refs []advisory.Ref) ([]Known, 
 	return out, nil
 }
 
+// linkset answers what is said about one vulnerability, side by side.
+func (h *Handler) linkset(c *call) error {
+	key := c.r.PathValue("key")
+	if !isText(key, maxName) {
+		return notThere("linkset", key)
+	}
+	l, err := h.Advisories.Linkset(c.r.Context(), key)
+	if err != nil {
+		return err
+	}
+	return c.answer(l)
+}
+
 func (h *Handler) head(c *call) error {
 	number, err := headNumber(c.r.PathValue("number"))
 	if err != nil {
@@ -127,7 +155,10 @@ func (h *Handler) head(c *call) error {
 	if err != nil {
 		return err
 	}
-	return write(c, head, etag(head.Digest+" "+strconv.FormatInt(head.Number, 10)))
+	if c.unchanged(etag(strconv.FormatInt(head.Number, 10) + "/" + head.Digest)) {
+		return nil
+	}
+	return c.answer(head)
 }
 
 // facts answers what changed with a head, in pages.
@@ -136,9 +167,9 @@ func (h *Handler) facts(c *call) error {
 	if err != nil {
 		return err
 	}
-	after, err := strconv.Atoi(c.query.Get("after"))
-	if text := c.query.Get("after"); text != "" && (err != nil || after < 1) {
-		return &httpjson.Error{Status: http.StatusBadRequest, Err: fmt.Errorf("query: after %.40q is not what an earlier page gave: %w", text, fault.Invalid)}
+	from, err := after(c.query)
+	if err != nil {
+		return err
 	}
 	head, err := h.Advisories.Head(c.r.Context(), number)
 	if err != nil {
@@ -150,7 +181,7 @@ func (h *Handler) facts(c *call) error {
 		if err != nil {
 			return err
 		}
-		if n++; n <= after {
+		if n++; n <= from {
 			continue
 		}
 		if len(page.Facts) == MaxFacts {
@@ -159,7 +190,7 @@ func (h *Handler) facts(c *call) error {
 		}
 		page.Facts = append(page.Facts, f)
 	}
-	return write(c, page, "")
+	return c.answer(page)
 }
 
 func (h *Handler) sources(c *call) error {
@@ -167,7 +198,7 @@ func (h *Handler) sources(c *call) error {
 	if err != nil {
 		return err
 	}
-	return write(c, map[string]any{"sources": slices.Concat([]advisory.SourceState{}, list)}, "")
+	return c.answer(sourceList{slices.Concat([]advisory.SourceState{}, list)})
 }
 
 // approve releases a run that is held.
@@ -206,15 +237,12 @@ func (h *Handler) sync(c *call) error {
 // claims to be: it may be anything.
 func (h *Handler) raw(c *call) error {
 	digest := c.r.PathValue("digest")
-	c.w.Header().Set("ETag", etag(digest))
-	if has(c.r, etag(digest)) {
-		c.w.WriteHeader(http.StatusNotModified)
-		return nil
-	}
 	content, err := h.Advisories.Raw(c.r.Context(), digest)
 	if err != nil {
-		c.w.Header().Del("ETag")
 		return err
+	}
+	if c.unchanged(etag(digest)) {
+		return nil
 	}
 	c.w.Header().Set("Content-Disposition", "attachment")
 	httpjson.WriteBytes(c.w, http.StatusOK, "application/octet-stream", content)

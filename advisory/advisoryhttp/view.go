@@ -2,8 +2,9 @@ package advisoryhttp
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/stella-ops/stella/advisory"
@@ -65,11 +66,12 @@ func (v *View) Ecosystems() []advisory.Ecosystem { return v.ecosystems }
 
 func (v *View) query(ctx context.Context, q lookups) (*results, error) {
 	out := new(results)
-	if err := v.client.post(ctx, "query snapshot "+v.digest, "/snapshots/"+v.digest+"/query", q, http.StatusOK, out); err != nil {
+	err := v.client.post(ctx, "query snapshot "+v.digest, "/snapshots/"+v.digest+"/query", nil, q, into(out, func(r *results) bool {
+		none := slices.Contains(r.Texts, nil) || slices.ContainsFunc(r.Records, func(k Known) bool { return k.Record == nil })
+		return !none && len(r.Affected) == len(q.Affected) && len(r.Texts) == len(q.Texts) && len(r.Named) == len(q.Named) && len(r.Signals) == len(q.Signals)
+	}))
+	if err != nil {
 		return nil, err
-	}
-	if len(out.Affected) != len(q.Affected) || len(out.Texts) != len(q.Texts) || len(out.Named) != len(q.Named) || len(out.Signals) != len(q.Signals) {
-		return nil, fmt.Errorf("query snapshot %s: the answer is not about what was asked for: %w", v.digest, fault.Unavailable)
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -93,12 +95,16 @@ func (v *View) query(ctx context.Context, q lookups) (*results, error) {
 	return out, nil
 }
 
-// Prefetch asks many questions at once.
+// Prefetch asks many questions at once, and fewer at once where a request or an
+// answer would reach a limit.
 func (v *View) Prefetch(ctx context.Context, list []advisory.Lookup) error {
-	const most = MaxLookups / 2 // names may be long: a request has 1 MiB
 	for len(list) > 0 {
-		n := min(most, len(list))
-		if _, err := v.query(ctx, lookups{Affected: list[:n]}); err != nil {
+		n := min(MaxLookups/2, len(list))
+		_, err := v.query(ctx, lookups{Affected: list[:n]})
+		for ; errors.Is(err, fault.Limit) && n > 1; _, err = v.query(ctx, lookups{Affected: list[:n]}) {
+			n = (n + 1) / 2
+		}
+		if err != nil {
 			return err
 		}
 		list = list[n:]
