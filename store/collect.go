@@ -16,6 +16,7 @@ type Retention struct {
 	Keys   time.Duration // idempotency keys. Default: 24 h
 	Events time.Duration // outbox rows that every group consumed, and inbox rows. Default: 7 days
 	Batch  int           // rows of a kind deleted in one transaction. Default: 500
+	Run    int           // documents of one package that are packed into one row of the index. Default: 2048
 }
 
 const day = 24 * time.Hour
@@ -35,6 +36,7 @@ func (r *Root) Collect(ctx context.Context, keep *Retention) (Removed, error) {
 		k = *keep
 	}
 	k.Scans, k.Keys, k.Events, k.Batch = cmp.Or(k.Scans, 90*day), cmp.Or(k.Keys, day), cmp.Or(k.Events, 7*day), cmp.Or(k.Batch, 500)
+	k.Run = max(cmp.Or(k.Run, 2048), 2)
 	var done Removed
 	tenants, err := r.tenants(ctx)
 	if err != nil {
@@ -85,6 +87,9 @@ func (t *Tenant) collect(ctx context.Context, k Retention, done *Removed) error 
 		if err := repeat(k.Batch, &done.Scans, func() (int64, error) { return t.collectScans(ctx, k, done) }); err != nil {
 			return err
 		}
+	}
+	if err := t.pack(ctx, k.Run); err != nil {
+		return err
 	}
 	if err := t.collectProgress(ctx, k); err != nil || k.Keys <= 0 {
 		return err

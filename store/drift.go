@@ -80,36 +80,31 @@ func (d *Drift) Candidates(ctx context.Context, keys []finding.Key) iter.Seq2[dr
 	}
 }
 
-// postingPage bounds how many postings are read at a time.
-const postingPage = 100_000
-
-// Postings yields which documents of a tenant have the packages. They come as one
-// text for a page: a row for each would cost several times as much.
+// Postings yields which documents of a tenant have the packages. Runs of them come
+// as one text each, and so do those that are not packed yet: a row for each would
+// cost many times as much.
 func (d *Drift) Postings(ctx context.Context, tenant string, packages []int64) iter.Seq2[drift.Posting, error] {
 	return func(yield func(drift.Posting, error) bool) {
 		for _, number := range packages {
-			for more, last := true, int64(0); more; {
-				var list string
-				err := d.root.read(ctx, Scope{Role: RoleIndex}, "read who has a package", func(tx *tx) error {
-					return tx.get(`SELECT coalesce(string_agg(CAST(n AS TEXT), ','), '') FROM (SELECT sbom_no AS n FROM scanner.package_postings
-						WHERE tenant_id = $1 AND fact_no = $2 AND sbom_no > $3 ORDER BY sbom_no LIMIT $4) AS page`, []any{tenant, number, last, postingPage}, &list)
-				})
-				if err != nil {
-					yield(drift.Posting{}, err)
-					return
-				}
-				n := 0
-				for list != "" {
+			// One statement: it sees a posting before it is packed, or after.
+			runs, err := readAll(ctx, d.root, Scope{Role: RoleIndex}, "read who has a package", func(row func(...any) error) (run string, err error) {
+				return run, row(&run)
+			}, `SELECT numbers FROM scanner.package_runs WHERE tenant_id = $1 AND fact_no = $2
+				UNION ALL SELECT coalesce(string_agg(CAST(sbom_no AS TEXT), ','), '') FROM scanner.package_postings WHERE tenant_id = $1 AND fact_no = $2`, tenant, number)
+			if err != nil {
+				yield(drift.Posting{}, err)
+				return
+			}
+			for _, run := range runs {
+				for run != "" {
 					var text string
-					text, list, _ = strings.Cut(list, ",")
+					text, run, _ = strings.Cut(run, ",")
 					p := drift.Posting{Package: number}
 					p.Document, err = strconv.ParseInt(text, 10, 64)
 					if !yield(p, err) || err != nil {
 						return
 					}
-					n, last = n+1, max(last, p.Document)
 				}
-				more = n == postingPage
 			}
 		}
 	}

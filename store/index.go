@@ -128,10 +128,11 @@ func (t *tx) keepPackageFacts(facts []factRow) error {
 }
 
 func (t *tx) keepPostings(sbomDigest string) error {
-	if _, err := t.exec(`INSERT INTO scanner.sboms (tenant_id, digest, indexed_us) VALUES ($1, $2, $3) ON CONFLICT (tenant_id, digest) DO NOTHING`, t.tenant, sbomDigest, t.now); err != nil {
+	n, err := t.exec(`INSERT INTO scanner.sboms (tenant_id, digest, indexed_us) VALUES ($1, $2, $3) ON CONFLICT (tenant_id, digest) DO NOTHING`, t.tenant, sbomDigest, t.now)
+	if err != nil || n == 0 { // they are there, and may be packed
 		return err
 	}
-	_, err := t.exec(`INSERT INTO scanner.package_postings (tenant_id, fact_no, sbom_no)
+	_, err = t.exec(`INSERT INTO scanner.package_postings (tenant_id, fact_no, sbom_no)
 		SELECT DISTINCT p.tenant_id, p.fact_no, s.sbom_no FROM scanner.packages p JOIN scanner.sboms s ON s.tenant_id = p.tenant_id AND s.digest = p.sbom_digest
 		WHERE p.tenant_id = $1 AND p.sbom_digest = $2 AND p.fact_no > 0
 		ON CONFLICT (tenant_id, fact_no, sbom_no) DO NOTHING`, t.tenant, sbomDigest)
@@ -165,10 +166,14 @@ func (t *tx) collectIndex(digests []idRow) (packages int64, err error) {
 		WHERE s.tenant_id = $1 AND p.fact_no > 0 AND s.digest IN `+those+`)`, t.tenant, string(list)); err != nil {
 		return 0, err
 	}
+	if err := t.unpack(string(list), those); err != nil {
+		return 0, err
+	}
 	for _, table := range []string{"package_keys", "package_facts"} {
 		if _, err := t.exec(`DELETE FROM scanner.`+table+` WHERE tenant_id = $1 AND fact_no IN (
 			SELECT p.fact_no FROM scanner.packages p WHERE p.tenant_id = $1 AND p.fact_no > 0 AND p.sbom_digest IN `+those+`
-			AND NOT EXISTS (SELECT 1 FROM scanner.package_postings x WHERE x.tenant_id = $1 AND x.fact_no = p.fact_no))`, t.tenant, string(list)); err != nil {
+			AND NOT EXISTS (SELECT 1 FROM scanner.package_postings x WHERE x.tenant_id = $1 AND x.fact_no = p.fact_no)
+			AND NOT EXISTS (SELECT 1 FROM scanner.package_runs x WHERE x.tenant_id = $1 AND x.fact_no = p.fact_no))`, t.tenant, string(list)); err != nil {
 			return 0, err
 		}
 	}

@@ -91,7 +91,7 @@ func TestCatalog(t *testing.T) {
 			t.Errorf("%s: no policy that binds stella_app to its tenant: %s", name, policies)
 		case relay && !slices.Contains([]string{"scanner.scan_jobs", "scheduler.evaluations", "transport.inbox", "transport.outbox"}, name):
 			t.Errorf("%s: the relay's role can read it", name)
-		case index && !slices.Contains([]string{"scanner.scan_jobs", "scanner.packages", "scanner.package_facts", "scanner.package_keys", "scanner.package_postings", "scanner.sboms"}, name):
+		case index && !slices.Contains([]string{"scanner.scan_jobs", "scanner.packages", "scanner.package_facts", "scanner.package_keys", "scanner.package_postings", "scanner.package_runs", "scanner.sboms"}, name):
 			t.Errorf("%s: the index's role can read it", name)
 		case concelier && (!strings.HasPrefix(name, "transport.") || !strings.Contains(policies, nobodys)):
 			t.Errorf("%s: Concelier's role can reach it: %s", name, policies)

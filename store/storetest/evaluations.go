@@ -255,8 +255,22 @@ func testIndex(t *testing.T, root *store.Root) {
 	if got := strings.Count(asked("CPE", "a:all:of them"), " in "); got != 4 {
 		t.Errorf("%d packages have the CPE", got)
 	}
+	for _, run := range []int{2, 2} { // packed, it says the same, and so with more
+		if _, err := root.Collect(ctx, &store.Retention{Scans: -1, Keys: -1, Events: -1, Run: run}); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := asked("npm", "a"), `acme {"n":"a"} in 2, other {"n":"a"} in 1`; got != want {
+			t.Errorf("packed: %q, want %q", got, want)
+		}
+		indexed("acme", "two", "a", "c") // once more: nothing is added
+	}
+	indexed("acme", "three", "a")
+	indexed("acme", "four", "a", "d")
+	if got, want := asked("npm", "a"), `acme {"n":"a"} in 4, other {"n":"a"} in 1`; got != want {
+		t.Errorf("packed and not: %q, want %q", got, want)
+	}
 	time.Sleep(3 * time.Millisecond)
-	if _, err := root.Collect(ctx, &store.Retention{Scans: time.Millisecond, Keys: -1, Events: -1, Batch: 1}); err != nil {
+	if _, err := root.Collect(ctx, &store.Retention{Scans: time.Millisecond, Keys: -1, Events: -1, Batch: 1, Run: 2}); err != nil {
 		t.Fatal(err)
 	}
 	if got := asked("npm", "a") + asked("npm", "c") + asked("CPE", "a:all:of them"); got != "" {

@@ -12,6 +12,7 @@ import (
 	"github.com/stella-ops/stella/advisory"
 	"github.com/stella-ops/stella/advisory/finding"
 	"github.com/stella-ops/stella/advisory/version"
+	"github.com/stella-ops/stella/scan"
 	"github.com/stella-ops/stella/scan/purl"
 	"github.com/stella-ops/stella/scan/sbom"
 	"github.com/stella-ops/stella/store"
@@ -34,6 +35,16 @@ func BenchmarkImpact(b *testing.B, root *store.Root, db *sql.DB, dot string) {
 		}
 	}
 	fillIndex(b, db, dot, n)
+	tn, err := root.Tenant("acme")
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, _, err := tn.Scans().Submit(context.Background(), scan.Request{Image: "a"}, ""); err != nil { // a tenant is who has scans
+		b.Fatal(err)
+	}
+	if _, err := root.Collect(context.Background(), nil); err != nil {
+		b.Fatal(err)
+	}
 	for _, c := range []struct {
 		name string
 		hits int

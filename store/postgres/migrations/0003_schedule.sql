@@ -21,6 +21,10 @@ CREATE INDEX package_keys_fact ON scanner.package_keys (tenant_id, fact_no);
 CREATE TABLE scanner.package_postings (
   tenant_id text COLLATE "C" NOT NULL, fact_no bigint NOT NULL, sbom_no bigint NOT NULL,
   PRIMARY KEY (tenant_id, fact_no, sbom_no));
+-- Many postings of a package in one row: numbers in order, with commas between.
+CREATE TABLE scanner.package_runs (
+  tenant_id text COLLATE "C" NOT NULL, fact_no bigint NOT NULL, first_no bigint NOT NULL, last_no bigint NOT NULL, numbers text NOT NULL,
+  PRIMARY KEY (tenant_id, fact_no, first_no));
 ALTER TABLE scanner.packages ADD COLUMN fact_no bigint NOT NULL DEFAULT 0;
 
 -- head_at is the head that was current when the results were stored; reports say
@@ -63,17 +67,17 @@ END $$;
 CREATE TRIGGER evaluations_transition BEFORE UPDATE ON scheduler.evaluations FOR EACH ROW EXECUTE FUNCTION scheduler.check_transition();
 
 GRANT USAGE ON SCHEMA scheduler TO stella_app, stella_relay;
-GRANT SELECT, INSERT, DELETE ON scanner.package_locks, scanner.sboms, scanner.package_facts, scanner.package_keys, scanner.package_postings, vuln.drift, vuln.drift_progress, scheduler.evaluations TO stella_app;
+GRANT SELECT, INSERT, DELETE ON scanner.package_locks, scanner.sboms, scanner.package_facts, scanner.package_keys, scanner.package_postings, scanner.package_runs, vuln.drift, vuln.drift_progress, scheduler.evaluations TO stella_app;
 GRANT UPDATE (guard) ON scanner.package_locks TO stella_app;
-GRANT UPDATE ON vuln.drift_progress, scheduler.evaluations TO stella_app;
-GRANT SELECT ON scanner.package_facts, scanner.package_keys, scanner.package_postings, scanner.sboms TO stella_index;
+GRANT UPDATE ON scanner.package_runs, vuln.drift_progress, scheduler.evaluations TO stella_app;
+GRANT SELECT ON scanner.package_facts, scanner.package_keys, scanner.package_postings, scanner.package_runs, scanner.sboms TO stella_index;
 GRANT SELECT (head_at) ON scanner.scan_jobs TO stella_index;
 GRANT SELECT (tenant_id, scan_id, head, state, until_us) ON scheduler.evaluations TO stella_relay;
 
 DO $$
 DECLARE t regclass;
 BEGIN
-  FOREACH t IN ARRAY ARRAY['scanner.package_locks', 'scanner.sboms', 'scanner.package_facts', 'scanner.package_keys', 'scanner.package_postings',
+  FOREACH t IN ARRAY ARRAY['scanner.package_locks', 'scanner.sboms', 'scanner.package_facts', 'scanner.package_keys', 'scanner.package_postings', 'scanner.package_runs',
       'vuln.drift', 'vuln.drift_progress', 'scheduler.evaluations']::regclass[] LOOP
     EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', t);
     EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', t);
@@ -84,6 +88,7 @@ CREATE POLICY index ON scanner.sboms FOR SELECT TO stella_index USING (true);
 CREATE POLICY index ON scanner.package_facts FOR SELECT TO stella_index USING (true);
 CREATE POLICY index ON scanner.package_keys FOR SELECT TO stella_index USING (true);
 CREATE POLICY index ON scanner.package_postings FOR SELECT TO stella_index USING (true);
+CREATE POLICY index ON scanner.package_runs FOR SELECT TO stella_index USING (true);
 CREATE POLICY relay ON scheduler.evaluations FOR SELECT TO stella_relay USING (true);
 
 -- Claims consume their messages: these groups are always there, and so is who

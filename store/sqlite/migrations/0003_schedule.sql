@@ -16,6 +16,9 @@ CREATE INDEX package_keys_fact ON scanner_package_keys (tenant_id, fact_no);
 CREATE TABLE scanner_package_postings (
   tenant_id text NOT NULL, fact_no integer NOT NULL, sbom_no integer NOT NULL,
   PRIMARY KEY (tenant_id, fact_no, sbom_no)) WITHOUT ROWID;
+CREATE TABLE scanner_package_runs (
+  tenant_id text NOT NULL, fact_no integer NOT NULL, first_no integer NOT NULL, last_no integer NOT NULL, numbers text NOT NULL,
+  PRIMARY KEY (tenant_id, fact_no, first_no));
 ALTER TABLE scanner_packages ADD COLUMN fact_no integer NOT NULL DEFAULT 0;
 
 ALTER TABLE scanner_scan_jobs ADD COLUMN head_at integer NOT NULL DEFAULT 0;
