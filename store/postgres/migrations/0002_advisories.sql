@@ -17,7 +17,7 @@ CREATE TABLE vuln.documents (
   signature text NOT NULL, signer text NOT NULL, fetched_us bigint NOT NULL,
   state bigint NOT NULL DEFAULT 0 CHECK (state IN (0, 1, 2)), -- pending, parsed, quarantined
   problem_count bigint NOT NULL DEFAULT 0, problems text NOT NULL DEFAULT '');
-CREATE UNIQUE INDEX documents_current ON vuln.documents (source, name) WHERE to_run = 0;
+CREATE UNIQUE INDEX documents_current ON vuln.documents (source, name, to_run) WHERE to_run = 0;
 CREATE INDEX documents_problems ON vuln.documents (source) WHERE to_run = 0 AND (state = 2 OR problem_count > 0);
 -- Which parts of a snapshot observations belong to.
 CREATE TABLE vuln.groups (
@@ -29,7 +29,7 @@ CREATE TABLE vuln.observations (
   group_id bigint NOT NULL, from_run bigint NOT NULL, to_run bigint NOT NULL DEFAULT 0,
   digest bytea NOT NULL, pack bigint NOT NULL, at bigint NOT NULL, size bigint NOT NULL,
   withdrawn bigint NOT NULL, affected bigint NOT NULL, modified_us bigint NOT NULL, severity text NOT NULL, severity_from text NOT NULL);
-CREATE UNIQUE INDEX observations_current ON vuln.observations (source, document, record) WHERE to_run = 0;
+CREATE UNIQUE INDEX observations_current ON vuln.observations (source, document, record, to_run) WHERE to_run = 0;
 CREATE INDEX observations_record ON vuln.observations (record);
 CREATE INDEX observations_begun ON vuln.observations (group_id, from_run);
 CREATE INDEX observations_ended ON vuln.observations (group_id, to_run) WHERE to_run > 0;

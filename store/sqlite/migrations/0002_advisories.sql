@@ -15,7 +15,7 @@ CREATE TABLE vuln_documents (
   signature text NOT NULL, signer text NOT NULL, fetched_us integer NOT NULL,
   state integer NOT NULL DEFAULT 0 CHECK (state IN (0, 1, 2)), -- pending, parsed, quarantined
   problem_count integer NOT NULL DEFAULT 0, problems text NOT NULL DEFAULT '');
-CREATE UNIQUE INDEX documents_current ON vuln_documents (source, name) WHERE to_run = 0;
+CREATE UNIQUE INDEX documents_current ON vuln_documents (source, name, to_run) WHERE to_run = 0;
 CREATE INDEX documents_problems ON vuln_documents (source) WHERE to_run = 0 AND (state = 2 OR problem_count > 0);
 -- Which parts of a snapshot observations belong to.
 CREATE TABLE vuln_groups (
@@ -27,7 +27,7 @@ CREATE TABLE vuln_observations (
   group_id integer NOT NULL, from_run integer NOT NULL, to_run integer NOT NULL DEFAULT 0,
   digest blob NOT NULL, pack integer NOT NULL, at integer NOT NULL, size integer NOT NULL,
   withdrawn integer NOT NULL, affected integer NOT NULL, modified_us integer NOT NULL, severity text NOT NULL, severity_from text NOT NULL);
-CREATE UNIQUE INDEX observations_current ON vuln_observations (source, document, record) WHERE to_run = 0;
+CREATE UNIQUE INDEX observations_current ON vuln_observations (source, document, record, to_run) WHERE to_run = 0;
 CREATE INDEX observations_record ON vuln_observations (record);
 CREATE INDEX observations_begun ON vuln_observations (group_id, from_run);
 CREATE INDEX observations_ended ON vuln_observations (group_id, to_run) WHERE to_run > 0;
