@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -15,6 +14,7 @@ import (
 	"github.com/stella-ops/stella/advisory"
 	"github.com/stella-ops/stella/advisory/drift"
 	"github.com/stella-ops/stella/advisory/finding"
+	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/store/crashpoint"
 	"github.com/stella-ops/stella/store/event"
 )
@@ -96,18 +96,30 @@ func (d *Drift) Postings(ctx context.Context, tenant string, packages []int64) i
 				return
 			}
 			for _, run := range runs {
-				for run != "" {
-					var text string
-					text, run, _ = strings.Cut(run, ",")
+				for len(run) > 0 {
 					p := drift.Posting{Package: number}
-					p.Document, err = strconv.ParseInt(text, 10, 64)
-					if !yield(p, err) || err != nil {
+					if p.Document, run, err = cutNumber(run); !yield(p, err) || err != nil {
 						return
 					}
 				}
 			}
 		}
 	}
+}
+
+// cutNumber cuts the first number and its comma off a run.
+func cutNumber(run string) (n int64, rest string, err error) {
+	for i := range len(run) {
+		c := run[i]
+		switch {
+		case c == ',' && i > 0:
+			return n, run[i+1:], nil
+		case c < '0' || c > '9' || i > 18:
+			return 0, "", fmt.Errorf("a run of documents has %.40q: %w", run, fault.Invalid)
+		}
+		n = n*10 + int64(c-'0')
+	}
+	return n, "", nil
 }
 
 func (d *Drift) tenant(name string) (*Tenant, error) { return d.root.Tenant(name) }

@@ -170,16 +170,21 @@ func (w *Worker) announceOne(ctx context.Context, tenant string, head int64, v *
 
 // documents unites the turns of the packages of each document.
 func (w *Worker) documents(ctx context.Context, tenant string, v *vulnerability) ([]Document, error) {
-	turns := map[int64]finding.Turn{}
+	var all []Document
 	for p, err := range w.Store.Postings(ctx, tenant, sorted(v.packages)) {
 		if err != nil {
 			return nil, err
 		}
-		turns[p.Document] |= v.packages[p.Package]
+		all = append(all, Document{p.Document, v.packages[p.Package]})
 	}
-	out := make([]Document, 0, len(turns))
-	for _, number := range sorted(turns) {
-		out = append(out, Document{number, turns[number]})
+	slices.SortFunc(all, func(a, b Document) int { return cmp.Compare(a.Number, b.Number) })
+	out := all[:0]
+	for _, d := range all {
+		if n := len(out); n > 0 && out[n-1].Number == d.Number {
+			out[n-1].Turn |= d.Turn
+		} else {
+			out = append(out, d)
+		}
 	}
 	return out, nil
 }

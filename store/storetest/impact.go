@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -64,7 +65,7 @@ func BenchmarkImpact(b *testing.B, root *store.Root, db *sql.DB, dot string) {
 // impact does what a drift.Worker does to find documents, and counts them.
 func impact(b *testing.B, root *store.Root, name string, before, after *known) int {
 	ctx := context.Background()
-	documents := map[int64]bool{}
+	var documents []int64
 	for c, err := range root.Drift().Candidates(ctx, []finding.Key{{Ecosystem: "npm", Name: name}}) {
 		if err != nil {
 			b.Fatal(err)
@@ -86,10 +87,11 @@ func impact(b *testing.B, root *store.Root, name string, before, after *known) i
 			if err != nil {
 				b.Fatal(err)
 			}
-			documents[p.Document] = true
+			documents = append(documents, p.Document)
 		}
 	}
-	return len(documents)
+	slices.Sort(documents)
+	return len(slices.Compact(documents))
 }
 
 // fillIndex makes the index of n documents. A package is in all of them, one in a
