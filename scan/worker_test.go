@@ -17,6 +17,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/stella-ops/stella/advisory"
+	"github.com/stella-ops/stella/advisory/finding"
 	"github.com/stella-ops/stella/internal/imagetest"
 	"github.com/stella-ops/stella/scan"
 	"github.com/stella-ops/stella/scan/analyzer/all"
@@ -163,6 +165,26 @@ func TestWorker(t *testing.T) {
 	if got := s.job(j.ID); got.State != scan.Completed || got.Summary.Outcome != scan.NotEvaluated {
 		t.Errorf("completed: %+v, %+v", got, got.Summary)
 	}
+}
+
+// A worker stores by what its packages are found when advisories change.
+func TestWorkerIndexes(t *testing.T) {
+	s := newSite(t)
+	s.worker.Index = advisory.Keys
+	j := s.submit(scan.Request{Image: "alpine:latest"})
+	s.work(t.Context(), j, 1)
+	n := 0
+	for c, err := range s.root.Drift().Candidates(t.Context(), []finding.Key{{Ecosystem: "Alpine", Name: "musl"}}) {
+		if err != nil || c.Tenant != "acme" || !strings.Contains(c.Fact, "1.2.5-r0") || !strings.Contains(c.Fact, "3.20.1") {
+			t.Errorf("%+v, %v", c, err)
+		}
+		n++
+	}
+	if n != 1 {
+		t.Errorf("%d packages are found, want musl", n)
+	}
+	s.worker.Index = func(*sbom.Document) []finding.PackageKey { return nil } // of no use, and no harm
+	s.work(t.Context(), s.submit(scan.Request{Image: "alpine:3"}), 1)
 }
 
 // A second job of the same image makes the same bytes.
