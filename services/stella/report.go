@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bytes"
+	"bufio"
 	"encoding/json"
 	"io"
 
@@ -37,15 +37,52 @@ func encodeReport(w io.Writer, r *result, indent bool) error {
 	if out.Findings == nil {
 		out.Findings = []finding.Finding{}
 	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
+	if !indent {
+		return out.stream(w)
+	}
+	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
-	if indent {
-		e.SetIndent("", "  ")
+	e.SetIndent("", "  ")
+	return e.Encode(out)
+}
+
+// stream writes the report element by element, each on a line: a document of many
+// thousand packages is never held as text.
+func (r *report) stream(w io.Writer) error {
+	out := bufio.NewWriterSize(w, 64<<10)
+	e := json.NewEncoder(out)
+	e.SetEscapeHTML(false)
+	member := func(name string, value any) {
+		out.WriteString(name)
+		// The writer keeps its first error; the types are known to have JSON.
+		_ = e.Encode(value)
 	}
-	if err := e.Encode(out); err != nil {
-		return err
+	member(`{"schema":`, r.Schema)
+	member(`,"subject":`, r.Subject)
+	if r.Source != nil {
+		member(`,"source":`, r.Source)
 	}
-	_, err := w.Write(b.Bytes())
-	return err
+	out.WriteString(`,"packages":[`)
+	for i := range r.Packages {
+		member(comma(i), &r.Packages[i])
+	}
+	out.WriteString(`],"findings":[`)
+	for i := range r.Findings {
+		member(comma(i), &r.Findings[i])
+	}
+	member(`],"gaps":`, append([]sbom.Gap{}, r.Gaps...))
+	member(`,"assessed":`, r.Assessed)
+	if r.Snapshot != "" {
+		member(`,"snapshot":`, r.Snapshot)
+	}
+	out.WriteString("}\n")
+	return out.Flush()
+}
+
+// comma parts the elements of a list.
+func comma(i int) string {
+	if i == 0 {
+		return ""
+	}
+	return ","
 }
