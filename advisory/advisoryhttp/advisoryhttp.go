@@ -80,14 +80,14 @@ type Answer struct {
 	Records  []Known             `json:"records"`
 	Linksets []*advisory.Linkset `json:"linksets,omitempty"`
 	Signals  []advisory.Signal   `json:"signals,omitempty"`
-	Next     int                 `json:"next,omitempty"` // the after of the next page of a package; 0 after the last
+	Next     int                 `json:"next,omitzero"` // the after of the next page of a package; 0 after the last
 }
 
 // FactPage is a part of what changed with a head.
 type FactPage struct {
 	Head  int64           `json:"head"`
 	Facts []advisory.Fact `json:"facts"`
-	Next  int             `json:"next,omitempty"` // the after of the next page; 0 after the last
+	Next  int             `json:"next,omitzero"` // the after of the next page; 0 after the last
 }
 
 // Approval releases a run that is held.

@@ -2,6 +2,7 @@ package advisoryhttp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -94,7 +95,7 @@ func (h *Handler) route() {
 			if err := h.admit(c, rt); err != nil {
 				return err
 			}
-			return rt.serve(h, c)
+			return h.damaged(c, rt.serve(h, c))
 		})
 	}
 }
@@ -109,6 +110,10 @@ func (h *Handler) admit(c *call, rt *route) (err error) {
 	}
 	if strings.Contains(rt.path, "{digest}") && !isDigest(c.r.PathValue("digest")) {
 		return notThere("digest", c.r.PathValue("digest"))
+	}
+	c.w.Header().Set("Cache-Control", "no-cache") // a client asks each time whether it changed
+	if strings.Contains(rt.path, "{digest}") && rt.method == http.MethodGet {
+		c.w.Header().Set("Cache-Control", "private, max-age=31536000, immutable")
 	}
 	c.query, err = httpjson.Query(c.r, rt.query)
 	return err
@@ -132,7 +137,26 @@ func (h *Handler) view(c *call) (advisory.View, func(), error) {
 	if !isDigest(digest) {
 		return nil, nil, notThere("snapshot", digest)
 	}
-	return h.View(c.r.Context(), digest)
+	v, done, err := h.View(c.r.Context(), digest)
+	return v, done, kept(err)
+}
+
+// kept marks errors of what reads kept data: that it is invalid is no fault of the
+// client.
+func kept(err error) error {
+	if errors.Is(err, fault.Invalid) {
+		return fmt.Errorf("%v: %w", err, fault.Mismatch)
+	}
+	return err
+}
+
+// damaged tells the operator of data that is damaged where it is kept. Nothing
+// else that a client asks for has that kind of error.
+func (h *Handler) damaged(c *call, err error) error {
+	if !errors.Is(err, fault.Mismatch) {
+		return err
+	}
+	return &httpjson.Error{Status: http.StatusInternalServerError, RequestID: h.mux.Tell(c.r, err), Err: fmt.Errorf("the data is damaged where it is kept: %w", fault.Mismatch)}
 }
 
 func (h *Handler) now() time.Time {

@@ -45,12 +45,15 @@ func (h *Handler) match(c *call) error {
 	defer done()
 	report, err := advisory.Matcher{View: v, Options: opts}.Match(c.r.Context(), doc)
 	if err != nil {
-		return err
+		return kept(err)
 	}
 	return c.answer(report)
 }
 
 func (h *Handler) readSBOM(r *http.Request) (*sbom.Document, error) {
+	if r.ContentLength > MaxDocument {
+		return nil, &fault.LimitError{What: "bytes of an SBOM", Where: "request", Max: MaxDocument, Seen: r.ContentLength}
+	}
 	text, err := io.ReadAll(io.LimitReader(r.Body, MaxDocument+1))
 	if err != nil {
 		return nil, &httpjson.Error{Status: http.StatusBadRequest, Err: fmt.Errorf("read the SBOM: it ended early: %w", fault.Invalid)}
@@ -89,7 +92,7 @@ func (h *Handler) explain(c *call) error {
 	defer done()
 	x, err := advisory.Matcher{View: v, Options: opts}.Explain(c.r.Context(), doc, doc.Packages[0].ID, q.Vulnerability)
 	if err != nil {
-		return err
+		return kept(err)
 	}
 	return c.answer(x)
 }

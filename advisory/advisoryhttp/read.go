@@ -36,7 +36,7 @@ func (h *Handler) about(c *call) error {
 	defer done()
 	entries, err := v.Affected(c.r.Context(), ecosystem, advisory.CanonicalName(ecosystem, name))
 	if err != nil {
-		return err
+		return kept(err)
 	}
 	var refs []advisory.Ref
 	seen := map[advisory.Ref]bool{}
@@ -70,7 +70,7 @@ func (h *Handler) named(c *call) error {
 	ctx := c.r.Context()
 	refs, err := v.Named(ctx, id)
 	if err != nil {
-		return err
+		return kept(err)
 	}
 	if len(refs) > MaxKnown {
 		return &fault.LimitError{What: "records", Where: "answer about " + id, Max: MaxKnown, Seen: int64(len(refs))}
@@ -80,7 +80,7 @@ func (h *Handler) named(c *call) error {
 		return err
 	}
 	if out.Signals, err = v.Signals(ctx, id); err != nil {
-		return err
+		return kept(err)
 	}
 	if c.query.Get("snapshot") == "" { // linksets are of the newest head
 		if out.Linksets, err = h.linksets(ctx, id, out.Records); err != nil {
@@ -122,11 +122,11 @@ func known(ctx context.Context, v advisory.View, refs []advisory.Ref) ([]Known, 
 	for _, ref := range refs {
 		r, err := v.Record(ctx, ref)
 		if err != nil {
-			return nil, err
+			return nil, kept(err)
 		}
 		t, err := v.Text(ctx, ref)
 		if err != nil {
-			return nil, err
+			return nil, kept(err)
 		}
 		out = append(out, Known{Ref: uint64(ref), Record: r, Text: t})
 	}
@@ -239,7 +239,7 @@ func (h *Handler) raw(c *call) error {
 	digest := c.r.PathValue("digest")
 	content, err := h.Advisories.Raw(c.r.Context(), digest)
 	if err != nil {
-		return err
+		return kept(err)
 	}
 	if c.unchanged(etag(digest)) {
 		return nil

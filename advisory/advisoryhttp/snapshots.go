@@ -17,7 +17,7 @@ func (h *Handler) snapshot(c *call) error {
 	digest := c.r.PathValue("digest")
 	v, done, err := h.View(c.r.Context(), digest)
 	if err != nil {
-		return err
+		return kept(err)
 	}
 	defer done()
 	m, ok := v.(manifested)
@@ -26,7 +26,7 @@ func (h *Handler) snapshot(c *call) error {
 	}
 	text, _, err := m.Manifest().Encode()
 	if err != nil {
-		return err
+		return kept(err)
 	}
 	if c.unchanged(etag(digest)) {
 		return nil
@@ -40,7 +40,7 @@ func (h *Handler) object(c *call) error {
 	digest := c.r.PathValue("digest")
 	object, err := h.Object(c.r.Context(), digest)
 	if err != nil {
-		return err
+		return kept(err)
 	}
 	if c.unchanged(etag(digest)) {
 		return nil
