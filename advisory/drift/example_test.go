@@ -12,8 +12,8 @@ import (
 func ExampleWorker() {
 	w := drift.Worker{
 		Store: nil, // a store's Root.Drift
-		Views: func(_ context.Context, digest string) (advisory.View, error) {
-			return nil, fmt.Errorf("snapshot %s: %w", digest, advisory.ErrNotFound)
+		Views: func(_ context.Context, digest string) (advisory.View, func(), error) {
+			return nil, nil, fmt.Errorf("snapshot %s: %w", digest, advisory.ErrNotFound)
 		},
 	}
 	// Events of other types are somebody else's.

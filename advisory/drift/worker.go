@@ -19,8 +19,9 @@ import (
 // concelier-workers. Store and Views are required. It is safe for concurrent use.
 type Worker struct {
 	Store Store
-	// Views gives a snapshot by its digest.
-	Views func(ctx context.Context, digest string) (advisory.View, error)
+	// Views opens a snapshot by its digest until done is called, as the Views of a
+	// snapshot.Cache do.
+	Views func(ctx context.Context, digest string) (v advisory.View, done func(), err error)
 	// Options are those of the matcher that made the findings that are stored.
 	Options advisory.Options
 }
@@ -83,10 +84,11 @@ func (w *Worker) find(ctx context.Context, d *event.Delta) (map[string]turned, e
 		m      *advisory.Matcher
 		digest string
 	}{{&c.before, d.BaseDigest}, {&c.after, d.Digest}} {
-		view, err := w.Views(ctx, side.digest)
+		view, done, err := w.Views(ctx, side.digest)
 		if err != nil {
 			return nil, err
 		}
+		defer done()
 		*side.m = advisory.Matcher{View: view, Options: w.Options}
 	}
 	for some := range slices.Chunk(keys, MaxKeys) {

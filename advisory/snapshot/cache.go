@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/stella-ops/stella/advisory"
 	"github.com/stella-ops/stella/internal/durable"
 	"github.com/stella-ops/stella/internal/fault"
 )
@@ -71,6 +72,15 @@ func (c *Cache) View(ctx context.Context, digest string) (s *Snapshot, done func
 			return nil, nil, fmt.Errorf("open snapshot %s: %w", digest, h.err)
 		} // who opened it gave up, which is no reason for this caller to
 	}
+}
+
+// Views is View for those who want no more than an [advisory.View].
+func (c *Cache) Views(ctx context.Context, digest string) (v advisory.View, done func(), err error) {
+	s, done, err := c.View(ctx, digest)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, done, nil
 }
 
 // wait waits until it is open or failed.

@@ -41,8 +41,9 @@ type Evaluator struct {
 	Objects func(tenant string) (Objects, error)
 	// Decode reads the neutral document.
 	Decode func(r io.Reader) (*sbom.Document, error)
-	// Match matches a document with a snapshot.
-	Match func(ctx context.Context, snapshot string, d *sbom.Document) (*finding.Report, error)
+	// Match matches a document with a snapshot, as of the time of the evaluation.
+	// The MatchAt of a snapshot.Matcher does.
+	Match func(ctx context.Context, snapshot string, at time.Time, d *sbom.Document) (*finding.Report, error)
 	// Holder names this process in leases. It must be unique.
 	Holder string
 	// Lease is how long an evaluation is held: it must end by then. Default:
@@ -108,7 +109,7 @@ func (v *Evaluator) match(ctx context.Context, tenant string, w *Work) (*finding
 	if err != nil {
 		return nil, fmt.Errorf("read the document of %s: %w", w.ScanID, err)
 	}
-	report, err := v.Match(ctx, w.Snapshot, doc)
+	report, err := v.Match(ctx, w.Snapshot, w.At, doc)
 	if err != nil {
 		return nil, fmt.Errorf("match %s with head %d: %w", w.ScanID, w.Head, err)
 	}

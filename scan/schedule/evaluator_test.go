@@ -10,6 +10,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stella-ops/stella/advisory/finding"
 	"github.com/stella-ops/stella/scan"
@@ -101,7 +102,7 @@ func TestEvaluator(t *testing.T) {
 				read = b.String()
 				return &sbom.Document{}, errors.Join(err, c.decode)
 			},
-			Match: func(_ context.Context, snapshot string, _ *sbom.Document) (*finding.Report, error) {
+			Match: func(_ context.Context, snapshot string, _ time.Time, _ *sbom.Document) (*finding.Report, error) {
 				if snapshot != "sha256:s" {
 					t.Errorf("%s: matched with %q", name, snapshot)
 				}

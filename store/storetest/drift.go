@@ -200,13 +200,13 @@ func (w *world) complete() {
 }
 
 // views gives the snapshot of a head.
-func (w *world) views(_ context.Context, digest string) (advisory.View, error) {
+func (w *world) views(_ context.Context, digest string) (advisory.View, func(), error) {
 	for _, k := range w.heads[1:] {
 		if k.digest == digest {
-			return k, nil
+			return k, func() {}, nil
 		}
 	}
-	return nil, fmt.Errorf("snapshot %s: %w", digest, fault.NotFound)
+	return nil, nil, fmt.Errorf("snapshot %s: %w", digest, fault.NotFound)
 }
 
 func (w *world) evaluator() *schedule.Evaluator {
@@ -218,8 +218,8 @@ func (w *world) evaluator() *schedule.Evaluator {
 			_, err := b.ReadFrom(r)
 			return w.docs[b.String()], err
 		},
-		Match: func(ctx context.Context, snapshot string, d *sbom.Document) (*finding.Report, error) {
-			view, err := w.views(ctx, snapshot)
+		Match: func(ctx context.Context, snapshot string, _ time.Time, d *sbom.Document) (*finding.Report, error) {
+			view, _, err := w.views(ctx, snapshot)
 			if err != nil {
 				return nil, err
 			}
