@@ -49,7 +49,7 @@ var archiveName = regexp.MustCompile(`^[A-Za-z0-9_.-]*?(\d{4}-\d{2}-\d{2})?\.tar
 func (p *pass) bulk(l *list, entries []entry) (rest []entry, err error) {
 	address, made := l.bulk, time.Time{}
 	if l.latest != "" {
-		text, _, err := feed.Read(p.ctx, p.door, advisory.Request{URL: l.latest, Max: 4 << 10})
+		text, _, err := p.read(advisory.Request{URL: l.latest, Max: 4 << 10})
 		if errors.Is(err, fault.NotFound) {
 			return entries, nil
 		}
@@ -108,7 +108,7 @@ func (p *pass) bulk(l *list, entries []entry) (rest []entry, err error) {
 
 // verifyArchive holds an archive against its digest, if there is one.
 func (p *pass) verifyArchive(address string, s *feed.Spooled) error {
-	text, _, err := feed.Read(p.ctx, p.door, advisory.Request{URL: address + ".sha256", Max: 64 << 10})
+	text, _, err := p.read(advisory.Request{URL: address + ".sha256", Max: 64 << 10})
 	if errors.Is(err, fault.NotFound) || errors.Is(err, fault.Forbidden) {
 		return nil
 	}

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/stella-ops/stella/advisory"
-	"github.com/stella-ops/stella/advisory/feed"
 	"github.com/stella-ops/stella/internal/csaf"
 	"github.com/stella-ops/stella/internal/csaf/provider"
 	"github.com/stella-ops/stella/internal/fault"
@@ -32,7 +31,7 @@ func cutSidecar(name string) (document, end string) {
 // verify holds a document against the first of its digests that is there.
 func (p *pass) verify(l *list, e entry, content []byte) error {
 	for _, at := range e.digests {
-		text, _, err := feed.Read(p.ctx, p.door, advisory.Request{URL: at, Max: 64 << 10})
+		text, _, err := p.read(advisory.Request{URL: at, Max: 64 << 10})
 		switch {
 		case errors.Is(err, fault.NotFound), errors.Is(err, fault.Forbidden):
 			continue

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/stella-ops/stella/advisory"
@@ -23,7 +25,7 @@ func (s *Source) fetchLists(ctx context.Context, door advisory.Door, old []byte,
 			return nil, err
 		}
 	}
-	p := &pass{ctx: ctx, door: door, emit: emit, source: s.description.Name, old: readState(old), next: state{}, passed: map[string]bool{}}
+	p := &pass{ctx: ctx, door: door, emit: emit, source: s.description.Name, hosts: s.description.Hosts, old: readState(old), next: state{}, passed: map[string]bool{}}
 	complete := true
 	for i := range lists {
 		whole, err := p.list(&lists[i])
@@ -52,36 +54,56 @@ type pass struct {
 	door      advisory.Door
 	emit      func(*advisory.Document) error
 	source    string
+	hosts     []string
 	old, next state
 	passed    map[string]bool // documents
 	refused   []error
 }
 
+// read asks for an address of one of the source's hosts: what providers name is
+// theirs to choose, and not where this goes.
+func (p *pass) read(r advisory.Request) ([]byte, *advisory.Response, error) {
+	if u, err := url.Parse(r.URL); err != nil || u.Scheme != "https" || !slices.Contains(p.hosts, strings.ToLower(u.Hostname())) {
+		return nil, nil, fmt.Errorf("fetch %.300s: it is not https at a host of the source: %w", r.URL, fault.Forbidden)
+	}
+	return feed.Read(p.ctx, p.door, r)
+}
+
 // list passes on what one list has as newer. It reports whether that was all.
 func (p *pass) list(l *list) (whole bool, err error) {
 	known := p.old[l.url]
-	content, resp, err := feed.Read(p.ctx, p.door, p.old.ask(l.url))
+	d, err := p.deletions(l)
 	if err != nil {
 		return false, err
 	}
-	if resp.NotModified && known.Cursor == "" {
-		return false, fmt.Errorf("fetch %s: the answer says unmodified to who knows nothing: %w", l.url, fault.Invalid)
+	r := p.old.ask(l.url)
+	if len(d.fresh) > 0 {
+		r.ETag, r.Modified = "", "" // to see whether it still has them
+	}
+	content, resp, err := p.read(r)
+	if err != nil {
+		return false, err
+	}
+	if resp.NotModified {
+		if known.Cursor == "" {
+			return false, fmt.Errorf("fetch %s: the answer says unmodified to who knows nothing: %w", l.url, fault.Invalid)
+		}
+		p.next[l.url] = known
+		return false, nil
 	}
 	now := known
-	if !resp.NotModified {
-		now.ETag, now.Modified, now.Digest = resp.ETag, resp.Modified, feed.Digest(content)
-	}
-	deleted, err := p.deletions(l)
-	if err != nil {
-		return false, err
-	}
-	if resp.NotModified || now.Digest == known.Digest && known.Cursor != "" {
+	now.ETag, now.Modified, now.Digest = resp.ETag, resp.Modified, feed.Digest(content)
+	if now.Digest == known.Digest && known.Cursor != "" && len(d.fresh) == 0 {
 		p.next[l.url] = now
-		return false, p.gone(deleted, nil)
+		return false, nil
 	}
 	entries, err := l.read(content)
 	if err != nil {
 		return false, err
+	}
+	entries = slices.DeleteFunc(entries, func(e entry) bool { at, ok := d.all[e.name]; return ok && at.After(e.at) })
+	if len(entries) == 0 {
+		return false, fmt.Errorf("read the list %s: all that it names was deleted: %w", l.url, fault.Invalid)
 	}
 	whole, err = p.entries(l, known, entries)
 	if err != nil {
@@ -92,7 +114,7 @@ func (p *pass) list(l *list) (whole bool, err error) {
 	if whole {
 		return true, nil
 	}
-	return false, p.gone(append(deleted, missing(known, entries)...), entries)
+	return false, p.gone(append(d.fresh, missing(known, entries)...), entries)
 }
 
 // entries passes on what is newer than what is known, or everything: at first,
@@ -164,41 +186,48 @@ func (p *pass) dropped() error {
 	return nil
 }
 
-// deletions are the documents that a list of deletions has newer than what is
-// known; none at first.
-func (p *pass) deletions(l *list) (out []string, err error) {
+// deleted is what a list of deletions says.
+type deleted struct {
+	all   map[string]time.Time // when documents were deleted last
+	fresh []string             // those that are newer than what is known; none at first
+}
+
+func (p *pass) deletions(l *list) (out deleted, err error) {
 	if l.deletions == "" {
-		return nil, nil
+		return out, nil
 	}
 	known := p.old[l.deletions]
-	content, resp, err := feed.Read(p.ctx, p.door, p.old.ask(l.deletions))
+	content, _, err := p.read(advisory.Request{URL: l.deletions, Max: feed.MaxList})
 	switch {
 	case errors.Is(err, fault.NotFound):
 		if known.Cursor != "" {
 			p.next[l.deletions] = known
 		}
-		return nil, nil
+		return out, nil
 	case err != nil:
-		return nil, err
-	case resp.NotModified:
-		p.next[l.deletions] = known
-		return nil, nil
+		return out, err
 	}
 	changes, err := provider.ParseChanges(content, nil)
 	if err != nil {
-		return nil, fmt.Errorf("read the list %s: %w", l.deletions, err)
+		return out, fmt.Errorf("read the list %s: %w", l.deletions, err)
 	}
+	now := seen{Digest: feed.Digest(content)}
 	cursor, ok := known.cursor()
 	newest := cursor
+	out.all = map[string]time.Time{}
 	for _, c := range changes {
-		if ok && !c.Time.Before(cursor) {
-			out = append(out, c.Path)
+		if ok && now.Digest != known.Digest && !c.Time.Before(cursor) {
+			out.fresh = append(out.fresh, c.Path)
 		}
 		if c.Time.After(newest) {
 			newest = c.Time
 		}
+		if c.Time.After(out.all[c.Path]) {
+			out.all[c.Path] = c.Time
+		}
 	}
-	p.next[l.deletions] = seen{ETag: resp.ETag, Modified: resp.Modified, Digest: feed.Digest(content), Cursor: newest.UTC().Format(time.RFC3339Nano)}
+	now.Cursor = newest.UTC().Format(time.RFC3339Nano)
+	p.next[l.deletions] = now
 	return out, nil
 }
 
@@ -236,7 +265,7 @@ func (p *pass) single(l *list, e entry) error {
 	var resp *advisory.Response
 	for try := 1; ; try++ {
 		var err error
-		if content, resp, err = feed.Read(p.ctx, p.door, advisory.Request{URL: e.url, Max: MaxDocument}); err != nil {
+		if content, resp, err = p.read(advisory.Request{URL: e.url, Max: MaxDocument}); err != nil {
 			return err
 		}
 		err = p.verify(l, e, content)

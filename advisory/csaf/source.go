@@ -120,7 +120,8 @@ type Trusted struct {
 	// Namespace is the publisher's namespace. The metadata and all documents must
 	// have it: trust is given to a publisher, and not to an address.
 	Namespace string
-	// Hosts are hosts beside the one of Metadata that it keeps documents on.
+	// Hosts are hosts beside the one of Metadata that it keeps documents on. No
+	// other is asked, whatever the metadata say.
 	Hosts []string
 	// License and Attribution are as in [advisory.Description]; without a
 	// licence, documents are not redistributed.

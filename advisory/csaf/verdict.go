@@ -31,7 +31,7 @@ import (
 //
 // All others refuse the document: the schema, products and groups that are not
 // defined or in a circle (1, 3 to 5), statuses that contradict each other (6,
-// 23), a draft (17), and what a profile must have (27.4, 27.6, 27.8, 27.11).
+// 23), a draft that counts as final (17), and what a profile must have (27.4, 27.6, 27.8, 27.11).
 var tolerated = []string{
 	"6.1.11", "6.1.12", "6.1.13", "6.1.14", "6.1.15", "6.1.16", "6.1.18", "6.1.19", "6.1.20", "6.1.21", "6.1.22", "6.1.24", "6.1.25", "6.1.26",
 	"6.1.27.1", "6.1.27.2", "6.1.27.3", "6.1.27.5", "6.1.27.10", "6.1.28", "6.1.29", "6.1.30", "6.1.31", "6.1.32", "6.1.33",
@@ -64,8 +64,11 @@ func (s *Source) judge(doc *advisory.Document) (*verdict, error) {
 		return nil, &fault.MismatchError{What: "publisher's namespace", Want: s.publisher.namespace, Got: got}
 	}
 	v := &verdict{doc: d}
+	if d.Head.Tracking.Status == "draft" {
+		return nil, fmt.Errorf("it is a draft: %w", fault.Invalid)
+	}
 	if d.Head.CSAFVersion == csaf.Version21 {
-		return v, v.draft()
+		return v, nil
 	}
 	problems, err := csaf.Validate(d, "", &csaf.ValidateOptions{CVSS: score})
 	if err != nil {
@@ -84,14 +87,6 @@ func (s *Source) judge(doc *advisory.Document) (*verdict, error) {
 		v.notes = append(v.notes, p)
 	}
 	return v, nil
-}
-
-// draft refuses a document that is not for use yet (6.1.17 of version 2.0).
-func (v *verdict) draft() error {
-	if status := v.doc.Head.Tracking.Status; status == "draft" {
-		return fmt.Errorf("it is a draft: %w", fault.Invalid)
-	}
-	return nil
 }
 
 // score is the calculator of the validator.
