@@ -91,12 +91,20 @@ func writeFindings(b *strings.Builder, r *result, color bool) {
 	t := newTable("severity", "vulnerability", "package", "installed", "fixed in", "layer", "link")
 	for _, f := range findings {
 		t.AppendRow(gotable.Row{
-			paint(f.Severity, color), clean(f.Vulnerability), clean(f.Name), clean(f.Version),
-			clean(cmp.Or(strings.Join(f.Fixed, ", "), "-")), layers.of(r.Document.PackageByID(f.Package)), clean(f.URL),
+			paint(f.Severity, color), clean(f.Vulnerability) + exploited(&f), clean(f.Name), clean(f.Version),
+			clean(cmp.Or(strings.Join(f.Fixed, ", "), strings.ReplaceAll(f.FixStatus, "_", " "), "-")), layers.of(r.Document.PackageByID(f.Package)), clean(f.URL),
 		})
 	}
 	b.WriteString(t.Render())
 	b.WriteString("\n\n")
+}
+
+// exploited marks what is known to be exploited.
+func exploited(f *finding.Finding) string {
+	if f.Exploited == "" {
+		return ""
+	}
+	return " (exploited)"
 }
 
 func writePackages(b *strings.Builder, r *result) {
