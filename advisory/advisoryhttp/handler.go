@@ -24,8 +24,8 @@ import (
 // them: such an answer has a request_id, and Report is told the rest.
 type Handler struct {
 	Advisories Advisories
-	// View opens the snapshot of a digest until done is called. A snapshot.Cache
-	// has one.
+	// View opens the snapshot of a digest until done is called. The Views of a
+	// snapshot.Cache do.
 	View func(ctx context.Context, digest string) (v advisory.View, done func(), err error)
 	// Object returns a segment or overlay of a snapshot by its digest.
 	Object func(ctx context.Context, digest string) ([]byte, error)

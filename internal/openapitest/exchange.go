@@ -20,23 +20,11 @@ type Exchange struct {
 	Body    []byte
 }
 
-// Check validates exchanges: bodies of requests that succeeded, and all answers
-// with their statuses and required headers. Every answer below 400 that the
-// document has must be among them. HEAD is held to what GET says; methods that a
-// path does not have, and paths that no operation has, are left alone.
+// Check is CheckEach, and every answer below 400 that the document has must be
+// among the exchanges.
 func (d *Document) Check(t testing.TB, list []Exchange) {
 	t.Helper()
-	seen := map[string]bool{}
-	for i := range list {
-		x := &list[i]
-		if x.Status == http.StatusMethodNotAllowed || x.Path == "" {
-			continue
-		}
-		method := strings.ToLower(strings.Replace(x.Method, http.MethodHead, http.MethodGet, 1))
-		if status := d.exchange(t, x, method); status != "" {
-			seen[method+" "+x.Path+" "+status] = true
-		}
-	}
+	seen := d.CheckEach(t, list)
 	for _, operation := range d.Operations() {
 		method, path, _ := strings.Cut(operation, " ")
 		method = strings.ToLower(method)
@@ -47,6 +35,26 @@ func (d *Document) Check(t testing.TB, list []Exchange) {
 			}
 		}
 	}
+}
+
+// CheckEach validates exchanges: bodies of requests that succeeded, and all
+// answers with their statuses and required headers. HEAD is held to what GET says;
+// methods that a path does not have, and paths that no operation has, are left
+// alone. It returns what was seen, as "get /a/{b} 200".
+func (d *Document) CheckEach(t testing.TB, list []Exchange) (seen map[string]bool) {
+	t.Helper()
+	seen = map[string]bool{}
+	for i := range list {
+		x := &list[i]
+		if x.Status == http.StatusMethodNotAllowed || x.Path == "" {
+			continue
+		}
+		method := strings.ToLower(strings.Replace(x.Method, http.MethodHead, http.MethodGet, 1))
+		if status := d.exchange(t, x, method); status != "" {
+			seen[method+" "+x.Path+" "+status] = true
+		}
+	}
+	return seen
 }
 
 // exchange checks one, and returns its status where the document has it.
