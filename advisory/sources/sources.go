@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/stella-ops/stella/advisory"
+	"github.com/stella-ops/stella/advisory/csaf"
 	"github.com/stella-ops/stella/advisory/cve5"
 	"github.com/stella-ops/stella/advisory/debian"
 	"github.com/stella-ops/stella/advisory/epss"
@@ -54,6 +55,11 @@ func All() []advisory.Source {
 		osv.SUSE(),
 		osv.Ubuntu(),
 		ghsa.New(nil),
+		csaf.CISA(),
+		csaf.RedHatAdvisories(),
+		csaf.RedHatVEX(),
+		csaf.SUSE(),
+		csaf.SUSEVEX(),
 		cve5.Source{},
 		epss.Source{},
 		friendsofphp.Source{},
