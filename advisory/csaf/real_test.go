@@ -286,3 +286,39 @@ var wantFindings = map[string][]string{
 	"8": {"178 packages", "expat 2.2.5-3.el8: CVE-2024-50602 [0:2.2.5-16.el8_10] medium ", "gnutls 3.6.5-2.el8: CVE-2024-28834 [0:3.6.16-8.el8_9.3] medium "},
 	"9": {"181 packages", "expat 2.2.10-12.el9_0: CVE-2024-50602 [0:2.5.0-3.el9_5.1] medium ", "gnutls 3.7.3-9.el9: CVE-2024-28834 [0:3.8.3-4.el9_4] medium "},
 }
+
+// TestRealTrees fetches from the provider trees that another implementation of
+// the standard tests with, and reads what they have.
+func TestRealTrees(t *testing.T) {
+	files := testdata.Open(t, "vex/csaf-provider-trees.tar.gz")
+	s := csaf.Provider(csaf.Trusted{Name: "acme", Metadata: "https://acme.example/provider-metadata.json", Namespace: "https://example.com"})
+	for _, tree := range []string{"directory", "rolie"} {
+		root := "testdata/simple-" + tree + "-provider/"
+		f := newFolder(t, nil)
+		for name, content := range files {
+			if rest, ok := strings.CutPrefix(name, root); ok {
+				text := strings.ReplaceAll(string(content), "{{.URL}}", "https://acme.example")
+				for _, mark := range []string{"{{if .EnableSha256}}", "{{if .EnableSha512}}", "{{end}}"} {
+					text = strings.ReplaceAll(text, mark, "")
+				}
+				f.write("acme.example/"+rest, text)
+			}
+		}
+		state := f.good(s, nil, "white/avendor-advisory-0004.json unchecked")
+		f.good(s, state)
+		// Its publisher is not the one that the metadata name.
+		const name = "white/avendor-advisory-0004.json"
+		if _, _, err := read(s, name, files[root+name]); !errors.Is(err, csaf.ErrMismatch) {
+			t.Error(err)
+		}
+		other := csaf.Provider(csaf.Trusted{Name: "acme", Metadata: "https://acme.example/provider-metadata.json", Namespace: "https://www.example.com"})
+		records, broken, err := read(other, name, files[root+name])
+		if err != nil || broken != nil || len(records) != 1 || records[0].ID != "Avendor-advisory-0004" {
+			t.Errorf("%s: %v, %v, %v", tree, records, broken, err)
+		}
+		f.write("acme.example/white/avendor-advisory-0004.json", "{}")
+		if names, _, err := f.fetch(s, nil); !errors.Is(err, csaf.ErrMismatch) || names != nil {
+			t.Errorf("%s, changed: %q, %v", tree, names, err)
+		}
+	}
+}

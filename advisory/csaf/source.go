@@ -159,11 +159,11 @@ func hostOf(address string) string {
 // redHatPlatform makes "Red Hat:enterprise_linux:9::appstream" of
 // "cpe:/a:redhat:enterprise_linux:9::appstream", as OSV has it.
 func redHatPlatform(_, cpe string) string {
-	_, rest, ok := strings.Cut(strings.TrimPrefix(cpe, "cpe:/"), ":redhat:")
-	if !ok || rest == "" || !strings.HasPrefix(cpe, "cpe:/") {
+	parts := strings.SplitN(cpe, ":", 4)
+	if len(parts) < 4 || parts[0] != "cpe" || !strings.HasPrefix(parts[1], "/") || parts[2] != "redhat" || strings.Trim(parts[3], ":") == "" {
 		return ""
 	}
-	return "Red Hat:" + strings.TrimRight(rest, ":")
+	return "Red Hat:" + strings.TrimRight(parts[3], ":")
 }
 
 // susePlatform makes "SUSE:Linux Enterprise Server 15 SP6" of "SUSE Linux
