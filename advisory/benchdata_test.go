@@ -67,8 +67,12 @@ func writeArchives(t *testing.T, dir string, list []*advisory.Record) {
 			z = zip.NewWriter(f)
 			archives[base] = z
 		}
+		var severities []any
+		for _, s := range r.Scores {
+			severities = append(severities, map[string]string{"type": s.Type, "score": s.Value})
+		}
 		text, err := json.Marshal(map[string]any{
-			"schema_version": "1.6.0", "id": r.ID, "modified": r.Modified, "published": r.Modified, "aliases": r.Aliases, "summary": r.Summary, "details": r.Details, "severity": r.Scores,
+			"schema_version": "1.6.0", "id": r.ID, "modified": r.Modified, "published": r.Modified, "aliases": r.Aliases, "summary": r.Summary, "details": r.Details, "severity": severities,
 			"affected": []any{map[string]any{"package": map[string]string{"ecosystem": a.Ecosystem, "name": a.Name}, "ranges": a.Ranges, "versions": a.Versions}},
 		}, json.Deterministic(true))
 		if err != nil {
