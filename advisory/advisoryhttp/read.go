@@ -47,11 +47,12 @@ func (h *Handler) about(c *call) error {
 		}
 	}
 	out := &Answer{Snapshot: v.Digest()}
-	if refs = refs[min(from, len(refs)):]; len(refs) > MaxKnown {
-		refs, out.Next = refs[:MaxKnown], from+MaxKnown
-	}
+	refs = refs[min(from, len(refs)):]
 	if out.Records, err = known(c.r.Context(), v, refs); err != nil {
 		return err
+	}
+	if len(out.Records) < len(refs) {
+		out.Next = from + len(out.Records)
 	}
 	return c.answer(out)
 }
@@ -78,6 +79,9 @@ func (h *Handler) named(c *call) error {
 	out := &Answer{Snapshot: v.Digest()}
 	if out.Records, err = known(ctx, v, refs); err != nil {
 		return err
+	}
+	if len(out.Records) < len(refs) {
+		return &fault.LimitError{What: "affected packages", Where: "answer about " + id, Max: MaxEntries}
 	}
 	if out.Signals, err = v.Signals(ctx, id); err != nil {
 		return kept(err)
@@ -116,10 +120,14 @@ func (h *Handler) linksets(ctx context.Context, id string, records []Known) ([]*
 	return out, nil
 }
 
-// known reads records with their texts.
+// known reads records with their texts: the first MaxKnown, and fewer where those
+// have MaxEntries affected packages.
 func known(ctx context.Context, v advisory.View, refs []advisory.Ref) ([]Known, error) {
-	out := make([]Known, 0, len(refs))
+	out, entries := make([]Known, 0, min(len(refs), MaxKnown)), 0
 	for _, ref := range refs {
+		if len(out) == MaxKnown || entries >= MaxEntries {
+			break
+		}
 		r, err := v.Record(ctx, ref)
 		if err != nil {
 			return nil, kept(err)
@@ -128,6 +136,7 @@ func known(ctx context.Context, v advisory.View, refs []advisory.Ref) ([]Known, 
 		if err != nil {
 			return nil, kept(err)
 		}
+		entries += len(t.Affected)
 		out = append(out, Known{Ref: uint64(ref), Record: r, Text: t})
 	}
 	return out, nil
