@@ -179,3 +179,33 @@ func TestOfficial(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
+
+// TestIDs: a record is not named like one of the CVE program's, and each of a
+// document has an id of its own.
+func TestIDs(t *testing.T) {
+	text := fixture(t, "testdata/provider.txtar")["example.com/csaf/white/2024/ex-1.json"]
+	for _, tt := range []struct {
+		id   string
+		want []string
+	}{
+		{"EX-1", []string{"EX-1:CVE-2024-10001", "EX-1:Bug_7", "EX-1:Bug_7:3"}},
+		{"EX 1", []string{"EX_1:CVE-2024-10001", "EX_1:Bug_7", "EX_1:Bug_7:3"}},
+		{"CVE-2024-10009", []string{"EXAMPLE-CVE-2024-10009:CVE-2024-10001", "EXAMPLE-CVE-2024-10009:Bug_7", "EXAMPLE-CVE-2024-10009:Bug_7:3"}},
+	} {
+		doc := strings.Replace(text, `"id": "EX-1"`, `"id": "`+tt.id+`"`, 1)
+		doc = strings.Replace(doc, `"cve": "CVE-2024-10002"`, `"ids": [{"system_name": "Tracker", "text": "Bug 7"}]`, 1)
+		k, end := strings.LastIndex(doc[:strings.Index(doc, `"ids"`)], "{"), strings.LastIndex(doc, "]")
+		doc = doc[:end] + "," + doc[k:end] + doc[end:]
+		records, broken, err := read(csaf.Provider(example), parser.Filename(tt.id), []byte(doc))
+		if err != nil || broken != nil {
+			t.Fatal(broken, err)
+		}
+		var got []string
+		for _, r := range records {
+			got = append(got, r.ID)
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", tt.id, diff)
+		}
+	}
+}

@@ -313,7 +313,7 @@ func TestRealTrees(t *testing.T) {
 		}
 		other := csaf.Provider(csaf.Trusted{Name: "acme", Metadata: "https://acme.example/provider-metadata.json", Namespace: "https://www.example.com"})
 		records, broken, err := read(other, name, files[root+name])
-		if err != nil || broken != nil || len(records) != 1 || records[0].ID != "Avendor-advisory-0004" {
+		if err != nil || broken != nil || len(records) != 2 || records[0].ID != "Avendor-advisory-0004:CVE-2020-1234" {
 			t.Errorf("%s: %v, %v, %v", tree, records, broken, err)
 		}
 		f.write("acme.example/white/avendor-advisory-0004.json", "{}")

@@ -1,6 +1,7 @@
 package csaf
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -34,11 +35,17 @@ func (s *Source) parse(doc *advisory.Document, yield func(advisory.Statement, er
 	out := feedtext.Out{File: doc.Name, Yield: yield}
 	all := v.doc.Vulnerabilities
 	if v.doc.Head.Category != csaf.CategoryVEX {
-		r.emit(&out, v.doc.Head.Tracking.ID, all)
+		r.emit(&out, r.name(), all)
 		return
 	}
+	used := map[string]bool{}
 	for i := range all {
-		if !r.emit(&out, r.id(&all[i]), all[i:i+1]) {
+		id := r.id(&all[i])
+		if used[id] {
+			id += fmt.Sprintf(":%d", i+1) // it has no name of its own
+		}
+		used[id] = true
+		if !r.emit(&out, id, all[i:i+1]) {
 			return
 		}
 	}
@@ -57,20 +64,28 @@ func (r *reader) emit(out *feedtext.Out, id string, list []csaf.Vulnerability) b
 	return out.Record(record)
 }
 
+// name is the document's id as that of a record: without spaces, and none of the
+// CVE program's own.
+func (r *reader) name() string {
+	id := word(r.v.doc.Head.Tracking.ID)
+	if feedtext.IsCVE(id) {
+		return r.publisher.prefix + id
+	}
+	return id
+}
+
 // id is the id of the record about a vulnerability of a VEX document.
 func (r *reader) id(v *csaf.Vulnerability) string {
-	id := r.v.doc.Head.Tracking.ID
-	if feedtext.IsCVE(id) {
-		id = r.publisher.prefix + id
-	}
 	if len(r.v.doc.Vulnerabilities) == 1 {
-		return id
+		return r.name()
 	}
 	for _, name := range namesOf(v) {
-		return id + ":" + strings.ReplaceAll(name, " ", "_")
+		return r.name() + ":" + word(name)
 	}
-	return id + ":" + strings.Join(strings.Fields(v.Title), "_")
+	return r.name() + ":" + word(v.Title)
 }
+
+func word(text string) string { return strings.Join(strings.Fields(text), "_") }
 
 // namesOf are the names of a vulnerability, its CVE id first.
 func namesOf(v *csaf.Vulnerability) (out []string) {
