@@ -21,6 +21,7 @@ type wide struct {
 	advisory.View
 	n   int
 	err error
+	of  int // affected packages of each record
 }
 
 func (w wide) Affected(_ context.Context, ecosystem, name string) ([]advisory.Entry, error) {
@@ -36,7 +37,7 @@ func (w wide) Record(_ context.Context, ref advisory.Ref) (*advisory.Record, err
 }
 
 func (w wide) Text(context.Context, advisory.Ref) (*advisory.Text, error) {
-	return &advisory.Text{}, w.err
+	return &advisory.Text{Affected: make([]advisory.Affected, w.of)}, w.err
 }
 
 func (w wide) Named(context.Context, string) ([]advisory.Ref, error) {
@@ -71,7 +72,14 @@ func TestPages(t *testing.T) {
 			t.Fatalf("record %d is %s", i, k.Record.ID)
 		}
 	}
+	big, _ := over(t, b, wide{View: b.snap, n: 5, of: advisoryhttp.MaxEntries/2 + 1})
+	if a, err := big.Package(t.Context(), "npm", "linux"); err != nil || len(a.Records) != 5 {
+		t.Errorf("a package of large records: %v", err)
+	}
 	var l *fault.LimitError
+	if _, err := big.Advisory(t.Context(), "x"); !errors.As(err, &l) || l.Max != advisoryhttp.MaxEntries {
+		t.Errorf("an id of large records: %v", err)
+	}
 	if _, err := c.Advisory(t.Context(), "x"); !errors.As(err, &l) || l.Max != advisoryhttp.MaxKnown || l.Seen != 2*advisoryhttp.MaxKnown+7 {
 		t.Errorf("an id that too many records name: %v", err)
 	}
