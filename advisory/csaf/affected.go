@@ -22,6 +22,9 @@ type builder struct {
 	impacts  map[string]string          // words for the severity of products
 	scores   map[string][]finding.Score // of products, where they differ
 	settled  map[string]bool            // products that are in a list that says how they stand
+	// fixed are the packages that a release has a fix of, and sources the source
+	// packages of those.
+	fixed, sources map[[2]string]bool
 }
 
 // affected fills in the packages of a vulnerability.
@@ -45,6 +48,9 @@ func (r *reader) affected(out *advisory.Record, v *csaf.Vulnerability) error {
 			}
 		}
 	}
+	if err := b.repair(lists); err != nil {
+		return err
+	}
 	for _, l := range lists {
 		for _, id := range l.IDs {
 			if err := b.product(l, id); err != nil {
@@ -61,9 +67,12 @@ func (b *builder) product(l csaf.StatusList, id string) error {
 	if err != nil || p.name == "" {
 		return err
 	}
-	group := l.Group
-	if l.Name == "recommended" && b.publisher.recommended && !b.settled[id] {
-		group = csaf.Fixed
+	group := b.group(l, id)
+	if b.publisher.recommended && group != csaf.Fixed {
+		p.name, p.version = p.bare, ""
+		if group == csaf.Affected && b.isRepaired(id, p) {
+			return nil
+		}
 	}
 	switch {
 	case group == csaf.NoGroup:
@@ -74,6 +83,56 @@ func (b *builder) product(l csaf.StatusList, id string) error {
 		return b.other(l.Name, id, p)
 	}
 	return nil // which versions are not affected, or fixed, tells none that are
+}
+
+// group is the group of a list, and that of fixes for what SUSE recommends.
+func (b *builder) group(l csaf.StatusList, id string) csaf.StatusGroup {
+	if l.Name == "recommended" && b.publisher.recommended && !b.settled[id] {
+		return csaf.Fixed
+	}
+	return l.Group
+}
+
+// repair notes what there is a fix of.
+func (b *builder) repair(lists []csaf.StatusList) error {
+	if !b.publisher.recommended {
+		return nil
+	}
+	b.fixed, b.sources = map[[2]string]bool{}, map[[2]string]bool{}
+	for _, l := range lists {
+		for _, id := range l.IDs {
+			if b.group(l, id) != csaf.Fixed {
+				continue
+			}
+			p, err := b.place(id)
+			if err != nil {
+				return fmt.Errorf("product %.200q in %s: %w", id, l.Name, err)
+			}
+			if p.name != "" {
+				b.fixed[[2]string{release(p.ecosystem), p.name}] = true
+				b.sources[[2]string{release(p.ecosystem), p.source}] = true
+			}
+		}
+	}
+	return nil
+}
+
+// isRepaired reports whether a package that is affected has a fix in its
+// release: SUSE goes on to list it, and its source package, as affected. What it
+// says it will not fix is the source package of others that it did.
+func (b *builder) isRepaired(id string, p place) bool {
+	key := [2]string{release(p.ecosystem), p.name}
+	return b.fixed[key] || b.statuses[id] == "" && b.sources[key]
+}
+
+// release is the release of SUSE's that an ecosystem is of: long-term support
+// is of the same packages.
+func release(ecosystem string) string {
+	i := strings.LastIndexByte(ecosystem, '-')
+	if i > 0 && strings.ToUpper(ecosystem[i:]) == ecosystem[i:] {
+		return ecosystem[:i]
+	}
+	return ecosystem
 }
 
 // rpm adds a package of a distribution.

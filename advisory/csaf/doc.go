@@ -38,6 +38,11 @@
 // affected. A package that is said to be fixed in several versions of one
 // ecosystem is affected before each.
 //
+// SUSE recommends the versions that are fixed, and goes on to name packages, and
+// their source packages, as affected: there is a fix then, also where it came with
+// the long-term support of that release. A package whose source package it will
+// not fix stays affected.
+//
 // Ecosystems are "Red Hat:enterprise_linux:9::appstream", after the platform's
 // CPE name as in OSV, and "SUSE:Linux Enterprise Server 15 SP6", "openSUSE:Leap
 // 15.6"; a module is the package's stream, "python39:3.9". Other publishers'

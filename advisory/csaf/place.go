@@ -13,8 +13,11 @@ import (
 // no package.
 type place struct {
 	ecosystem, name, stream, version string
-	distribution                     bool
-	cpe                              cpe.Name
+	// source is the name of the source package, "" where it is not said, and bare
+	// the name of a component that says no version.
+	source, bare string
+	distribution bool
+	cpe          cpe.Name
 }
 
 // place takes a product apart. A product that is none of the document is an
@@ -57,6 +60,9 @@ func (r *reader) distributed(res *csaf.Resolution) (p place) {
 		return p // a container, an archive or a module
 	case isPURL:
 		p = place{name: url.Name, version: url.Version, stream: moduleStream(url.Qualifier("rpmmod"))}
+		if text, ok := strings.CutSuffix(url.Qualifier("upstream"), ".rpm"); ok {
+			p.source = named(text).name
+		}
 		if epoch := url.Qualifier("epoch"); p.version != "" && epoch != "" {
 			p.version = epoch + ":" + p.version
 		}
@@ -75,7 +81,7 @@ func (r *reader) distributed(res *csaf.Resolution) (p place) {
 	if p.version != "" && r.publisher.namespace == "https://www.redhat.com" && !strings.Contains(p.version, ":") {
 		p.version = "0:" + p.version // as in OSV
 	}
-	p.ecosystem, p.distribution = ecosystem, true
+	p.ecosystem, p.distribution, p.bare = ecosystem, true, res.Component.Name
 	return p
 }
 

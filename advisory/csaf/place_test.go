@@ -52,6 +52,17 @@ func TestPlatforms(t *testing.T) {
 	}
 }
 
+func TestRelease(t *testing.T) {
+	for ecosystem, want := range map[string]string{
+		"SUSE:Linux Enterprise Server 12 SP4-LTSS": "SUSE:Linux Enterprise Server 12 SP4", "SUSE:Linux Enterprise Server 12 SP4": "SUSE:Linux Enterprise Server 12 SP4",
+		"SUSE:Linux Enterprise Server 15-ESPOS": "SUSE:Linux Enterprise Server 15", "SUSE:Linux Enterprise Real-time": "SUSE:Linux Enterprise Real-time", "": "",
+	} {
+		if got := release(ecosystem); got != want {
+			t.Errorf("%q: got %q, want %q", ecosystem, got, want)
+		}
+	}
+}
+
 func TestModules(t *testing.T) {
 	for text, want := range map[string]string{
 		"pkg:rpmmod/redhat/python39@3.9:8060020240801142753:6a631399":         "python39:3.9",

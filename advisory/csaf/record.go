@@ -112,13 +112,18 @@ func (r *reader) head(id string, list []csaf.Vulnerability) *advisory.Record {
 		if list[0].Title != "" {
 			title = list[0].Title
 		}
-		notes = list[0].Notes
+		if own := list[0].Notes; details(own) != "" {
+			notes = own
+		}
 		if at := feedtext.Time(list[0].Released()); at != "" {
 			out.Published = at
 		}
 	}
-	out.Summary = advisory.Summarize(title)
 	out.Details = details(notes)
+	if feedtext.IsCVE(title[strings.LastIndexByte(title, ' ')+1:]) && len(strings.Fields(title)) <= 3 {
+		title = out.Details // it says no more than the id
+	}
+	out.Summary = advisory.Summarize(title)
 	if h.AggregateSeverity != nil && len(strings.Fields(h.AggregateSeverity.Text)) > 0 {
 		out.Rating = strings.Join(strings.Fields(h.AggregateSeverity.Text), " ")
 	}
@@ -144,7 +149,7 @@ func (r *reader) head(id string, list []csaf.Vulnerability) *advisory.Record {
 // details are the notes that describe.
 func details(notes []csaf.Note) string {
 	var out []string
-	for _, category := range []string{"summary", "description", "details", "general"} {
+	for _, category := range []string{"description", "details", "summary", "general"} {
 		for _, n := range notes {
 			isText := n.Category != "general" || n.Title == "Details"
 			if n.Category == category && isText && strings.TrimSpace(n.Text) != "" {

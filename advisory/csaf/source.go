@@ -29,7 +29,9 @@ type publisher struct {
 	// platform returns the ecosystem of a platform's packages, "" for none; nil
 	// for a publisher that is no distribution.
 	platform func(name, cpe string) string
-	// recommended says that it lists fixed versions as recommended ones.
+	// recommended says that it writes as SUSE does: fixed versions are recommended
+	// ones; what is affected is named without a version, and named so still when
+	// there is a fix.
 	recommended bool
 }
 
