@@ -100,7 +100,7 @@ type SourceState struct {
 	Failed    time.Time `json:"failed,omitzero"`
 	Cause     string    `json:"cause,omitempty"`
 	// Held is the number of a run that waits for approval, with the reason.
-	Held int64  `json:"held,omitempty"`
+	Held int64  `json:"held,omitzero"`
 	Why  string `json:"why,omitempty"`
 }
 

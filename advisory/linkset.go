@@ -29,7 +29,7 @@ type Member struct {
 	ID     string `json:"id"`
 	Digest string `json:"digest"`
 	// Withdrawn says that the database took it back.
-	Withdrawn bool `json:"withdrawn,omitempty"`
+	Withdrawn bool `json:"withdrawn,omitzero"`
 	// Path is the chain of ids that leads from the record to the key, both
 	// included.
 	Path []string `json:"path"`

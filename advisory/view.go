@@ -77,7 +77,7 @@ type Origin struct {
 	Checked string `json:"checked,omitempty"`
 	// StaleAfter is the age in hours from which on it counts as stale; 0 means
 	// never.
-	StaleAfter int `json:"stale_after,omitempty"`
+	StaleAfter int `json:"stale_after,omitzero"`
 }
 
 // Ref names a record within one view.

@@ -118,7 +118,7 @@ type ConsideredRecord struct {
 	// Elsewhere are packages that it names otherwise, "npm/lodash", at most
 	// MaxElsewhere of them; More counts the others.
 	Elsewhere []string `json:"elsewhere,omitempty"`
-	More      int      `json:"more,omitempty"`
+	More      int      `json:"more,omitzero"`
 }
 
 // MaxElsewhere bounds the packages that an explanation lists of a record that

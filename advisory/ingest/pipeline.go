@@ -198,7 +198,11 @@ func take(o *advisory.Observed, source string, s advisory.Statement) *advisory.R
 	switch s := s.(type) {
 	case *advisory.Record:
 		s.Source = source
-		if err := s.Validate(); err != nil {
+		err := s.Validate()
+		if err == nil && s.Digest == "" { // snapshots name every record by it
+			err = fmt.Errorf("it has no digest of its text: %w", fault.Invalid)
+		}
+		if err != nil {
 			return fail(s.ID, s.Digest, err)
 		}
 		o.Records = append(o.Records, s)

@@ -45,7 +45,7 @@ type Updated struct {
 	Version int64     `json:"version"`
 	Expires time.Time `json:"expires"` // of the release
 	Digest  string    `json:"digest"`  // of the snapshot
-	Number  int64     `json:"number,omitempty"`
+	Number  int64     `json:"number,omitzero"`
 	From    string    `json:"from,omitempty"` // the snapshot that was there before
 	How     string    `json:"how"`
 	Bytes   int64     `json:"bytes"` // of deltas and objects that were read

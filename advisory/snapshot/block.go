@@ -106,7 +106,7 @@ func (g *segment) open(data []byte, info *Segment) (rest []byte, err error) {
 	sums := headSize + int64(g.names)
 	frameSums := sums + int64(g.head.blocks)*sha256.Size
 	g.source, g.frameSums = info.Source, data[frameSums:size]
-	g.blocks = newBlocks("segment "+info.name(), data[sums:frameSums], data[size:whole])
+	g.blocks = newBlocks(info.name(), data[sums:frameSums], data[size:whole])
 	if g.area, rest, err = cutArea(data[whole:], g.frames); err != nil {
 		return nil, err
 	}

@@ -37,7 +37,7 @@ type Result struct {
 // Broken is a record that was set aside.
 type Broken struct {
 	File    string `json:"file"`
-	Line    int    `json:"line,omitempty"`
+	Line    int    `json:"line,omitzero"`
 	ID      string `json:"id,omitempty"`
 	Pointer string `json:"pointer,omitempty"`
 	Digest  string `json:"digest,omitempty"`

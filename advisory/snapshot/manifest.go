@@ -66,10 +66,10 @@ type Origin struct {
 	Checked string `json:"checked,omitempty"`
 	// StaleAfter is the age in hours from which on its data counts as stale; 0
 	// means never.
-	StaleAfter   int    `json:"stale_after,omitempty"`
+	StaleAfter   int    `json:"stale_after,omitzero"`
 	License      string `json:"license,omitempty"`
 	Attribution  string `json:"attribution,omitempty"`
-	Redistribute bool   `json:"redistribute,omitempty"`
+	Redistribute bool   `json:"redistribute,omitzero"`
 }
 
 // Encode sorts the manifest and returns its text and digest.

@@ -158,7 +158,7 @@ func (o *overlay) open(data []byte, info *Overlay) (rest []byte, err error) {
 		return nil, &fault.MismatchError{What: "head", Want: info.Digest, Got: got}
 	}
 	o.object = data[:info.Size]
-	o.blocks = newBlocks("overlay "+info.Source, data[overlayHead:head], data[head:info.Size])
+	o.blocks = newBlocks(info.Source, data[overlayHead:head], data[head:info.Size])
 	return data[info.Size:], nil
 }
 

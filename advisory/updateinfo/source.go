@@ -48,7 +48,9 @@ func Amazon() *Source {
 	s := &Source{ecosystem: "Amazon Linux", description: advisory.Description{
 		Name: "amazon", Title: "Amazon Linux security advisories", Home: "https://alas.aws.amazon.com/",
 		License: "LicenseRef-Amazon-Linux-Security-Advisories", Attribution: "Amazon Web Services, Inc.",
-	}, page: func(release, id string) string { return "https://alas.aws.amazon.com/AL" + release + "/" + id + ".html" }}
+	}, page: func(release, id string) string {
+		return "https://alas.aws.amazon.com/AL" + release + "/" + id + ".html"
+	}}
 	s.add("2/core", false, func(arch string) (string, string) {
 		return "", "https://cdn.amazonlinux.com/2/core/latest/" + arch + "/mirror.list"
 	})
