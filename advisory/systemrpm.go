@@ -48,7 +48,8 @@ func (s system) rpmEcosystems() (name string, by naming, matches func(string) bo
 
 // redHat is the data of a product and major release: all its repositories, none
 // of its extended-support streams, whose builds have versions of their own.
-// CentOS is built from the same sources.
+// CentOS is built from the same sources. Errata name binary packages; what is not
+// fixed is often named by the source package alone.
 func (s system) redHat() (string, naming, func(string) bool) {
 	product, release := "enterprise_linux", s.parts(1)
 	if cpe, ok := strings.CutPrefix(s.cpe, "cpe:/o:redhat:"); ok {
@@ -59,7 +60,7 @@ func (s system) redHat() (string, naming, func(string) bool) {
 		}
 	}
 	name := "Red Hat:" + product + ":" + release
-	return name, byPackage, func(e string) bool {
+	return name, byBoth, func(e string) bool {
 		rest, ok := strings.CutPrefix(e, name)
 		return ok && release != "" && (rest == "" || rest[0] == ':' || rest[0] == '.')
 	}
