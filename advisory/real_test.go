@@ -1,16 +1,24 @@
 package advisory_test
 
 import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json"
+
 	"github.com/stella-ops/stella/advisory"
 	"github.com/stella-ops/stella/advisory/osv"
+	"github.com/stella-ops/stella/advisory/snapshot"
 	"github.com/stella-ops/stella/advisory/version"
 	"github.com/stella-ops/stella/internal/testdata"
 	"github.com/stella-ops/stella/scan/purl"
@@ -289,5 +297,95 @@ func TestEnumeratedOracle(t *testing.T) {
 			t.Errorf("%s: %d records deviate, want %d", tt.pack, len(deviations), tt.deviations)
 		}
 		t.Logf("%s: %d verdicts, deviating: %v", tt.pack, verdicts, slices.Sorted(maps.Keys(deviations)))
+	}
+}
+
+// TestRealDelta: eight weeks of the Go vulnerability database as a delta.
+func TestRealDelta(t *testing.T) {
+	now := shared(t, sharedPacks...)
+	old := map[string]*advisory.Record{}
+	for r, err := range osv.Walk(t.Context(), nil, testdata.Path(t, "advisories/osv-go-delta.tar.gz")) {
+		var broken *advisory.RecordError
+		if errors.As(err, &broken) { // the list of what was added is no record
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		old[r.ID] = r
+	}
+	var before []*advisory.Record
+	isNew, added := addedSince(t), 0
+	for _, r := range now {
+		switch {
+		case old[r.ID] != nil:
+			before = append(before, old[r.ID])
+		case isNew[r.ID]:
+			added++
+		default:
+			before = append(before, r)
+		}
+	}
+	from, to := view(t, before...), view(t, now...)
+	var delta, whole, made bytes.Buffer
+	size, err := snapshot.WriteDelta(&delta, from, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := to.CopyTo(&whole); err != nil {
+		t.Fatal(err)
+	}
+	digest, err := snapshot.ApplyDelta(&made, from, &delta)
+	if err != nil || digest != to.Digest() {
+		t.Fatalf("the delta makes %s, %v", digest, err)
+	}
+	t.Logf("%d changed, %d added: %d bytes of %d, %.2f %%", len(old), added, size, whole.Len(), 100*float64(size)/float64(whole.Len()))
+	if len(old) == 0 || added == 0 || 100*size > int64(whole.Len()) {
+		t.Errorf("the delta is over one percent of the snapshot")
+	}
+	facts, err := snapshot.Facts(t.Context(), from, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range facts {
+		if !strings.HasPrefix(f.Record, "GO-") && f.Cause != advisory.CauseChanged {
+			t.Errorf("fact %+v of another database", f)
+		}
+	}
+}
+
+// addedSince returns the ids that the shared delta lists as added.
+func addedSince(t *testing.T) map[string]bool {
+	t.Helper()
+	f, err := os.Open(testdata.Path(t, "advisories/osv-go-delta.tar.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]bool{}
+	for r := tar.NewReader(z); ; {
+		h, err := r.Next()
+		if err == io.EOF {
+			return out
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Name != "DELTA.json" {
+			continue
+		}
+		var delta struct {
+			Added []string `json:"A"`
+		}
+		if err := json.UnmarshalRead(r, &delta); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range delta.Added {
+			out[strings.TrimSuffix(name, ".json")] = true
+		}
 	}
 }
