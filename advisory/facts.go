@@ -53,6 +53,11 @@ func Linked(old, now *Record) bool {
 	return old == nil || now == nil || !sameRecord(old, now) || (old.Withdrawn == "") != (now.Withdrawn == "")
 }
 
+// Hangs returns the ids, CVE ids excepted, by which a record hangs together with
+// others. follows reports whether it may be about what those lead to, since it names
+// no CVE id itself: a change of any record that they lead to may then concern it.
+func (r *Record) Hangs() (ids []string, follows bool) { return r.links(), len(r.cves(false)) == 0 }
+
 // SortFacts puts facts into their order: by ecosystem, name, vulnerability,
 // record and cause.
 func SortFacts(list []Fact) {
@@ -96,7 +101,7 @@ func appendFacts(out []Fact, r *Record, p pack, cause Cause) []Fact {
 // sameRecord reports whether what a record says of all its packages is the same
 // for a finding: texts and times are not.
 func sameRecord(a, b *Record) bool {
-	return slices.Equal(a.Aliases, b.Aliases) && slices.Equal(a.Upstream, b.Upstream) && slices.Equal(a.Scores, b.Scores) && a.Rating == b.Rating
+	return slices.Equal(a.Aliases, b.Aliases) && slices.Equal(a.Upstream, b.Upstream) && slices.Equal(a.Related, b.Related) && slices.Equal(a.Scores, b.Scores) && a.Rating == b.Rating
 }
 
 func sameEntries(a, b []Affected) bool {

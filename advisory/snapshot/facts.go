@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/stella-ops/stella/advisory"
 )
@@ -121,95 +123,182 @@ func (s *Snapshot) wholeOf(p advisory.Part, n int) (*advisory.Record, error) {
 }
 
 // Facts returns what differs between two snapshots for packages: what records
-// say of them, what other records say that those name, and what has become known
-// to be exploited. The facts are sorted and distinct.
+// say of them, what other records say that lead those to another vulnerability or
+// tell how bad it is, and what has become, or is no longer, known to be exploited.
+// Whatever package matching finds something else for is among them. The facts are
+// sorted and distinct.
 func Facts(ctx context.Context, from, to *Snapshot) ([]advisory.Fact, error) {
-	var out []advisory.Fact
+	changed := follower{snap: to, cause: advisory.CauseChanged}
 	for c, err := range Changes(from, to) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, advisory.FactsOf(c.Old, c.Now)...)
-		if advisory.Linked(c.Old, c.Now) {
-			if out, err = to.factsAbout(ctx, out, c.ID, c.ID, advisory.CauseChanged); err != nil {
-				return nil, fmt.Errorf("records that name %s: %w", c.ID, err)
+		changed.out = append(changed.out, advisory.FactsOf(c.Old, c.Now)...)
+		if !advisory.Linked(c.Old, c.Now) {
+			continue
+		}
+		ids := []string{c.ID}
+		for _, r := range []*advisory.Record{c.Old, c.Now} {
+			if r != nil {
+				more, _ := r.Hangs()
+				ids = append(ids, more...)
 			}
 		}
+		if err := changed.follow(ctx, ids, c); err != nil {
+			return nil, fmt.Errorf("records that hang together with %s: %w", c.ID, err)
+		}
 	}
-	exploited, err := exploited(from, to)
+	exploited, err := exploits(from, to)
 	if err != nil {
 		return nil, err
 	}
-	for _, cve := range exploited {
-		if out, err = to.factsAbout(ctx, out, cve, "", advisory.CauseKEV); err != nil {
-			return nil, fmt.Errorf("packages with %s, which is exploited: %w", cve, err)
+	kev := follower{snap: to, cause: advisory.CauseKEV}
+	for _, cve := range slices.Sorted(maps.Keys(exploited)) {
+		f := &changed
+		if exploited[cve] == advisory.CauseKEV {
+			f = &kev
+		}
+		if err := f.follow(ctx, []string{cve}, nil); err != nil {
+			return nil, fmt.Errorf("packages with %s, of which it is told otherwise whether it is exploited: %w", cve, err)
 		}
 	}
+	out := append(changed.out, kev.out...)
 	advisory.SortFacts(out)
 	return slices.Compact(out), nil
 }
 
-// exploited returns the CVE ids that are listed as exploited in to, and were not
-// in from.
-func exploited(from, to *Snapshot) (out []string, err error) {
-	for i := range to.overlays {
-		o := &to.overlays[i]
-		before := map[uint64]bool{}
-		shared := false
-		for j := range from.overlays {
-			if f := &from.overlays[j]; f.source == o.source {
-				if shared = bytes.Equal(f.sums, o.sums); shared {
-					break
-				}
-				for s, err := range f.all() {
-					if err != nil {
-						return nil, err
-					}
-					if key, ok := cveKey(s.Vulnerability); ok && s.Exploited != "" {
-						before[key] = true
-					}
-				}
-			}
-		}
-		if shared {
-			continue
-		}
-		for s, err := range o.all() {
-			if err != nil {
-				return nil, err
-			}
-			if key, ok := cveKey(s.Vulnerability); ok && s.Exploited != "" && !before[key] {
-				out = append(out, s.Vulnerability)
-			}
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out), nil
+// follower collects the packages that are concerned by what is said elsewhere. It
+// follows each id once.
+type follower struct {
+	snap  *Snapshot
+	cause advisory.Cause
+	seen  map[string]bool
+	out   []advisory.Fact
 }
 
-// factsAbout adds the packages of records that name an id, but for the record
-// that has it.
-func (s *Snapshot) factsAbout(ctx context.Context, out []advisory.Fact, id, except string, cause advisory.Cause) ([]advisory.Fact, error) {
-	refs, err := s.Named(ctx, id)
-	if err != nil {
-		return nil, err
+// follow adds the packages of the records that are about what ids lead to: those
+// that name a CVE id of them, and those without a CVE id of their own that hang
+// together with these or with another id, as matching follows them. The record that
+// changed has facts of its own; nil for none.
+func (f *follower) follow(ctx context.Context, ids []string, changed *Change) error {
+	if f.seen == nil {
+		f.seen = map[string]bool{}
 	}
-	for _, ref := range refs {
-		r, err := s.Record(ctx, ref)
-		if err != nil {
-			return nil, err
-		}
-		if r.ID == except {
+	for len(ids) > 0 {
+		id := ids[len(ids)-1]
+		if ids = ids[:len(ids)-1]; f.seen[id] {
 			continue
 		}
-		t, err := s.Text(ctx, ref)
+		f.seen[id] = true
+		isCVE := strings.HasPrefix(id, "CVE-")
+		refs, err := f.snap.Named(ctx, id)
+		if err != nil {
+			return err
+		}
+		for _, ref := range refs {
+			r, err := f.snap.Record(ctx, ref)
+			if err != nil {
+				return err
+			}
+			links, follows := r.Hangs()
+			if !isCVE && !(follows && slices.Contains(links, id)) {
+				continue
+			}
+			ids = append(ids, links...)
+			if changed != nil && r.ID == changed.ID && r.Source == changed.Part.Source {
+				continue
+			}
+			if err := f.add(ctx, ref, r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// add adds the packages of a record.
+func (f *follower) add(ctx context.Context, ref advisory.Ref, r *advisory.Record) error {
+	t, err := f.snap.Text(ctx, ref)
+	if err != nil {
+		return err
+	}
+	r.Affected = t.Affected
+	for _, fact := range advisory.FactsOf(nil, r) {
+		fact.Cause = f.cause
+		f.out = append(f.out, fact)
+	}
+	return nil
+}
+
+// exploits returns the CVE ids of which some source tells otherwise in to than in
+// from since when they are exploited: CauseKEV for what it lists and did not, else
+// CauseChanged. A source without signals has no overlay.
+func exploits(from, to *Snapshot) (map[string]advisory.Cause, error) {
+	out := map[string]advisory.Cause{}
+	for i := range to.overlays {
+		if err := exploitsOf(out, from.overlayOf(to.overlays[i].source), &to.overlays[i]); err != nil {
+			return nil, err
+		}
+	}
+	for i := range from.overlays {
+		if to.overlayOf(from.overlays[i].source) == nil {
+			if err := exploitsOf(out, &from.overlays[i], nil); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
+}
+
+func (s *Snapshot) overlayOf(source string) *overlay {
+	for i := range s.overlays {
+		if s.overlays[i].source == source {
+			return &s.overlays[i]
+		}
+	}
+	return nil
+}
+
+// exploitsOf adds what one source tells otherwise. Either may be nil.
+func exploitsOf(out map[string]advisory.Cause, from, to *overlay) error {
+	if from != nil && to != nil && bytes.Equal(from.sums, to.sums) {
+		return nil
+	}
+	old, err := from.exploited()
+	if err != nil {
+		return err
+	}
+	now, err := to.exploited()
+	if err != nil {
+		return err
+	}
+	for cve, since := range now {
+		if before := old[cve]; before == "" {
+			out[cve] = advisory.CauseKEV
+		} else if before != since && out[cve] == "" {
+			out[cve] = advisory.CauseChanged
+		}
+	}
+	for cve := range old {
+		if now[cve] == "" && out[cve] == "" {
+			out[cve] = advisory.CauseChanged
+		}
+	}
+	return nil
+}
+
+// exploited returns since when what the source lists is exploited; nil for nil.
+func (o *overlay) exploited() (map[string]string, error) {
+	if o == nil {
+		return nil, nil
+	}
+	out := map[string]string{}
+	for s, err := range o.all() {
 		if err != nil {
 			return nil, err
 		}
-		r.Affected = t.Affected
-		for _, f := range advisory.FactsOf(nil, r) {
-			f.Cause = cause
-			out = append(out, f)
+		if s.Exploited != "" {
+			out[s.Vulnerability] = s.Exploited
 		}
 	}
 	return out, nil

@@ -9,8 +9,11 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/stella-ops/stella/advisory"
+	"github.com/stella-ops/stella/advisory/finding"
 	"github.com/stella-ops/stella/advisory/snapshot"
 	"github.com/stella-ops/stella/advisory/version"
+	"github.com/stella-ops/stella/scan/purl"
+	"github.com/stella-ops/stella/scan/sbom"
 )
 
 func TestFacts(t *testing.T) {
@@ -39,6 +42,13 @@ func TestFacts(t *testing.T) {
 	}
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("facts (-want +got)\n%s", diff)
+	}
+	// What is no longer listed, or since another day, is told as well.
+	for name, other := range map[string][]*advisory.Signal{"delisted": nil, "another day": {{Vulnerability: "CVE-2024-0006", Source: "kev", Exploited: "2024-07-02"}}} {
+		got, err := snapshot.Facts(ctx, to, open(t, compose(t, now, other)))
+		if diff := gocmp.Diff([]advisory.Fact{fact("f", "0006", advisory.CauseChanged)}, got); err != nil || diff != "" {
+			t.Errorf("%s: %v (-want +got)\n%s", name, err, diff)
+		}
 	}
 	if got, err := snapshot.Facts(ctx, to, to); err != nil || len(got) > 0 {
 		t.Errorf("a snapshot and itself: %v, %v", got, err)
@@ -90,4 +100,97 @@ func TestChangesTurnOneIntoTheOther(t *testing.T) {
 			t.Fatalf("not in order: %q", order)
 		}
 	})
+}
+
+// drawLinked draws records without much in them that hang together in many ways.
+func drawLinked(t *rapid.T) []*advisory.Record {
+	ids := []string{"CVE-2024-0001", "CVE-2024-0002", "GHSA-0001", "GHSA-0002", "X-1", "X-2", "DEBIAN-CVE-2024-0001"}
+	some := rapid.SliceOfNDistinct(rapid.SampledFrom(ids), 0, 2, rapid.ID)
+	rating := rapid.SampledFrom([]string{"", "LOW", "HIGH"})
+	var out []*advisory.Record
+	for i, id := range rapid.SliceOfNDistinct(rapid.SampledFrom(ids), 1, len(ids), rapid.ID).Draw(t, "ids") {
+		r := &advisory.Record{ID: id, Modified: "2024-05-20T16:03:47Z", Digest: fakeDigest(i + 1), Aliases: some.Draw(t, "aliases"), Rating: rating.Draw(t, "rating")}
+		switch rapid.IntRange(0, 9).Draw(t, "more") {
+		case 0:
+			r.Withdrawn = r.Modified
+		case 1:
+			r.Upstream = some.Draw(t, "upstream")
+		case 2:
+			r.Related = some.Draw(t, "related")
+		}
+		for _, where := range rapid.SliceOfNDistinct(rapid.SampledFrom([][2]string{{"npm", "a"}, {"npm", "b"}, {"Debian:12", "a"}, {"Debian:12", "c"}}), 0, 2, rapid.ID).Draw(t, "affected") {
+			a := advisory.Affected{Ecosystem: where[0], Name: where[1], Ranges: []advisory.Range{{Type: advisory.RangeEcosystem, Events: []version.Event{{Introduced: "0"}}}}}
+			if rapid.Bool().Draw(t, "fixed") {
+				a.Ranges[0].Events = append(a.Ranges[0].Events, version.Event{Fixed: "3"})
+			}
+			r.Affected = append(r.Affected, a)
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+func drawExploits(t *rapid.T) (out []*advisory.Signal) {
+	for _, cve := range []string{"CVE-2024-0001", "CVE-2024-0002"} {
+		if day := rapid.SampledFrom([]string{"", "2024-07-01", "2024-07-02"}).Draw(t, "exploited"); day != "" {
+			out = append(out, &advisory.Signal{Vulnerability: cve, Source: "kev", Exploited: day})
+		}
+	}
+	return out
+}
+
+// TestFactsNameWhatTurns: wherever matching finds something else in a package than
+// before, some fact names one of the keys by which the package is indexed.
+func TestFactsNameWhatTurns(t *testing.T) {
+	doc := &sbom.Document{Subject: sbom.Subject{OS: &sbom.OS{ID: "debian", VersionID: "12"}}}
+	for _, p := range []string{"pkg:npm/a@1", "pkg:npm/b@1", "pkg:deb/debian/a@1", "pkg:deb/debian/c@1"} {
+		u, err := purl.Parse(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc.Packages = append(doc.Packages, sbom.Package{ID: p, Name: u.Name, Version: u.Version, PURL: u})
+	}
+	keys := map[string][]finding.Key{}
+	for _, k := range advisory.Keys(doc) {
+		keys[k.Package] = k.Keys
+	}
+	turned := 0
+	rapid.Check(t, func(t *rapid.T) {
+		old := drawLinked(t)
+		now := slices.Clone(old) // most stay as they were
+		for _, r := range drawLinked(t)[:1] {
+			r.Digest = fakeDigest(99)
+			now = slices.DeleteFunc(now, func(o *advisory.Record) bool { return o.ID == r.ID })
+			if rapid.Bool().Draw(t, "stays") {
+				now = append(now, r)
+			}
+		}
+		before, after := drawExploits(t), drawExploits(t)
+		if rapid.Bool().Draw(t, "same signals") {
+			after = before
+		}
+		from, to := open2(t, compose(t, old, before)), open2(t, compose(t, now, after))
+		match := func(s *snapshot.Snapshot) []finding.Finding {
+			r, err := (advisory.Matcher{View: s}).Match(ctx, doc)
+			if err != nil {
+				t.Fatalf("%v", err)
+			}
+			return r.Findings
+		}
+		facts, err := snapshot.Facts(ctx, from, to)
+		if err != nil {
+			t.Fatalf("%v", err)
+		}
+		for _, d := range finding.Compare(match(from), match(to)) {
+			turned++
+			if !slices.ContainsFunc(facts, func(f advisory.Fact) bool {
+				return slices.Contains(keys[d.Package], finding.Key{Ecosystem: advisory.BaseEcosystem(f.Ecosystem), Name: f.Name})
+			}) {
+				t.Fatalf("no fact names %s, for which %s turned: %+v", d.Package, d.Vulnerability, facts)
+			}
+		}
+	})
+	if turned == 0 {
+		t.Error("nothing ever turned")
+	}
 }
