@@ -19,7 +19,6 @@ import (
 
 // depot is where a cache fetches from.
 type depot struct {
-	mu        sync.Mutex
 	manifests map[string][]byte
 	objects   map[string][]byte
 	read      atomic.Int64
@@ -163,6 +162,9 @@ func TestMatcher(t *testing.T) {
 	}
 	if report, err = m.MatchAt(ctx, first, time.Time{}, doc); err != nil || report.Snapshot != first {
 		t.Errorf("a head by its digest: %+v, %v", report, err)
+	}
+	if e, err := m.ExplainAt(ctx, first, time.Time{}, doc, "x", "A-1"); err != nil || e.Snapshot != first {
+		t.Errorf("an explanation: %+v, %v", e, err)
 	}
 	m.Heads = heads{{Number: 1, Digest: fakeDigest(3)}}
 	if _, err = m.Match(ctx, doc); !errors.Is(err, snapshot.ErrNotFound) {

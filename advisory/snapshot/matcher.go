@@ -51,6 +51,19 @@ func (m *Matcher) MatchAt(ctx context.Context, digest string, at time.Time, doc 
 	return m.match(ctx, digest, doc, opts)
 }
 
+// ExplainAt says why a package of a document is or is not affected, by the
+// snapshot that has a digest, as of a time; see [advisory.Matcher.Explain].
+func (m *Matcher) ExplainAt(ctx context.Context, digest string, at time.Time, doc *sbom.Document, pkg, vulnerability string) (*finding.Explanation, error) {
+	opts := m.Options
+	opts.At = at
+	snap, done, err := m.Cache.View(ctx, digest)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return advisory.Matcher{View: snap, Options: opts}.Explain(ctx, doc, pkg, vulnerability)
+}
+
 func (m *Matcher) match(ctx context.Context, digest string, doc *sbom.Document, opts advisory.Options) (*finding.Report, error) {
 	snap, done, err := m.Cache.View(ctx, digest)
 	if err != nil {

@@ -37,6 +37,7 @@ func NewPrivateKey(key crypto.PrivateKey) (*PrivateKey, error) {
 		}
 		signer = ed25519.NewKeyFromSeed(k.Seed()) // whatever public half it was given
 	case *ecdsa.PrivateKey:
+		//lint:ignore SA1019 a key that was made by hand may lack it, and Bytes would panic
 		if k == nil || k.D == nil {
 			return nil, fmt.Errorf("private key: ECDSA without a number: %w", fault.Invalid)
 		}

@@ -90,6 +90,7 @@ func supported(key crypto.PublicKey) error {
 	case ed25519.PublicKey:
 		return nil
 	case *ecdsa.PublicKey:
+		//lint:ignore SA1019 a key that was made by hand may lack them, and Bytes would panic
 		if k == nil || k.X == nil || k.Y == nil {
 			return fmt.Errorf("public key: ECDSA without a point: %w", fault.Invalid)
 		}

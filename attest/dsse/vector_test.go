@@ -73,9 +73,10 @@ func TestProtocolVector(t *testing.T) {
 func TestP384Vector(t *testing.T) {
 	n := func(s string) *big.Int { i, _ := new(big.Int).SetString(s, 16); return i }
 	d := n("6B9D3DAD2E1B8C1C05B19875B6659F4DE23C3B667BF297BA9AA47740787137D896D5724E4C70A825F872C9EA60D2EDF5")
-	p := &ecdsa.PrivateKey{D: d}
-	p.Curve = elliptic.P384()
-	p.X, p.Y = p.Curve.ScalarBaseMult(d.Bytes())
+	p, err := ecdsa.ParseRawPrivateKey(elliptic.P384(), d.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
 	k, err := dsse.NewPrivateKey(p)
 	if err != nil {
 		t.Fatal(err)

@@ -79,6 +79,7 @@ func (m *meta) follows(old *meta, file string, r Role) error {
 
 // timestamp names the newest snapshot.
 type timestamp struct {
+	//lint:ignore SA5008 an option of encoding/json/v2
 	header   `json:",embed"`
 	Snapshot *meta `json:"snapshot"`
 }
@@ -95,6 +96,7 @@ func (t *timestamp) check() error {
 
 // snapshot names the targets metadata that belong together with it.
 type snapshot struct {
+	//lint:ignore SA5008 an option of encoding/json/v2
 	header  `json:",embed"`
 	Targets *meta `json:"targets"`
 }

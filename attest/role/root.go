@@ -109,6 +109,7 @@ func (r *Root) expired(at time.Time) error {
 
 // rootPayload is the JSON of a root.
 type rootPayload struct {
+	//lint:ignore SA5008 an option of encoding/json/v2
 	header `json:",embed"`
 	Roles  map[Role]*wireHolders `json:"roles"`
 }

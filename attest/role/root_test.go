@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"math/big"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -28,11 +27,8 @@ func spki(names ...string) (out []string) {
 // compressed is a P-256 key in an encoding that is not the usual one, if the
 // standard library reads it at all.
 func compressed() string {
-	x, y := elliptic.P256().ScalarBaseMult([]byte{7})
-	der, err := x509.MarshalPKIXPublicKey(&ecdsa.PublicKey{Curve: elliptic.P256(), X: x, Y: y})
-	if err != nil {
-		panic(err)
-	}
+	der := pointOf(elliptic.P256(), 32)
+	var err error
 	var i struct {
 		Algorithm struct{ OID, Curve asn1.ObjectIdentifier }
 		Key       asn1.BitString
@@ -40,7 +36,8 @@ func compressed() string {
 	if _, err := asn1.Unmarshal(der, &i); err != nil {
 		panic(err)
 	}
-	i.Key.Bytes = elliptic.MarshalCompressed(elliptic.P256(), x, y)
+	x, y := i.Key.Bytes[1:33], i.Key.Bytes[33:]
+	i.Key.Bytes = append([]byte{2 + y[31]&1}, x...) // SEC 1, 2.3.3
 	i.Key.BitLength = 8 * len(i.Key.Bytes)
 	if der, err = asn1.Marshal(i); err != nil {
 		panic(err)
@@ -49,12 +46,21 @@ func compressed() string {
 }
 
 func p521() string {
-	x, y := elliptic.P521().ScalarBaseMult(big.NewInt(7).Bytes())
-	der, err := x509.MarshalPKIXPublicKey(&ecdsa.PublicKey{Curve: elliptic.P521(), X: x, Y: y})
+	return base64.StdEncoding.EncodeToString(pointOf(elliptic.P521(), 66))
+}
+
+// pointOf is the public key of the private key 7 on a curve with numbers of size
+// bytes.
+func pointOf(curve elliptic.Curve, size int) []byte {
+	key, err := ecdsa.ParseRawPrivateKey(curve, append(make([]byte, size-1), 7))
 	if err != nil {
 		panic(err)
 	}
-	return base64.StdEncoding.EncodeToString(der)
+	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		panic(err)
+	}
+	return der
 }
 
 func TestRootAttacks(t *testing.T) {

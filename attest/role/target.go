@@ -109,6 +109,7 @@ func (f *failing) Read(p []byte) (int, error) {
 
 // targets is what a release is.
 type targets struct {
+	//lint:ignore SA5008 an option of encoding/json/v2
 	header  `json:",embed"`
 	Targets map[string]*wireTarget `json:"targets"`
 }

@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"math/big"
 	"slices"
 	"strings"
 	"testing"
@@ -439,9 +438,10 @@ func TestOneKeyForTwoFeeds(t *testing.T) {
 
 // TestOtherKeys: ECDSA keys hold roles as well.
 func TestOtherKeys(t *testing.T) {
-	p := &ecdsa.PrivateKey{D: big.NewInt(7)}
-	p.Curve = elliptic.P256()
-	p.X, p.Y = p.Curve.ScalarBaseMult(p.D.Bytes())
+	p, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), append(make([]byte, 31), 7))
+	if err != nil {
+		t.Fatal(err)
+	}
 	k, err := dsse.NewPrivateKey(p)
 	if err != nil {
 		t.Fatal(err)

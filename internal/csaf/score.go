@@ -42,15 +42,16 @@ type EPSS struct {
 // the members that have no field: the metrics spelled out, such as
 // "attackVector".
 type CVSS struct {
-	Version               string                    `json:"version"`
-	Vector                string                    `json:"vectorString"`
-	BaseScore             Decimal                   `json:"baseScore,omitzero"`
-	BaseSeverity          string                    `json:"baseSeverity,omitzero"`
-	TemporalScore         Decimal                   `json:"temporalScore,omitzero"`
-	TemporalSeverity      string                    `json:"temporalSeverity,omitzero"`
-	EnvironmentalScore    Decimal                   `json:"environmentalScore,omitzero"`
-	EnvironmentalSeverity string                    `json:"environmentalSeverity,omitzero"`
-	Properties            map[string]jsontext.Value `json:",embed"`
+	Version               string  `json:"version"`
+	Vector                string  `json:"vectorString"`
+	BaseScore             Decimal `json:"baseScore,omitzero"`
+	BaseSeverity          string  `json:"baseSeverity,omitzero"`
+	TemporalScore         Decimal `json:"temporalScore,omitzero"`
+	TemporalSeverity      string  `json:"temporalSeverity,omitzero"`
+	EnvironmentalScore    Decimal `json:"environmentalScore,omitzero"`
+	EnvironmentalSeverity string  `json:"environmentalSeverity,omitzero"`
+	//lint:ignore SA5008 an option of encoding/json/v2
+	Properties map[string]jsontext.Value `json:",embed"`
 }
 
 // Property returns a property that is a string, or "".

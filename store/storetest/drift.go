@@ -163,8 +163,8 @@ func (w *world) begin() (s *worldScan, complete func() error) {
 	return s, func() error { return scans.Complete(context.Background(), *lease, r) }
 }
 
-// crashed is what a crash point throws.
-var crashed = errors.New("crashed here")
+// errCrashed is what a crash point throws.
+var errCrashed = errors.New("crashed here")
 
 // crashing runs f, which ends at a crash point every so often.
 func (w *world) crashing(seldom int, f func() error) (err error) {
@@ -175,16 +175,16 @@ func (w *world) crashing(seldom int, f func() error) (err error) {
 	before := crashpoint.Set(func(p crashpoint.Point) {
 		w.hits[p]++
 		if at--; at == -1 {
-			panic(crashed)
+			panic(errCrashed)
 		}
 	})
 	defer crashpoint.Set(before)
 	defer func() {
 		if r := recover(); r != nil {
-			if r != crashed { //nolint:errorlint // thrown, not wrapped
+			if r != errCrashed { //nolint:errorlint // thrown, not wrapped
 				panic(r)
 			}
-			err = crashed
+			err = errCrashed
 		}
 	}()
 	return f()
@@ -260,11 +260,11 @@ func (w *world) deliver() bool {
 		if m.topic == event.SchedulerEvaluations {
 			seldom = 15 // a lease must end each time
 		}
-		for err := crashed; err != nil || w.random.IntN(5) == 0; {
-			if err = w.crashing(seldom, func() error { return handle(ctx, m.body) }); err != nil && !errors.Is(err, crashed) && !errors.Is(err, fault.Unavailable) {
+		for err := errCrashed; err != nil || w.random.IntN(5) == 0; {
+			if err = w.crashing(seldom, func() error { return handle(ctx, m.body) }); err != nil && !errors.Is(err, errCrashed) && !errors.Is(err, fault.Unavailable) {
 				w.Fatalf("%s: %v", m.topic, err)
 			}
-			if errors.Is(err, crashed) && m.topic == event.SchedulerEvaluations {
+			if errors.Is(err, errCrashed) && m.topic == event.SchedulerEvaluations {
 				w.expire()
 			}
 			if errors.Is(err, fault.Unavailable) { // a retry that is not due
