@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -16,6 +15,7 @@ import (
 
 	"github.com/stella-ops/stella/advisory"
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/lazyre"
 	"github.com/stella-ops/stella/store/blob"
 	"github.com/stella-ops/stella/store/crashpoint"
 	"github.com/stella-ops/stella/store/event"
@@ -57,11 +57,11 @@ type newHead struct {
 	digests  []string // of objects
 }
 
-var digestText = regexp.MustCompile(`sha256:[0-9a-f]{64}`)
+var digestText = lazyre.New(`sha256:[0-9a-f]{64}`)
 
 func (n *newHead) check() error {
 	h := &n.Head
-	if h.Number < 1 || !digestText.MatchString(h.Digest) || len(h.Manifest) == 0 {
+	if h.Number < 1 || !digestText.Get().MatchString(h.Digest) || len(h.Manifest) == 0 {
 		return fmt.Errorf("commit head %d with the digest %.80q and a manifest of %d bytes: %w", h.Number, h.Digest, len(h.Manifest), fault.Invalid)
 	}
 	if len(n.Facts) > MaxFacts {
@@ -71,7 +71,7 @@ func (n *newHead) check() error {
 	if n.runs, err = json.Marshal(h.Runs, json.Deterministic(true)); err != nil {
 		return err
 	}
-	n.digests = append(digestText.FindAllString(string(h.Manifest), -1), h.Digest)
+	n.digests = append(digestText.Get().FindAllString(string(h.Manifest), -1), h.Digest)
 	slices.Sort(n.digests)
 	n.digests = slices.Compact(n.digests)
 	seen := make(map[string]bool, len(n.Linksets))

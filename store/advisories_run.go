@@ -4,19 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"time"
 
 	"github.com/stella-ops/stella/advisory"
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/lazyre"
 	"github.com/stella-ops/stella/store/crashpoint"
 )
 
-var sourceName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`)
+var sourceName = lazyre.New(`^[a-z0-9][a-z0-9-]{0,63}$`)
 
 // Begin takes a source for a while, between MinLease and MaxLease.
 func (a *Advisories) Begin(ctx context.Context, source, holder string, length time.Duration) (*advisory.Run, error) {
-	if !sourceName.MatchString(source) || holder == "" || length < MinLease || length > MaxLease {
+	if !sourceName.Get().MatchString(source) || holder == "" || length < MinLease || length > MaxLease {
 		return nil, fmt.Errorf("begin a run of source %.80q for %.80q over %v: want lower-case letters, digits and hyphens, a holder, and %v to %v: %w",
 			source, holder, length, MinLease, MaxLease, fault.Invalid)
 	}

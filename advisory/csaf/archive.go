@@ -10,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"path"
-	"regexp"
 	"strings"
 	"time"
 
@@ -21,6 +20,7 @@ import (
 	"github.com/stella-ops/stella/advisory/feed"
 	"github.com/stella-ops/stella/internal/csaf/provider"
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/lazyre"
 )
 
 // fetchArchive passes on the members of the source's archive.
@@ -42,7 +42,7 @@ func (s *Source) fetchArchive(ctx context.Context, door advisory.Door, old []byt
 
 // archiveName is the name of an archive of all documents, perhaps with the day
 // on which it was made.
-var archiveName = regexp.MustCompile(`^[A-Za-z0-9_.-]*?(\d{4}-\d{2}-\d{2})?\.tar\.(zst|gz|bz2)$`)
+var archiveName = lazyre.New(`^[A-Za-z0-9_.-]*?(\d{4}-\d{2}-\d{2})?\.tar\.(zst|gz|bz2)$`)
 
 // bulk passes on the documents of a list's archive. It returns what it does not
 // have, or not as new.
@@ -57,7 +57,7 @@ func (p *pass) bulk(l *list, entries []entry) (rest []entry, err error) {
 			return nil, err
 		}
 		name := strings.TrimSpace(string(text))
-		m := archiveName.FindStringSubmatch(name)
+		m := archiveName.Get().FindStringSubmatch(name)
 		if m == nil {
 			return nil, fmt.Errorf("read %s: %.80q is no name of an archive: %w", l.latest, name, fault.Invalid)
 		}

@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/stella-ops/stella/advisory"
 	"github.com/stella-ops/stella/advisory/internal/feedtext"
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/lazyre"
 )
 
 // errStop ends reading for a consumer that has had enough.
@@ -140,9 +140,9 @@ func dayOfComment(text string) string {
 	return ""
 }
 
-var dateOfName = regexp.MustCompile(`[0-9]{4}-[0-9]{2}-[0-9]{2}`)
+var dateOfName = lazyre.New(`[0-9]{4}-[0-9]{2}-[0-9]{2}`)
 
-func dayOfName(name string) string { return day(dateOfName.FindString(name)) }
+func dayOfName(name string) string { return day(dateOfName.Get().FindString(name)) }
 
 // day returns the day that a text begins with, or "".
 func day(s string) string {

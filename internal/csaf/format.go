@@ -2,22 +2,22 @@ package csaf
 
 import (
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/stella-ops/stella/internal/csaf/shape"
+	"github.com/stella-ops/stella/internal/lazyre"
 )
 
 // timeForm is the grammar of RFC 3339; time.Parse is laxer.
-var timeForm = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+\-](?:[01][0-9]|2[0-3]):[0-5][0-9])$`)
+var timeForm = lazyre.New(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+\-](?:[01][0-9]|2[0-3]):[0-5][0-9])$`)
 
 // Time reads a date and time of RFC 3339, section 5.6, as the documents have
 // them. Letters may be small, and seconds may be a leap second, which counts
 // as the one after it.
 func Time(s string) (time.Time, bool) {
 	s = strings.ToUpper(s)
-	if !timeForm.MatchString(s) {
+	if !timeForm.Get().MatchString(s) {
 		return time.Time{}, false
 	}
 	leap := s[17:19] == "60"
@@ -46,7 +46,10 @@ func IsURI(s string) bool {
 	return err == nil && u.IsAbs()
 }
 
-func matches(pattern string) func(string) bool { return regexp.MustCompile(pattern).MatchString }
+func matches(pattern string) func(string) bool {
+	p := lazyre.New(pattern)
+	return func(s string) bool { return p.Get().MatchString(s) }
+}
 
 // space is what \s means in the patterns of JSON Schema (ECMA-262), to be used
 // within a class; line is what "." means there.

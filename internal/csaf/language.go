@@ -4,10 +4,11 @@ import (
 	"cmp"
 	_ "embed" // the registry
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/stella-ops/stella/internal/lazyre"
 )
 
 //go:embed subtags.txt
@@ -38,7 +39,7 @@ var subtags = sync.OnceValue(func() map[string]map[string]string {
 // tagForm is the pattern of language tags in the schema: the grammar of RFC
 // 5646 without most grandfathered tags. The groups are language, extended
 // languages, script, region, variants, extensions, private use.
-var tagForm = regexp.MustCompile(`^(?:` +
+var tagForm = lazyre.New(`^(?:` +
 	`([A-Za-z]{2,3}|[A-Za-z]{4,8})` +
 	`((?:-[A-Za-z]{3}){0,3})` +
 	`(-[A-Za-z]{4})?` +
@@ -48,14 +49,14 @@ var tagForm = regexp.MustCompile(`^(?:` +
 	`(-[Xx](?:-[A-Za-z0-9]{1,8})+)?)$`)
 
 // otherTags are the tags outside of that grammar which the schema allows.
-var otherTags = regexp.MustCompile(`^(?:[Xx](?:-[A-Za-z0-9]{1,8})+|(?i:i-default|i-mingo))$`)
+var otherTags = lazyre.New(`^(?:[Xx](?:-[A-Za-z0-9]{1,8})+|(?i:i-default|i-mingo))$`)
 
 // isLanguageTag reports whether s has the form of a language tag.
 func isLanguageTag(s string) bool {
-	if otherTags.MatchString(s) {
+	if otherTags.Get().MatchString(s) {
 		return true
 	}
-	m := tagForm.FindStringSubmatch(s)
+	m := tagForm.Get().FindStringSubmatch(s)
 	return m != nil && (len(m[1]) <= 3 || m[2] == "")
 }
 
@@ -69,7 +70,7 @@ func languageFault(tag string) string {
 	if _, ok := subtags()["grandfathered"][tag]; ok || strings.HasPrefix(tag, "x-") {
 		return ""
 	}
-	m := tagForm.FindStringSubmatch(tag)
+	m := tagForm.Get().FindStringSubmatch(tag)
 	if m == nil {
 		return fmt.Sprintf("%q is no language tag", tag)
 	}
@@ -149,7 +150,7 @@ func isPrivateSubtag(kind, subtag string) bool {
 // isPrivateLanguage reports whether a tag has a subtag for private use.
 func isPrivateLanguage(tag string) bool {
 	tag = strings.ToLower(tag)
-	m := tagForm.FindStringSubmatch(tag)
+	m := tagForm.Get().FindStringSubmatch(tag)
 	if m == nil {
 		return strings.HasPrefix(tag, "x-")
 	}

@@ -15,7 +15,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +24,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/lazyre"
 	"github.com/stella-ops/stella/internal/scheme"
 	"github.com/stella-ops/stella/store"
 	"github.com/stella-ops/stella/store/internal/migration"
@@ -168,11 +168,11 @@ func Migrate(ctx context.Context, ownerURL string, logins ...string) error {
 // dialect is what PostgreSQL's SQL differs in.
 type dialect struct{}
 
-var jsonRows = regexp.MustCompile(`json_rows\((\$\d+)\)`)
+var jsonRows = lazyre.New(`json_rows\((\$\d+)\)`)
 
 // Translate replaces json_rows; the rest is PostgreSQL's own.
 func (dialect) Translate(s string) string {
-	return jsonRows.ReplaceAllString(s, "json_array_elements($1::json)")
+	return jsonRows.Get().ReplaceAllString(s, "json_array_elements($1::json)")
 }
 
 // Enter takes a role and a tenant for this transaction alone.

@@ -15,7 +15,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -24,6 +23,7 @@ import (
 	lib "modernc.org/sqlite/lib"
 
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/lazyre"
 	"github.com/stella-ops/stella/internal/scheme"
 	"github.com/stella-ops/stella/store"
 	"github.com/stella-ops/stella/store/internal/migration"
@@ -166,30 +166,30 @@ func conflicting(err error) bool {
 type dialect struct{}
 
 var (
-	locking = regexp.MustCompile(`\s+FOR (UPDATE|SHARE)( SKIP LOCKED)?`)
-	tables  = regexp.MustCompile(`\b(scanner|transport|vuln|vex|policy|notify|timeline|scheduler|authority)\.([a-z])`)
+	locking = lazyre.New(`\s+FOR (UPDATE|SHARE)( SKIP LOCKED)?`)
+	tables  = lazyre.New(`\b(scanner|transport|vuln|vex|policy|notify|timeline|scheduler|authority)\.([a-z])`)
 )
 
 // Translate names tables schema_table, since one file has one schema, and leaves
 // out row locks: a writer is alone anyway.
 func (dialect) Translate(s string) string {
-	s = locking.ReplaceAllString(s, "")
-	s = tables.ReplaceAllString(s, "${1}_$2")
+	s = locking.Get().ReplaceAllString(s, "")
+	s = tables.Get().ReplaceAllString(s, "${1}_$2")
 	return positional(strings.ReplaceAll(s, "json_rows(", "json_each("))
 }
 
-var placeholder = regexp.MustCompile(`\$\d+`)
+var placeholder = lazyre.New(`\$\d+`)
 
 // positional writes the placeholders of a statement that has each once and in
 // order as "?". SQLite takes "$1" for a name, which it looks for among all others:
 // in a statement of thousands that takes longer than all else.
 func positional(s string) string {
-	for i, p := range placeholder.FindAllString(s, -1) {
+	for i, p := range placeholder.Get().FindAllString(s, -1) {
 		if p != "$"+strconv.Itoa(i+1) {
 			return s
 		}
 	}
-	return placeholder.ReplaceAllString(s, "?")
+	return placeholder.Get().ReplaceAllString(s, "?")
 }
 
 // Enter returns the time. There are no roles in a file: the statements name the

@@ -6,11 +6,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/lazyre"
 	"github.com/stella-ops/stella/scan/analyzer"
 	"github.com/stella-ops/stella/scan/sbom"
 )
@@ -122,7 +122,7 @@ func parseDebianVersion(line string) *sbom.OS {
 	return os
 }
 
-var releaseLine = regexp.MustCompile(`^(.*?)\s*(?:[Ll]inux\s+)?(?:Server\s+)?(?:release\s+|V?)(\d+(?:\.\d+)*)`)
+var releaseLine = lazyre.New(`^(.*?)\s*(?:[Ll]inux\s+)?(?:Server\s+)?(?:release\s+|V?)(\d+(?:\.\d+)*)`)
 
 // releaseIDs maps beginnings of release lines to os-release IDs.
 var releaseIDs = []struct{ prefix, id string }{
@@ -138,7 +138,7 @@ func parseRelease(line string) *sbom.OS {
 			continue
 		}
 		os := &sbom.OS{ID: r.id, PrettyName: line}
-		if m := releaseLine.FindStringSubmatch(line); m != nil {
+		if m := releaseLine.Get().FindStringSubmatch(line); m != nil {
 			os.Name, os.VersionID = m[1], m[2]
 		}
 		return os
