@@ -53,7 +53,7 @@ func (p *program) dbUpdate() *cobra.Command {
 		Use:     "update",
 		Short:   "Bring the advisory data up to date",
 		Long:    updateHelp,
-		Example: "  stella db update --from https://advisories.example --root root.json\n  stella db update --from kit.zip\n  stella db update --source debian,kev,epss,osv-npm\n  stella db update",
+		Example: "  stella db update --from https://advisories.example --root root.json\n  stella db update --from kit.zip\n  stella db update --source debian,ghsa,kev,epss\n  stella db update",
 		Args:    usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.from != "" && len(f.names) > 0 {
