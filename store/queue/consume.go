@@ -62,6 +62,9 @@ func (o *Options) orDefault() Options {
 //     it comes back then, and the attempt does not count.
 //   - an error that wraps an invalid, unsupported, forbidden or unauthenticated
 //     kind, or that [Drop] made: it goes to the dead-letter topic at once.
+//   - an error that wraps an unavailable kind: it comes back after Options.Backoff,
+//     and the attempt does not count: what the handler needs is away, such as its
+//     own database, which is not the message's fault.
 //   - any other error: it comes back after a backoff, and goes to the
 //     dead-letter topic after the last attempt.
 //
@@ -219,6 +222,8 @@ func (c *consumer) settlement(d Delivery, err error) Settlement {
 		return Settlement{Action: Postpone, Delay: max(later.RetryAfter(), 0)}
 	case errors.As(err, &dropped), permanent(err):
 		return Settlement{Action: Bury, Cause: err.Error()}
+	case errors.Is(err, fault.Unavailable):
+		return Settlement{Action: Postpone, Delay: c.opts.Backoff, Cause: err.Error()}
 	case d.Attempt >= c.opts.Attempts:
 		return Settlement{Action: Bury, Cause: err.Error()}
 	}

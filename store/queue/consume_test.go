@@ -3,6 +3,7 @@ package queue_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -134,6 +135,26 @@ func TestBackoff(t *testing.T) {
 		}, &queue.Options{}, 10*time.Minute)
 		if diff := cmp.Diff([]time.Duration{0, 5 * time.Second, 15 * time.Second, 35 * time.Second, 75 * time.Second}, at); diff != "" {
 			t.Error(diff)
+		}
+	})
+}
+
+// TestOutage: while what a handler needs is away, its message waits, however long
+// that is; only failures of its own count.
+func TestOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start, failed := time.Now(), 0
+		f, _ := run(t, map[queue.Action]int{}, func(context.Context, []byte) error {
+			if time.Since(start) < time.Hour {
+				return fmt.Errorf("the database is away: %w", queue.ErrUnavailable)
+			}
+			if failed++; failed < 5 {
+				return errors.New("no")
+			}
+			return nil
+		}, &queue.Options{}, 2*time.Hour)
+		if s := f.seen(); failed != 5 || s[len(s)-1] != queue.Ack || slices.Contains(s, queue.Bury) {
+			t.Errorf("%d calls after the outage, the last settlements are %v", failed, s[max(len(s)-6, 0):])
 		}
 	})
 }
