@@ -2,9 +2,10 @@ package advisory
 
 import (
 	"context"
-	"io"
 	"iter"
 	"time"
+
+	"github.com/stella-ops/stella/internal/door"
 )
 
 // Source is one publisher's feed: how its documents are fetched, and how they
@@ -82,39 +83,16 @@ type Fetched struct {
 	Unchanged bool
 }
 
-// Door is how sources reach their publishers: over the network, from a mirror,
-// or from a folder. Package feed has them. It is safe for concurrent use.
-type Door interface {
-	// Open asks for one address. An error wraps ErrNotFound, ErrUnavailable,
-	// ErrForbidden, ErrLimit or ErrInvalid.
-	Open(ctx context.Context, r Request) (*Response, error)
-}
-
-// Request asks for one address.
-type Request struct {
-	URL string
-	// ETag and Modified are of the answer that is known; both may be empty.
-	ETag, Modified string
-	// Accept is the media type that is wanted; "" for any.
-	Accept string
-	// Max bounds the answer's bytes. Zero means 4 GiB.
-	Max int64
-}
-
-// Response is an answer. Its body must be closed.
-type Response struct {
-	// Body ends with an error where the answer is cut short: what was read
-	// without one is complete. It is nil where NotModified.
-	Body io.ReadCloser
-	// Size is the length in bytes, -1 where that is not known.
-	Size int64
-	// ETag and Modified are for the next Request.
-	ETag, Modified string
-	// NotModified says that what is known is current.
-	NotModified bool
-	// URL is where the answer came from: a mirror's address, or a file's path.
-	URL string
-}
+// How sources reach their publishers. Package feed has doors.
+type (
+	// Door opens addresses: over the network, from a mirror, or from a folder. It
+	// is safe for concurrent use.
+	Door = door.Door
+	// Request asks for one address.
+	Request = door.Request
+	// Response is an answer. Its body must be closed.
+	Response = door.Response
+)
 
 // Statement is what a document says: a [*Record] or a [*Signal].
 type Statement interface{ statement() }
