@@ -34,7 +34,7 @@ var exceptions = map[string]string{}
 var leaves = []string{
 	"internal/", "scan/purl", "scan/sbom", "scan/sbom/license", "scan/analyzer", "scan/layer", "advisory/version", "advisory/finding", "advisory/cvss", "advisory/cpe", "advisory/cpe",
 	"store/event", "store/queue", "store/blob", "store/cache", "store/crashpoint",
-	"attest/dsse", "attest/role",
+	"attest/dsse", "attest/intoto", "attest/role",
 }
 
 // cores import the standard library, leaves, and what arrows allows.
