@@ -138,7 +138,7 @@ func (g *group) finding(s *scope) finding.Finding {
 		if len(f.Fixed) == 0 {
 			f.Fixed = sortVersions(s.scheme, h.fixed)
 		}
-		f.Summary, f.URL = cmp.Or(f.Summary, h.record.Summary), cmp.Or(f.URL, h.record.URL)
+		f.Summary, f.URL, f.Published = cmp.Or(f.Summary, h.record.Summary), cmp.Or(f.URL, h.record.URL), cmp.Or(f.Published, h.record.Published)
 	}
 	if len(f.Fixed) == 0 {
 		f.FixStatus = string(best.entry.Status)

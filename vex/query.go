@@ -94,10 +94,21 @@ type Selection struct {
 // raises risk applies and one that lowers it does not. Package URLs are compared as
 // docs/modules/excititor.md says.
 func (q *Query) Select(statements []*Statement) Selection {
-	a := q.asked()
+	return q.Prepare().Select(q.Vulnerabilities, statements)
+}
+
+// Prepared is what a query says about the package and the image, read once. It is
+// immutable, and safe for concurrent use.
+type Prepared struct{ asked }
+
+// Prepare reads the identifiers of a query, to ask about several vulnerabilities.
+func (q *Query) Prepare() *Prepared { return &Prepared{*q.asked()} }
+
+// Select is [Query.Select] for the given ids of a vulnerability.
+func (a *Prepared) Select(ids []string, statements []*Statement) Selection {
 	var out Selection
 	for _, s := range statements {
-		if !s.Names(q.Vulnerabilities) {
+		if !s.Names(ids) {
 			continue
 		}
 		found, closest := len(out.Claims), OtherPackage
@@ -133,7 +144,9 @@ type identity struct {
 	rng     *versionRange
 }
 
-func (p *Product) prepare() {
+// Prepare reads the product's identifiers. [Statement.Prepare] does so for those of a
+// statement.
+func (p *Product) Prepare() {
 	p.id = identity{}
 	if u, err := purl.Parse(p.PURL); err == nil && p.PURL != "" {
 		p.id.purl, p.id.hasPURL = fold(u), true
@@ -150,7 +163,7 @@ func (p *Product) prepare() {
 		p.id.rng = parseRange(text)
 	}
 	for i := range p.Subcomponents {
-		p.Subcomponents[i].prepare()
+		p.Subcomponents[i].Prepare()
 	}
 }
 

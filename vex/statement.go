@@ -143,7 +143,7 @@ func (s *Statement) Prepare() error {
 		return fmt.Errorf("statement about %.64q: %w", s.Vulnerability, err)
 	}
 	for i := range s.Products {
-		s.Products[i].prepare()
+		s.Products[i].Prepare()
 	}
 	slices.Sort(s.Aliases)
 	s.Aliases = slices.Compact(s.Aliases)

@@ -87,6 +87,9 @@ type Finding struct {
 	EPSSFrom      string `json:"epss_from,omitempty"`
 	Summary       string `json:"summary,omitempty"`
 	URL           string `json:"url,omitempty"`
+	// Published is when the record says that it was first published, RFC 3339; empty
+	// where it does not.
+	Published string `json:"published,omitempty"`
 	// Evidence is what was compared.
 	Evidence Evidence `json:"evidence"`
 }

@@ -1,0 +1,184 @@
+package policy
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/stella-ops/stella/internal/fault"
+)
+
+// Options say how [Compile] works. The zero value is ready.
+type Options struct {
+	// Expressions compiles an expression. Nil refuses policies that have some.
+	// policyfile.Expressions is one.
+	Expressions func(text string) (Expression, error)
+	// Version names the build that evaluates, for people. It is part of verdicts.
+	Version string
+}
+
+// Engine is a policy that is ready to decide. It is immutable, and safe for
+// concurrent use.
+type Engine struct {
+	policy  *Policy
+	digest  string
+	version string
+	rules   []rule
+	// Facts that rules read, sorted by name: those of findings, and those of the
+	// image.
+	reads, imageReads []*Field
+	// readsBasis are those of findings with what exceptions rest on.
+	readsBasis []*Field
+	// Whether rules read how old something is: verdicts then change with the days.
+	readsAge, readsImageAge bool
+}
+
+// rule is a rule that is ready to be asked.
+type rule struct {
+	*Rule
+	tests []test
+	quote []byte // the id as JSON
+}
+
+// Compile checks a policy and makes an engine of it. The policy must not be changed
+// afterwards. A nil opts is the default. An error says which rule and condition is
+// wrong and why; it wraps ErrInvalid, ErrLimit, or ErrUnsupported.
+func Compile(p *Policy, opts *Options) (*Engine, error) {
+	if opts == nil {
+		opts = new(Options)
+	}
+	if err := p.Check(); err != nil {
+		return nil, err
+	}
+	e := &Engine{policy: p, digest: p.Digest(), version: opts.Version}
+	reads := map[string]bool{"severity": true} // the threshold reads it
+	for i := range p.Rules {
+		r := rule{Rule: &p.Rules[i], quote: quoted(p.Rules[i].ID)}
+		for n := range r.Conditions {
+			t, names, err := r.Conditions[n].compile(opts.Expressions)
+			if err != nil {
+				return nil, fmt.Errorf("policy %s: rule %s: condition %d: %w", p.ID, r.ID, n+1, err)
+			}
+			r.tests = append(r.tests, t)
+			for _, name := range names {
+				reads[name] = true
+			}
+		}
+		e.rules = append(e.rules, r)
+	}
+	for _, name := range slices.Sorted(maps.Keys(reads)) {
+		if f := FieldByName(name); f.Image {
+			e.imageReads = append(e.imageReads, f)
+		} else {
+			e.reads = append(e.reads, f)
+		}
+	}
+	for _, f := range Fields() {
+		if basis := f.Name == "severity" || f.Name == "kev" || f.Name == "fix" || f.Name == "path"; basis || !f.Image && reads[f.Name] {
+			e.readsBasis = append(e.readsBasis, FieldByName(f.Name))
+		}
+	}
+	e.readsAge, e.readsImageAge = reads["age"], reads["image_age"]
+	return e, nil
+}
+
+// Policy returns the policy. The caller must not change it.
+func (e *Engine) Policy() *Policy { return e.policy }
+
+// Digest returns the policy's digest.
+func (e *Engine) Digest() string { return e.digest }
+
+// ask asks a rule. by is the index of the condition that decided, -1 for a rule that
+// applies.
+func (r *rule) ask(f *evaluated) (is answer, by int, why string) {
+	is, by = isYes, -1
+	for i, t := range r.tests {
+		switch a, w := t(f); a {
+		case isNo:
+			return isNo, i, ""
+		case isError:
+			if is != isError {
+				is, by, why = isError, i, w
+			}
+		case isUnknown:
+			if is == isYes {
+				is, by = isUnknown, i
+			}
+		}
+	}
+	if !r.Until.IsZero() && !f.in.At.Before(r.Until) {
+		return isNo, len(r.tests), ""
+	}
+	return is, by, why
+}
+
+// check says what keeps inputs from being evaluated.
+func (in *Inputs) check() error {
+	switch {
+	case in.At.IsZero():
+		return fmt.Errorf("evaluate: no evaluation time: %w", fault.Invalid)
+	case len(in.Findings) > MaxFindings:
+		return fmt.Errorf("evaluate: %w", &fault.LimitError{What: "findings", Where: in.Subject.Name, Max: MaxFindings, Seen: int64(len(in.Findings))})
+	case len(in.Exceptions) > MaxExceptions:
+		return fmt.Errorf("evaluate: %w", &fault.LimitError{What: "exceptions", Where: in.Subject.Name, Max: MaxExceptions, Seen: int64(len(in.Exceptions))})
+	}
+	ids := make(map[string]bool, len(in.Exceptions))
+	for i := range in.Exceptions {
+		e := &in.Exceptions[i]
+		if err := e.Check(); err != nil {
+			return fmt.Errorf("evaluate: %w", err)
+		}
+		if ids[e.ID] {
+			return fmt.Errorf("evaluate: exception %.128q is there twice: %w", e.ID, fault.Invalid)
+		}
+		ids[e.ID] = true
+	}
+	return nil
+}
+
+// indexExceptions finds the exceptions that may cover a vulnerability: those that
+// name it, and those that name a pattern or none.
+type indexedExceptions struct {
+	byID  map[string][]*exception
+	other []*exception
+}
+
+func (p *Policy) indexExceptions(list []Exception) (*indexedExceptions, error) {
+	out := &indexedExceptions{byID: map[string][]*exception{}}
+	for i := range list {
+		e, err := list[i].prepare(&p.Exceptions)
+		if err != nil {
+			return nil, err
+		}
+		ids := e.Scope.Vulnerabilities
+		if len(ids) == 0 || slices.ContainsFunc(ids, func(id string) bool { return strings.Contains(id, "*") }) {
+			out.other = append(out.other, e)
+			continue
+		}
+		for _, id := range ids {
+			out.byID[upper(id)] = append(out.byID[upper(id)], e)
+		}
+	}
+	return out, nil
+}
+
+// covering returns the exceptions whose scope covers a finding, the winner first.
+func (x *indexedExceptions) covering(f *evaluated) []*exception {
+	var out []*exception
+	take := func(list []*exception) {
+		for _, e := range list {
+			if e.covers(f) && !slices.Contains(out, e) {
+				out = append(out, e)
+			}
+		}
+	}
+	take(x.other)
+	if len(x.byID) > 0 {
+		for _, id := range f.ids {
+			take(x.byID[upper(id)])
+		}
+	}
+	slices.SortFunc(out, (*exception).before)
+	return out
+}

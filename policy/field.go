@@ -1,0 +1,261 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stella-ops/stella/advisory/cvss"
+	"github.com/stella-ops/stella/advisory/finding"
+)
+
+// Kind is what values a fact has, and how conditions compare it.
+type Kind string
+
+// The kinds. In expressions a text is a string, texts are a list of strings, a
+// severity and a number are an int, a flag is a bool, and labels are a map.
+const (
+	KindText     Kind = "text"     // Is
+	KindTexts    Kind = "texts"    // Is: one of them
+	KindPURL     Kind = "purl"     // Matches; Is
+	KindSeverity Kind = "severity" // Is, AtLeast, AtMost, Above, Below; none is 1, critical 5
+	KindNumber   Kind = "number"   // Is, AtLeast, AtMost, Above, Below
+	KindFlag     Kind = "flag"     // Is "true" or "false"
+	KindLabels   Kind = "labels"   // Is "key" or "key=value"
+)
+
+// Field is a fact that rules can ask about.
+type Field struct {
+	Name string
+	Kind Kind
+	// Scale is how many decimal places a number is kept with: in expressions 7.5 of a
+	// field with one decimal is 75.
+	Scale int
+	// Image says that it is the same for all findings of an image.
+	Image bool
+	// Doc says what it is, in one line.
+	Doc string
+
+	fold bool // compared in any case
+	get  func(f *evaluated) value
+}
+
+// value is what a fact is. The zero value is unknown.
+type value struct {
+	known  bool
+	text   string
+	list   []string
+	number int64
+	flag   bool
+	labels map[string]string
+}
+
+func textOf(s string) value           { return value{known: true, text: s} }
+func orUnknown(s string) value        { return value{known: s != "", text: s} }
+func listOf(l []string) value         { return value{known: true, list: l} }
+func numberOf(n int64, ok bool) value { return value{known: ok, number: n} }
+func flagOf(b, ok bool) value         { return value{known: ok, flag: b} }
+
+// Fields returns the facts, sorted by name. The caller must not change the list.
+func Fields() []Field { return fieldList }
+
+// FieldByName returns a fact, nil where there is none of that name.
+func FieldByName(name string) *Field {
+	i, ok := slices.BinarySearchFunc(fieldList, name, func(f Field, name string) int { return strings.Compare(f.Name, name) })
+	if !ok {
+		return nil
+	}
+	return &fieldList[i]
+}
+
+var fieldList = sortedFields(findingFields, packageFields, vexFields, imageFields)
+
+func sortedFields(lists ...[]Field) []Field {
+	out := slices.Concat(lists...)
+	slices.SortFunc(out, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+var findingFields = []Field{
+	{Name: "vulnerability", Kind: KindTexts, fold: true, Doc: "the vulnerability's id and its aliases", get: func(f *evaluated) value { return listOf(f.ids) }},
+	{Name: "advisory", Kind: KindText, fold: true, Doc: "id of the record that says so", get: func(f *evaluated) value { return textOf(f.Advisory) }},
+	{Name: "ecosystem", Kind: KindText, Doc: "ecosystem of the record, such as Debian:12", get: func(f *evaluated) value { return orUnknown(f.Evidence.Ecosystem) }},
+	{Name: "severity", Kind: KindSeverity, Doc: "the severity that counts", get: func(f *evaluated) value {
+		return numberOf(int64(f.severity.Rank()), f.severity != finding.Unknown)
+	}},
+	{Name: "severity_from", Kind: KindText, Doc: "who rated it so", get: func(f *evaluated) value { return orUnknown(f.SeverityFrom) }},
+	{Name: "severities", Kind: KindTexts, Doc: "every rating as source=severity, such as nvd=high", get: func(f *evaluated) value { return listOf(severities(f.Finding)) }},
+	{Name: "cvss", Kind: KindNumber, Scale: 1, Doc: "the highest CVSS base score", get: func(f *evaluated) value {
+		score, _, ok := highestCVSS(f.Finding)
+		return numberOf(int64(score), ok)
+	}},
+	{Name: "cvss_vector", Kind: KindText, Doc: "the vector of that score", get: func(f *evaluated) value {
+		_, vector, _ := highestCVSS(f.Finding)
+		return orUnknown(vector)
+	}},
+	{Name: "epss", Kind: KindNumber, Scale: 6, Doc: "the probability of exploitation within 30 days", get: func(f *evaluated) value {
+		n, ok := Decimal(f.EPSS, 6)
+		if f.EPSS == "" { // where there is data, what it does not list has none
+			return numberOf(0, slices.Contains(f.in.Signals, "epss"))
+		}
+		return numberOf(n, ok)
+	}},
+	{Name: "kev", Kind: KindFlag, Doc: "whether it is listed as exploited", get: func(f *evaluated) value {
+		return flagOf(f.Exploited != "", f.Exploited != "" || slices.Contains(f.in.Signals, "kev"))
+	}},
+	{Name: "fix", Kind: KindText, Doc: "available, none, or what the database decided: will_not_fix, fix_deferred, end_of_life, under_investigation, unimportant", get: func(f *evaluated) value {
+		switch {
+		case len(f.Fixed) > 0:
+			return textOf("available")
+		case f.FixStatus != "":
+			return textOf(f.FixStatus)
+		}
+		return textOf("none")
+	}},
+	{Name: "age", Kind: KindNumber, Doc: "days since the vulnerability was published", get: func(f *evaluated) value { return days(f.Published, f.in.At) }},
+}
+
+var packageFields = []Field{
+	{Name: "purl", Kind: KindPURL, Doc: "the package URL", get: func(f *evaluated) value { return orUnknown(f.PURL) }},
+	{Name: "package", Kind: KindText, Doc: "the package's name", get: func(f *evaluated) value { return textOf(f.Name) }},
+	{Name: "version", Kind: KindText, Doc: "the package's version", get: func(f *evaluated) value { return orUnknown(f.Version) }},
+	{Name: "type", Kind: KindText, Doc: "the package URL's type, such as deb or npm", get: func(f *evaluated) value { return orUnknown(f.pkg.typ) }},
+	{Name: "license", Kind: KindTexts, Doc: "licence expressions that the package declares", get: func(f *evaluated) value { return value{known: f.pkg.known, list: f.pkg.licenses} }},
+	{Name: "scope", Kind: KindText, Doc: "runtime, dev or optional", get: func(f *evaluated) value { return value{known: f.pkg.known, text: f.pkg.scope} }},
+	{Name: "path", Kind: KindTexts, Doc: "where the package lies", get: func(f *evaluated) value { return value{known: f.pkg.known, list: f.pkg.paths} }},
+	{Name: "layer", Kind: KindNumber, Doc: "the layer that brought it, the base's first is 0", get: func(f *evaluated) value {
+		return numberOf(int64(f.pkg.layer), f.pkg.layer >= 0)
+	}},
+	{Name: "in_base", Kind: KindFlag, Doc: "whether a layer of the base image brought it", get: func(f *evaluated) value {
+		base := f.in.Subject.BaseLayers
+		return flagOf(f.pkg.layer < base, f.pkg.layer >= 0 && base > 0)
+	}},
+}
+
+var vexFields = []Field{
+	{Name: "vex", Kind: KindText, Doc: "what suppliers say: not_affected, affected, fixed, under_investigation or none", get: func(f *evaluated) value {
+		if f.consensus.Status == "" {
+			return textOf("none")
+		}
+		return textOf(string(f.consensus.Status))
+	}},
+	{Name: "vex_disputed", Kind: KindFlag, Doc: "whether they contradict each other", get: func(f *evaluated) value { return flagOf(f.consensus.Disputed, true) }},
+	{Name: "vex_signed", Kind: KindFlag, Doc: "whether what decides is signed", get: func(f *evaluated) value { return flagOf(f.consensus.Signed, true) }},
+	{Name: "vex_tier", Kind: KindNumber, Doc: "the tier that decides, 0 for none", get: func(f *evaluated) value { return numberOf(int64(f.consensus.Tier), true) }},
+	{Name: "vex_issuer", Kind: KindTexts, Doc: "who decides", get: func(f *evaluated) value { return listOf(f.deciders()) }},
+	{Name: "vex_justification", Kind: KindTexts, Doc: "why it is not affected", get: func(f *evaluated) value { return listOf(f.justifications()) }},
+}
+
+var imageFields = []Field{
+	{Name: "environment", Kind: KindText, Image: true, Doc: "the environment that is decided for", get: func(f *evaluated) value { return textOf(f.in.Environment) }},
+	{Name: "image", Kind: KindTexts, Image: true, Doc: "names of the image", get: func(f *evaluated) value {
+		return value{known: len(f.in.Subject.Image.Names) > 0, list: f.in.Subject.Image.Names}
+	}},
+	{Name: "image_digest", Kind: KindTexts, Image: true, Doc: "digests of the image", get: func(f *evaluated) value {
+		return value{known: len(f.in.Subject.Image.Digests) > 0, list: f.in.Subject.Image.Digests}
+	}},
+	{Name: "image_age", Kind: KindNumber, Image: true, Doc: "days since the image was made", get: func(f *evaluated) value { return days(f.in.Subject.Created, f.in.At) }},
+	{Name: "base_image", Kind: KindTexts, Image: true, Doc: "names of the base image", get: func(f *evaluated) value {
+		return value{known: len(f.in.Subject.Base) > 0, list: f.in.Subject.Base}
+	}},
+	{Name: "label", Kind: KindLabels, Image: true, Doc: "labels of the image", get: func(f *evaluated) value {
+		return value{known: f.in.Subject.Labels != nil, labels: f.in.Subject.Labels}
+	}},
+	{Name: "os", Kind: KindText, Image: true, Doc: "the distribution, such as debian-12", get: func(f *evaluated) value { return orUnknown(f.in.Subject.OS) }},
+	{Name: "gap", Kind: KindTexts, Image: true, Doc: "codes of what was not assessed", get: func(f *evaluated) value { return listOf(f.run.gapCodes) }},
+}
+
+// days counts whole days from an RFC 3339 time.
+func days(from string, at time.Time) value {
+	t, err := time.Parse(time.RFC3339, from)
+	if err != nil {
+		return value{}
+	}
+	return numberOf(int64(at.Sub(t)/(24*time.Hour)), true)
+}
+
+// nextDay is when days counts one more.
+func nextDay(from string, at time.Time) time.Time {
+	t, err := time.Parse(time.RFC3339, from)
+	if err != nil {
+		return time.Time{}
+	}
+	if at.Before(t) {
+		return t
+	}
+	return t.Add((at.Sub(t)/(24*time.Hour) + 1) * 24 * time.Hour).UTC()
+}
+
+// severities lists the ratings of a finding as source=severity.
+func severities(f *finding.Finding) []string {
+	var out []string
+	add := func(source string, s finding.Severity) {
+		if s == finding.Unknown {
+			return
+		}
+		if text := strings.ToLower(source) + "=" + string(s); !slices.Contains(out, text) {
+			out = append(out, text)
+		}
+	}
+	add(f.SeverityFrom, f.Severity)
+	for _, s := range f.Scores {
+		if sev, ok := finding.ParseSeverity(s.Value); ok {
+			add(s.Source, sev)
+		} else if v, err := cvss.Parse(s.Value); err == nil {
+			add(s.Source, rating(int(v.Score())))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// rating is the severity of a score in tenths (CVSS v3.1 §5).
+func rating(tenths int) finding.Severity {
+	switch {
+	case tenths >= 90:
+		return finding.Critical
+	case tenths >= 70:
+		return finding.High
+	case tenths >= 40:
+		return finding.Medium
+	case tenths > 0:
+		return finding.Low
+	}
+	return finding.None
+}
+
+// highestCVSS returns the highest score in tenths, and the first vector with it.
+func highestCVSS(f *finding.Finding) (tenths int, vector string, ok bool) {
+	for _, s := range f.Scores {
+		v, err := cvss.Parse(s.Value)
+		if err != nil {
+			continue
+		}
+		if n := int(v.Score()); !ok || n > tenths {
+			tenths, vector, ok = n, s.Value, true
+		}
+	}
+	return tenths, vector, ok
+}
+
+// Decimal reads a decimal text as an integer of the given number of decimal places;
+// further ones are cut off. ok is false for what is none.
+func Decimal(s string, places int) (n int64, ok bool) {
+	whole, fraction, _ := strings.Cut(s, ".")
+	negative := strings.HasPrefix(whole, "-")
+	whole = strings.TrimPrefix(whole, "-")
+	if whole == "" || len(whole) > 12 || len(fraction) > 40 {
+		return 0, false
+	}
+	fraction = (fraction + strings.Repeat("0", places))[:places]
+	for _, c := range whole + fraction {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
+	}
+	if negative {
+		n = -n
+	}
+	return n, true
+}

@@ -1,0 +1,364 @@
+package policy
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/stella-ops/stella/scan/sbom"
+	"github.com/stella-ops/stella/vex"
+)
+
+// traceWriter writes traces in canonical form (RFC 8785) as findings are decided:
+// members in the order of their names, shortest escapes, integers only. A test holds
+// it against encoding a Trace.
+type traceWriter struct {
+	b          []byte // the decisions
+	n          int
+	exceptions map[string]*exception // those that were considered
+}
+
+func quoted(s string) []byte {
+	b, err := jsontext.AppendQuote(nil, s)
+	if err != nil { // not UTF-8: it is replaced
+		b, _ = jsontext.AppendQuote(nil, strings.ToValidUTF8(s, "\ufffd"))
+	}
+	return b
+}
+
+func (w *traceWriter) quote(s string) {
+	b, err := jsontext.AppendQuote(w.b, s)
+	if err != nil {
+		b, _ = jsontext.AppendQuote(w.b, strings.ToValidUTF8(s, "\ufffd"))
+	}
+	w.b = b
+}
+
+func (w *traceWriter) raw(s string) { w.b = append(w.b, s...) }
+func (w *traceWriter) int(n int64)  { w.b = strconv.AppendInt(w.b, n, 10) }
+func (w *traceWriter) bool(b bool)  { w.b = strconv.AppendBool(w.b, b) }
+func (w *traceWriter) time(t time.Time) {
+	w.b = append(t.UTC().AppendFormat(append(w.b, '"'), time.RFC3339Nano), '"')
+}
+
+// text writes a member that is left out where it is empty.
+func (w *traceWriter) text(name, s string) {
+	if s != "" {
+		w.raw(name)
+		w.quote(s)
+	}
+}
+
+func (w *traceWriter) texts(list []string) {
+	w.raw("[")
+	for i, s := range list {
+		if i > 0 {
+			w.raw(",")
+		}
+		w.quote(s)
+	}
+	w.raw("]")
+}
+
+func (w *traceWriter) ints(list []int) {
+	w.raw("[")
+	for i, n := range list {
+		if i > 0 {
+			w.raw(",")
+		}
+		w.int(int64(n))
+	}
+	w.raw("]")
+}
+
+func (w *traceWriter) begin(r *run) {
+	w.b = make([]byte, 0, 512*len(r.in.Findings)+4096)
+	w.exceptions = map[string]*exception{}
+}
+
+// finding writes a Decided.
+func (w *traceWriter) finding(v *evaluated, d *decision, x *ruled) {
+	if w.n++; w.n > 1 {
+		w.raw(",")
+	}
+	w.raw(`{"advisory":`)
+	w.quote(v.Advisory)
+	if len(v.Aliases) > 0 {
+		w.raw(`,"aliases":`)
+		w.texts(v.Aliases)
+	}
+	w.text(`,"because":`, d.because)
+	w.softened(x)
+	w.raw(`,"facts":`)
+	fields := v.run.engine.reads
+	if len(x.considered) > 0 {
+		fields = v.run.engine.readsBasis
+	}
+	w.facts(v, fields)
+	w.text(`,"gate":`, string(d.gate))
+	w.raw(`,"name":`)
+	w.quote(v.Name)
+	w.text(`,"outcome":`, string(d.outcome))
+	w.raw(`,"package":`)
+	w.quote(v.Package)
+	w.text(`,"purl":`, v.PURL)
+	w.text(`,"record":`, v.Evidence.Record)
+	if d.rule != nil {
+		w.raw(`,"rule":`)
+		w.b = append(w.b, d.rule.quote...)
+	}
+	w.asked(d.asked)
+	w.text(`,"version":`, v.Version)
+	w.heard(v)
+	w.raw(`,"vulnerability":`)
+	w.quote(v.Vulnerability)
+	if len(d.warnings) > 0 {
+		w.raw(`,"warnings":[`)
+		for i, r := range d.warnings {
+			if i > 0 {
+				w.raw(",")
+			}
+			w.b = append(w.b, r.quote...)
+		}
+		w.raw("]")
+	}
+	w.raw("}")
+}
+
+func (w *traceWriter) softened(x *ruled) {
+	if b := x.before; b != nil {
+		w.raw(`,"before":{`)
+		if b.because != "" {
+			w.raw(`"because":`)
+			w.quote(b.because)
+			w.raw(",")
+		}
+		w.raw(`"gate":`)
+		w.quote(string(b.gate))
+		w.text(`,"outcome":`, string(b.outcome))
+		if b.rule != nil {
+			w.raw(`,"rule":`)
+			w.b = append(w.b, b.rule.quote...)
+		}
+		if x.winner.Effect == Downgrade {
+			w.asked(b.asked)
+		}
+		w.raw("}")
+		w.text(`,"exception":`, x.winner.ID)
+	}
+	for i, e := range x.considered {
+		w.exceptions[e.ID] = e.exception
+		w.raw([...]string{`,"exceptions":[`, ","}[min(i, 1)])
+		w.raw(`{"id":`)
+		w.quote(e.ID)
+		w.text(`,"why":`, e.why)
+		w.raw("}")
+	}
+	if len(x.considered) > 0 {
+		w.raw("]")
+	}
+}
+
+// facts writes what rules read. A severity is what it was before an exception.
+func (w *traceWriter) facts(v *evaluated, fields []*Field) {
+	was := v.severity
+	v.severity = v.rated
+	w.raw("{")
+	for i, f := range fields {
+		if i > 0 {
+			w.raw(",")
+		}
+		w.raw(`"`)
+		w.raw(f.Name)
+		w.raw(`":`)
+		x := f.get(v)
+		w.value(f.Kind, &x)
+	}
+	w.raw("}")
+	v.severity = was
+}
+
+func (w *traceWriter) value(k Kind, x *value) {
+	if !x.known {
+		w.raw("null")
+		return
+	}
+	switch k {
+	case KindText, KindPURL:
+		w.quote(x.text)
+	case KindTexts:
+		w.texts(x.list)
+	case KindFlag:
+		w.bool(x.flag)
+	case KindLabels:
+		w.any(x.labels)
+	default:
+		w.int(x.number)
+	}
+}
+
+func (w *traceWriter) asked(list []askedRule) {
+	for i, a := range list {
+		w.raw([...]string{`,"rules":[{"by":`, `,{"by":`}[min(i, 1)])
+		w.int(int64(a.by))
+		w.raw(`,"is":"`)
+		w.raw(answerNames[a.is])
+		w.raw(`","rule":`)
+		w.b = append(w.b, a.rule.quote...)
+		w.raw("}")
+	}
+	if len(list) > 0 {
+		w.raw("]")
+	}
+}
+
+func (w *traceWriter) heard(v *evaluated) {
+	c := v.consensus
+	if len(c.Claims) == 0 && len(v.selection.Others) == 0 {
+		return
+	}
+	w.raw(`,"vex":{`)
+	if len(c.Against) > 0 {
+		w.raw(`"against":`)
+		w.ints(c.Against)
+		w.raw(",")
+	}
+	if len(c.Claims) > 0 {
+		w.claims(c)
+		w.raw(",")
+	}
+	if len(c.Deciding) > 0 {
+		w.raw(`"deciding":`)
+		w.ints(c.Deciding)
+		w.raw(",")
+	}
+	w.flag(`"disputed":true,`, c.Disputed)
+	w.flag(`"excused":true,`, v.excused)
+	if !c.NextChange.IsZero() {
+		w.raw(`"next_change_at":`)
+		w.time(c.NextChange)
+		w.raw(",")
+	}
+	for i, o := range v.selection.Others {
+		w.raw([...]string{`"others":[`, ","}[min(i, 1)])
+		w.raw(`{"statement":`)
+		w.quote(o.Statement.ID)
+		w.raw(`,"why":`)
+		w.quote(string(o.Reason))
+		w.raw("}")
+	}
+	w.flag(`],`, len(v.selection.Others) > 0)
+	if v.refused != "" {
+		w.raw(`"refused":`)
+		w.quote(v.refused)
+		w.raw(",")
+	}
+	w.flag(`"signed":true,`, c.Signed)
+	if c.Status != "" {
+		w.raw(`"status":`)
+		w.quote(string(c.Status))
+		w.raw(",")
+	}
+	if c.Tier > 0 {
+		w.raw(`"tier":`)
+		w.int(int64(c.Tier))
+		w.raw(",")
+	}
+	w.raw(`"value":"`)
+	w.raw(c.Value.String())
+	w.raw(`"}`)
+}
+
+func (w *traceWriter) flag(text string, is bool) {
+	if is {
+		w.raw(text)
+	}
+}
+
+func (w *traceWriter) claims(c *vex.Consensus) {
+	for i := range c.Claims {
+		j := &c.Claims[i]
+		s := j.Statement
+		w.raw([...]string{`"claims":[`, ","}[min(i, 1)])
+		w.raw(`{"document":`)
+		w.quote(s.Origin.Document)
+		if j.Issuer != nil {
+			w.text(`,"issuer":`, j.Issuer.ID)
+		}
+		w.text(`,"justification":`, string(s.Justification))
+		w.flag(`,"signed":true`, s.Origin.Signature == vex.Verified)
+		w.raw(`,"standing":`)
+		w.quote(string(j.Standing))
+		w.raw(`,"statement":`)
+		w.quote(s.ID)
+		w.raw(`,"status":`)
+		w.quote(string(s.Status))
+		if j.Issuer != nil {
+			w.raw(`,"tier":`)
+			w.int(int64(j.Issuer.Tier))
+		}
+		if !s.Time.IsZero() {
+			w.raw(`,"time":`)
+			w.time(s.Time)
+		}
+		w.raw("}")
+	}
+	w.raw("]")
+}
+
+// end puts the trace together.
+func (w *traceWriter) end(r *run, gaps []sbom.Gap) []byte {
+	decisions := w.b
+	w.b = make([]byte, 0, len(decisions)+8192)
+	v := &r.verdict
+	w.raw(`{"assessed":`)
+	w.bool(r.in.Digests.Advisories != "")
+	w.raw(`,"at":`)
+	w.time(v.At)
+	w.text(`,"because":`, v.Because)
+	if c := sorted(r.in.Controls); len(c) > 0 {
+		w.raw(`,"controls":`)
+		w.texts(c)
+	}
+	w.raw(`,"decisions":[`)
+	w.b = append(w.b, decisions...)
+	w.raw(`],"engine":`)
+	w.any(v.Engine)
+	w.text(`,"environment":`, v.Environment)
+	for i, id := range slices.Sorted(maps.Keys(w.exceptions)) {
+		w.raw([...]string{`,"exceptions":[`, ","}[min(i, 1)])
+		w.any(w.exceptions[id].Exception)
+	}
+	w.flag("]", len(w.exceptions) > 0)
+	if len(r.engine.imageReads) > 0 {
+		w.raw(`,"facts":`)
+		w.facts(&evaluated{run: r, in: r.in, consensus: &silence}, r.engine.imageReads)
+	}
+	if len(gaps) > 0 {
+		w.raw(`,"gaps":`)
+		w.any(gaps)
+	}
+	w.raw(`,"inputs":`)
+	w.any(v.Inputs)
+	if !v.NextChange.IsZero() {
+		w.raw(`,"next_change_at":`)
+		w.time(v.NextChange)
+	}
+	w.text(`,"outcome":`, string(v.Outcome))
+	w.raw(`,"policy":`)
+	w.any(r.engine.policy)
+	w.text(`,"schema":`, TraceSchema)
+	w.raw(`,"subject":`)
+	w.any(v.Subject)
+	w.raw("}")
+	return w.b
+}
+
+func (w *traceWriter) any(v any) {
+	text, _ := canonical(v) // of texts, numbers and times: it cannot fail
+	w.b = append(w.b, text...)
+}
