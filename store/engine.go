@@ -32,6 +32,9 @@ const (
 	// RoleConcelier has advisories and what is announced of them: what belongs to
 	// no tenant.
 	RoleConcelier Role = "stella_concelier"
+	// RoleExcititor has public VEX and what is announced of it. A tenant's own VEX is
+	// written by RoleTenant.
+	RoleExcititor Role = "stella_excititor"
 )
 
 // Scope is who a transaction is for. Tenant is set for RoleTenant alone.

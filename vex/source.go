@@ -132,7 +132,7 @@ type Feeds interface {
 	// Known yields the current documents of a source, sorted by name.
 	Known(ctx context.Context, source string) iter.Seq2[Known, error]
 	// Keep stores raw documents with their proofs, before anybody reads them, in one
-	// transaction. One whose content is current is left alone.
+	// transaction. One whose content and proof are current is left alone.
 	Keep(ctx context.Context, r *Run, documents []*Document) error
 	// Raw returns a document by the digest of its content, which is verified.
 	Raw(ctx context.Context, digest string) (*Document, error)
@@ -160,6 +160,7 @@ type Run struct {
 type Known struct {
 	Name   string
 	Digest string // of its content
+	Proof  string // digest of its detached signature; "" where it has none
 	// Pending says that nobody has read it yet: its reader died.
 	Pending bool
 }

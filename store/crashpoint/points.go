@@ -81,6 +81,29 @@ const (
 	RematchDone     Point = "rematch.committed"    // committed it, message not acknowledged
 )
 
+// The points of VEX, in their order.
+const (
+	VEXBegun     Point = "vex.run.begun"         // took a source, fetched nothing
+	VEXFetched   Point = "vex.fetched"           // has a document, stored nothing
+	VEXContents  Point = "vex.keep.contents"     // inserted a content
+	VEXDocuments Point = "vex.keep.documents"    // inserted its document
+	VEXKept      Point = "vex.keep.committed"    // committed them, read none
+	VEXVerified  Point = "vex.verified"          // checked a signature, read nothing
+	VEXParsed    Point = "vex.parsed"            // read documents, stored nothing of them
+	VEXEnded     Point = "vex.observe.ended"     // ended what an earlier document said
+	VEXInserted  Point = "vex.observe.inserted"  // inserted what a document says
+	VEXObserved  Point = "vex.observe.committed" // committed it
+	VEXGone      Point = "vex.finish.gone"       // ended documents that are gone
+	VEXState     Point = "vex.finish.state"      // wrote state and release, not committed
+	VEXFinished  Point = "vex.finish.committed"  // committed them
+	VEXDecided   Point = "vex.decided"           // decided, committed nothing
+	VEXHead      Point = "vex.commit.head"       // inserted a head
+	VEXDecisions Point = "vex.commit.decisions"  // wrote its decisions
+	VEXEvent     Point = "vex.commit.event"      // inserted the outbox rows
+	VEXCommitted Point = "vex.commit.committed"  // committed, nobody was told
+	VEXTrusted   Point = "vex.trust.committed"   // committed another trust, decided nothing by it
+)
+
 var points = []Point{
 	SubmitBegin, SubmitJob, SubmitKey, SubmitEvent, SubmitCommitted,
 	RelayClaimed, RelayPublished, RelayMarked, RelayRepublished,
@@ -95,4 +118,6 @@ var points = []Point{
 	IngestCompared, IngestGone, IngestState, IngestFinished, IngestApproved,
 	PublishSegment, PublishManifest, PublishHead, PublishFacts, PublishLinksets, PublishEvent, PublishCommitted,
 	DriftWritten, DriftCommitted, ScheduleWritten, ScheduleDone, RematchClaimed, RematchMatched, RematchWritten, RematchDone,
+	VEXBegun, VEXFetched, VEXContents, VEXDocuments, VEXKept, VEXVerified, VEXParsed, VEXEnded, VEXInserted, VEXObserved, VEXGone, VEXState, VEXFinished,
+	VEXDecided, VEXHead, VEXDecisions, VEXEvent, VEXCommitted, VEXTrusted,
 }

@@ -16,6 +16,9 @@ const (
 	// whom of one tenant it concerns. Their data are Delta and Drift.
 	AdvisoryDelta Type = "advisory.delta"
 	AdvisoryDrift Type = "advisory.drift"
+	// VEXDelta says that other things are decided about vulnerabilities by what
+	// suppliers say. Its data is ConsensusDelta.
+	VEXDelta Type = "vex.delta"
 	// ScanJob is not announced to everybody: it is the job message itself.
 	ScanJob Type = "scan.job"
 )
@@ -29,6 +32,9 @@ const (
 	// ConcelierDrift advisory.drift.
 	ConcelierDeltas = "concelier:deltas"
 	ConcelierDrift  = "concelier:drift"
+	// ExcititorDeltas carries vex.delta: of what is public, which belongs to no tenant,
+	// and of what a tenant has of its own.
+	ExcititorDeltas = "excititor:deltas"
 	// SchedulerEvaluations carries jobs that evaluate a scan again.
 	SchedulerEvaluations = "scheduler:evaluations"
 )
