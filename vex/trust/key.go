@@ -125,16 +125,13 @@ func readOpenPGP(text string, k *Key) error {
 // beside it.
 func dearmor(text []byte, want string) ([]byte, error) {
 	text = bytes.TrimSpace(text)
-	begin := []byte("-----BEGIN ")
-	if !bytes.HasPrefix(text, begin) || bytes.Count(text, begin) != 1 {
+	begin := "-----BEGIN "
+	if !bytes.HasPrefix(text, []byte(begin+want+"-----")) || bytes.Count(text, []byte(begin)) != 1 {
 		return nil, fmt.Errorf("want one armoured block %q: %w", want, fault.Invalid)
 	}
 	block, err := armor.Decode(bytes.NewReader(text))
 	if err != nil {
 		return nil, fmt.Errorf("armour: %v: %w", err, fault.Invalid)
-	}
-	if block.Type != want {
-		return nil, fmt.Errorf("a block %.80q, want %q: %w", block.Type, want, fault.Invalid)
 	}
 	body, err := io.ReadAll(block.Body)
 	if err != nil {

@@ -1,11 +1,14 @@
 package trust
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/stella-ops/stella/internal/fault"
@@ -23,7 +26,7 @@ func Parse(name string, text []byte) (*Document, error) {
 	p := &parser{doc: &Document{Name: name}, ids: map[string]*yaml.Node{}, identities: map[string]string{}}
 	var root yaml.Node
 	if err := yaml.Unmarshal(text, &root); err != nil {
-		p.syntax(err)
+		p.syntax(text, err)
 		return nil, p.err()
 	}
 	if root.Kind == 0 || len(root.Content) == 0 {
@@ -71,15 +74,24 @@ func (p *parser) report(n *yaml.Node, path, format string, args ...any) {
 
 var yamlLine = lazyre.New(`line (\d+): (.*)`)
 
-// syntax reports what the YAML library says.
-func (p *parser) syntax(err error) {
-	text := strings.TrimPrefix(err.Error(), "yaml: ")
-	if m := yamlLine.Get().FindStringSubmatch(text); m != nil {
+// syntax reports what the YAML library says, or of JSON, of which that does not know
+// the place, what the JSON library does.
+func (p *parser) syntax(text []byte, err error) {
+	said := strings.TrimPrefix(err.Error(), "yaml: ")
+	if m := yamlLine.Get().FindStringSubmatch(said); m != nil {
 		line, _ := strconv.Atoi(m[1])
 		p.found = append(p.found, Diagnostic{Line: line, Column: 1, Message: m[2]})
 		return
 	}
-	p.report(nil, "", "%s", text)
+	d := Diagnostic{Message: said}
+	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
+		var wrong *jsontext.SyntacticError
+		if err := jsontext.NewDecoder(bytes.NewReader(text)).SkipValue(); errors.As(err, &wrong) {
+			before := text[:min(int(wrong.ByteOffset), len(text))]
+			d = Diagnostic{Line: 1 + bytes.Count(before, []byte("\n")), Column: len(before) - bytes.LastIndexByte(before, '\n'), Message: wrong.Err.Error()}
+		}
+	}
+	p.found = append(p.found, d)
 }
 
 // message is an error's text without its kind, which the reader knows.
