@@ -104,7 +104,7 @@ func TestCatalog(t *testing.T) {
 	// outbox's own sequence.
 	var loose []string
 	keys, err := db.Query(`SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE i.indisunique AND n.nspname IN ('scanner', 'transport', 'vuln', 'scheduler') AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id')
+		WHERE i.indisunique AND n.nspname IN ('scanner', 'transport', 'vuln', 'vex', 'scheduler') AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id')
 		AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND a.attnum = ANY (i.indkey))`)
 	if err != nil {
 		t.Fatal(err)
