@@ -117,7 +117,7 @@ var findingFields = []Field{
 
 var packageFields = []Field{
 	{Name: "purl", Kind: KindPURL, Doc: "the package URL", get: func(f *evaluated) value { return orUnknown(f.PURL) }},
-	{Name: "package", Kind: KindText, Doc: "the package's name", get: func(f *evaluated) value { return textOf(f.Name) }},
+	{Name: "name", Kind: KindText, Doc: "the package's name", get: func(f *evaluated) value { return textOf(f.Name) }},
 	{Name: "version", Kind: KindText, Doc: "the package's version", get: func(f *evaluated) value { return orUnknown(f.Version) }},
 	{Name: "type", Kind: KindText, Doc: "the package URL's type, such as deb or npm", get: func(f *evaluated) value { return orUnknown(f.pkg.typ) }},
 	{Name: "license", Kind: KindTexts, Doc: "licence expressions that the package declares", get: func(f *evaluated) value { return value{known: f.pkg.known, list: f.pkg.licenses} }},
