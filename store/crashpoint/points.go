@@ -104,6 +104,21 @@ const (
 	VEXTrusted   Point = "vex.trust.committed"   // committed another trust, decided nothing by it
 )
 
+// The points of policy, in their order.
+const (
+	PolicyLoaded    Point = "policy.loaded"             // read the inputs of a verdict
+	PolicyEvaluated Point = "policy.evaluated"          // decided, stored nothing
+	PolicyVerdicts  Point = "policy.keep.verdicts"      // inserted verdicts with their traces
+	PolicyCurrent   Point = "policy.keep.current"       // made them current, with their events
+	PolicyNext      Point = "policy.keep.next"          // noted when they are due again, and the message
+	PolicyKept      Point = "policy.keep.committed"     // committed, message not acknowledged
+	PolicyFailed    Point = "policy.fail.committed"     // committed a failed attempt
+	PolicyCaused    Point = "policy.due.committed"      // committed what makes scans due, told nobody
+	PolicyWaking    Point = "policy.wake.written"       // inserted messages for due scans
+	PolicyWoken     Point = "policy.wake.committed"     // committed them
+	PolicyChanged   Point = "policy.activate.committed" // committed another policy or exception
+)
+
 var points = []Point{
 	SubmitBegin, SubmitJob, SubmitKey, SubmitEvent, SubmitCommitted,
 	RelayClaimed, RelayPublished, RelayMarked, RelayRepublished,
@@ -120,4 +135,5 @@ var points = []Point{
 	DriftWritten, DriftCommitted, ScheduleWritten, ScheduleDone, RematchClaimed, RematchMatched, RematchWritten, RematchDone,
 	VEXBegun, VEXFetched, VEXContents, VEXDocuments, VEXKept, VEXVerified, VEXParsed, VEXEnded, VEXInserted, VEXObserved, VEXGone, VEXState, VEXFinished,
 	VEXDecided, VEXHead, VEXDecisions, VEXEvent, VEXCommitted, VEXTrusted,
+	PolicyLoaded, PolicyEvaluated, PolicyVerdicts, PolicyCurrent, PolicyNext, PolicyKept, PolicyFailed, PolicyCaused, PolicyWaking, PolicyWoken, PolicyChanged,
 }
