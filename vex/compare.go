@@ -304,7 +304,9 @@ func compareImage(u purl.PackageURL, has *Image) match {
 		tag, digest = digest, "" // pkg:docker names a tag so
 	}
 	if digest != "" {
-		all.add(compareDigests([]string{digest}, has.Digests, OtherImage))
+		all.name(compareDigests([]string{digest}, has.Digests, OtherImage))
+	} else if u.Qualifier("arch") != "" || u.Qualifier("platform") != "" {
+		all.name(match{is: unknown, why: Uncertain}) // one of those that the name stands for
 	}
 	if repository := repositoryOf(u); repository != "" {
 		best := match{is: unknown, why: Uncertain}

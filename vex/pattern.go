@@ -20,7 +20,7 @@ import (
 //     pkg:deb/debian/**?arch=amd64  with these qualifiers
 //     pkg:oci/*?repository_url=registry.example.com/team/**
 //     cpe:2.3:a:redhat:*        every product whose name begins so
-//     sha256:…                  what has this digest
+//     sha256:…                  what is named by this digest and nothing else
 //
 // Segments are compared whole: pkg:npm/foo does not cover pkg:npm/foo-bar. The zero
 // Pattern covers nothing.
@@ -133,12 +133,24 @@ func (p *Pattern) Covers(product *Product) bool {
 	case p.all:
 		return true
 	case p.digest != "":
-		return slices.ContainsFunc(product.Digests, func(d string) bool { return strings.EqualFold(d, p.digest) }) ||
-			product.id.isImage && strings.EqualFold(product.id.purl.Version, p.digest)
+		return p.coversDigests(product)
 	case p.cpe != nil:
 		return product.id.hasCPE && !product.id.hasPURL && p.coversCPE(product.id.cpe)
 	}
 	return product.id.hasPURL && p.coversPURL(product.id.purl)
+}
+
+// coversDigests holds what a product can be matched by to the digest: each of its
+// digests, and no name that would do without.
+func (p *Pattern) coversDigests(product *Product) bool {
+	other := func(d string) bool { return !strings.EqualFold(d, p.digest) }
+	switch {
+	case slices.ContainsFunc(product.Digests, other):
+		return false
+	case product.id.isImage:
+		return !other(product.id.purl.Version)
+	}
+	return len(product.Digests) > 0 && !product.id.hasPURL && !product.id.hasCPE
 }
 
 func (p *Pattern) coversCPE(n cpe.Name) bool {

@@ -237,8 +237,10 @@ func (a *asked) part(p *Product) match {
 	} else if p.id.isImage {
 		return match{is: no, why: OtherPackage}
 	}
-	if p.id.hasCPE {
+	if p.id.hasCPE && p.id.hasPURL {
 		all.add(compareCPE(&p.id, a.cpes))
+	} else if p.id.hasCPE {
+		all.name(compareCPE(&p.id, a.cpes))
 	}
 	if len(p.Digests) > 0 {
 		all.add(compareDigests(p.Digests, a.digests, OtherPackage))
@@ -260,6 +262,8 @@ func (a *asked) container(p *Product) match {
 			}
 		}
 		all.name(best)
+	case p.id.hasCPE && len(p.Digests) > 0: // nothing says which CPE names an image or an owner has
+		all.name(match{is: unknown, why: Uncertain})
 	}
 	if len(p.Digests) > 0 {
 		all.add(compareDigests(p.Digests, a.image.Digests, OtherImage))

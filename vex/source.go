@@ -97,8 +97,9 @@ type Verification struct {
 	Signer string
 	// Why says why the signature is Bad, or Unchecked.
 	Why string
-	// Payload is what an envelope holds; nil where Content is the document itself.
-	// It is the bytes that were verified.
+	// Payload is what an envelope holds; nil where Content is the document itself, or
+	// the envelope cannot be read. It is the bytes that were verified, where Signature
+	// is Verified, and an in-toto statement is whole: package format reads it.
 	Payload []byte
 }
 
