@@ -309,7 +309,7 @@ func (v *evaluated) ask(d *decision) (unknown, done bool) {
 		}
 		is, by, why := r.ask(v)
 		d.asked = append(d.asked, askedRule{r, is, by, why})
-		if !r.Until.IsZero() && is == isYes {
+		if !r.Until.IsZero() && is != isNo {
 			v.run.changes(r.Until)
 		}
 		switch {

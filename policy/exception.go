@@ -69,10 +69,12 @@ type ExceptionScope struct {
 
 // Basis is what was known of a vulnerability when an exception was approved.
 type Basis struct {
-	Vulnerability string           `json:"vulnerability"`
-	Severity      finding.Severity `json:"severity,omitempty"`
-	Exploited     bool             `json:"exploited,omitzero"`
-	FixAvailable  bool             `json:"fix_available,omitzero"`
+	Vulnerability string `json:"vulnerability"`
+	// Severity is the one that counted; "" where it was unknown, which then is taken
+	// for medium.
+	Severity     finding.Severity `json:"severity,omitempty"`
+	Exploited    bool             `json:"exploited,omitzero"`
+	FixAvailable bool             `json:"fix_available,omitzero"`
 }
 
 // Check reports all that is wrong with the exception. The error wraps ErrInvalid.
@@ -243,7 +245,7 @@ func (e *exception) changed(f *evaluated) string {
 	}
 	b := &e.Basis[i]
 	switch {
-	case f.Severity.Rank() > b.Severity.Rank() && b.Severity != finding.Unknown, b.Severity == finding.Unknown && f.Severity.Rank() > finding.Medium.Rank():
+	case f.rated.Rank() > cmp.Or(b.Severity, finding.Medium).Rank():
 		return whySeverity
 	case f.Exploited != "" && !b.Exploited:
 		return whyExploited

@@ -157,7 +157,7 @@ func (r *run) finish() *Result {
 	}
 	gaps := slices.Clone(r.in.Gaps)
 	slices.SortFunc(gaps, func(a, b sbom.Gap) int {
-		return cmp.Or(strings.Compare(a.Where, b.Where), cmp.Compare(a.Code, b.Code), strings.Compare(a.Layer, b.Layer), strings.Compare(a.What, b.What))
+		return cmp.Or(strings.Compare(a.Where, b.Where), cmp.Compare(a.Code, b.Code), strings.Compare(a.Layer, b.Layer), strings.Compare(a.What, b.What), blockingFirst(a, b))
 	})
 	for i := range gaps {
 		if gaps[i].Blocking {
@@ -169,6 +169,16 @@ func (r *run) finish() *Result {
 	v.Trace = sha(trace)
 	body, _ := canonical(v) // of texts, numbers and times: it cannot fail
 	return &Result{Verdict: v, Body: body, Trace: trace}
+}
+
+func blockingFirst(a, b sbom.Gap) int {
+	switch {
+	case a.Blocking == b.Blocking:
+		return 0
+	case a.Blocking:
+		return -1
+	}
+	return 1
 }
 
 func canonical(v any) ([]byte, error) {
