@@ -172,7 +172,7 @@ func (v *VEX) Statements(ctx context.Context, at *vex.Head, vulnerabilities []st
 			yield(nil, err)
 			return
 		}
-		pages := v.all(ctx, runs)
+		pages := v.all(ctx, runs, "o.body")
 		if vulnerabilities != nil {
 			pages = v.about(ctx, runs, vulnerabilities)
 		}
@@ -197,6 +197,31 @@ func (v *VEX) Statements(ctx context.Context, at *vex.Head, vulnerabilities []st
 	}
 }
 
+// IDs yields the IDs of what is in force as of the runs of a head, nil for what is
+// released now, sorted and each once.
+func (v *VEX) IDs(ctx context.Context, at *vex.Head) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		runs, err := v.runsOf(ctx, at)
+		if err != nil {
+			yield("", err)
+			return
+		}
+		var last []byte
+		for s, err := range v.all(ctx, runs, "'' AS body") {
+			if err != nil {
+				yield("", err)
+				return
+			}
+			if bytes.Equal(s.sum, last) {
+				continue
+			}
+			if last = s.sum; !yield(hexDigest(s.sum), nil) {
+				return
+			}
+		}
+	}
+}
+
 func (v *VEX) runsOf(ctx context.Context, at *vex.Head) (map[string]int64, error) {
 	if at != nil {
 		return at.Runs, nil
@@ -210,15 +235,15 @@ func (v *VEX) runsOf(ctx context.Context, at *vex.Head) (map[string]int64, error
 	return runs, err
 }
 
-const seenColumns = `o.seq, o.source, o.from_run, o.to_run, o.statement, o.body`
+const seenColumns = `o.seq, o.source, o.from_run, o.to_run, o.statement, `
 
 func (s *seen) scan(row func(...any) error) error {
 	return row(&s.seq, &s.source, &s.from, &s.to, &s.sum, &s.body)
 }
 
 // all yields every visible row, sorted by statement, a page at a time: what runs
-// have stored stays.
-func (v *VEX) all(ctx context.Context, runs map[string]int64) iter.Seq2[*seen, error] {
+// have stored stays. body is the column, or what is read in its place.
+func (v *VEX) all(ctx context.Context, runs map[string]int64, body string) iter.Seq2[*seen, error] {
 	return func(yield func(*seen, error) bool) {
 		for last := (&seen{sum: []byte{}}); ; {
 			var page []*seen
@@ -228,7 +253,7 @@ func (v *VEX) all(ctx context.Context, runs map[string]int64) iter.Seq2[*seen, e
 					s := new(seen)
 					page = append(page, s)
 					return s.scan(row)
-				}, `SELECT `+seenColumns+` FROM vex.observations o WHERE o.tenant_id = $1 AND (o.statement, o.seq) > ($2, CAST($3 AS bigint)) ORDER BY o.statement, o.seq LIMIT $4`,
+				}, `SELECT `+seenColumns+body+` FROM vex.observations o WHERE o.tenant_id = $1 AND (o.statement, o.seq) > ($2, CAST($3 AS bigint)) ORDER BY o.statement, o.seq LIMIT $4`,
 					tx.tenant, last.sum, last.seq, statementsPage)
 			})
 			if err != nil {
@@ -268,7 +293,7 @@ func (v *VEX) about(ctx context.Context, runs map[string]int64, ids []string) it
 						found = append(found, s)
 					}
 					return err
-				}, `SELECT `+seenColumns+` FROM vex.names n JOIN vex.observations o ON o.tenant_id = n.tenant_id AND o.statement = n.statement
+				}, `SELECT `+seenColumns+`o.body FROM vex.names n JOIN vex.observations o ON o.tenant_id = n.tenant_id AND o.statement = n.statement
 					WHERE n.tenant_id = $1 AND n.name IN `+in, args...)
 			})
 		})

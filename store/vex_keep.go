@@ -12,7 +12,8 @@ import (
 	"github.com/stella-ops/stella/vex"
 )
 
-// Known yields the current documents of a source, sorted by name.
+// Known yields the current documents of a source, sorted by name. One that is
+// quarantined and whose signature could not be checked is pending again.
 func (v *VEX) Known(ctx context.Context, source string) iter.Seq2[vex.Known, error] {
 	return func(yield func(vex.Known, error) bool) {
 		for last := ""; ; {
@@ -31,7 +32,8 @@ func (v *VEX) Known(ctx context.Context, source string) iter.Seq2[vex.Known, err
 					}
 					page = append(page, k)
 					return err
-				}, `SELECT name, digest, proof, state FROM vex.documents WHERE tenant_id = $1 AND source = $2 AND to_run = 0 AND name > $3 ORDER BY name LIMIT $4`, tx.tenant, source, last, knownPage)
+				}, `SELECT d.name, d.digest, d.proof, CASE WHEN d.state = 2 AND (SELECT r.signature FROM vex.readings r WHERE r.tenant_id = d.tenant_id AND r.document = d.seq ORDER BY r.seq DESC LIMIT 1) = 'unchecked' THEN 0 ELSE d.state END
+					FROM vex.documents d WHERE d.tenant_id = $1 AND d.source = $2 AND d.to_run = 0 AND d.name > $3 ORDER BY d.name LIMIT $4`, tx.tenant, source, last, knownPage)
 			})
 			if err != nil {
 				yield(vex.Known{}, err)
@@ -128,7 +130,8 @@ func (t *tx) keepVEX(r *vex.Run, k *keptVEX) error {
 }
 
 // Raw returns the document that was kept last with a content of the digest, or
-// with one that is an envelope around what has the digest.
+// with one that is an envelope around what has the digest; one with a signature
+// rather than one without.
 func (v *VEX) Raw(ctx context.Context, digest string) (*vex.Document, error) {
 	sum, err := rawDigest(digest)
 	if err != nil {
@@ -140,7 +143,7 @@ func (v *VEX) Raw(ctx context.Context, digest string) (*vex.Document, error) {
 	err = v.read(ctx, "read raw document "+digest, func(tx *tx) error {
 		const document = `SELECT d.source, d.name, d.url, d.digest, d.proof, c.size, c.body FROM vex.documents d JOIN vex.contents c ON c.tenant_id = d.tenant_id AND c.digest = d.digest`
 		into := []any{&d.Source, &d.Name, &d.URL, &content, &d.Proof, &size, &body}
-		err := tx.get(document+` WHERE d.tenant_id = $1 AND d.digest = $2 ORDER BY d.seq DESC LIMIT 1`, []any{tx.tenant, sum}, into...)
+		err := tx.get(document+` WHERE d.tenant_id = $1 AND d.digest = $2 ORDER BY CASE WHEN length(d.proof) > 0 THEN 0 ELSE 1 END, d.seq DESC LIMIT 1`, []any{tx.tenant, sum}, into...)
 		if isNoRows(err) {
 			err = tx.get(document+` WHERE d.tenant_id = $1 AND d.seq = (SELECT max(document) FROM vex.readings WHERE tenant_id = $1 AND payload = $2)`, []any{tx.tenant, sum}, into...)
 		}

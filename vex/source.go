@@ -162,7 +162,8 @@ type Known struct {
 	Name   string
 	Digest string // of its content
 	Proof  string // digest of its detached signature; "" where it has none
-	// Pending says that nobody has read it yet: its reader died.
+	// Pending says that it is to be read: its reader died, or its signature could not
+	// be checked.
 	Pending bool
 }
 

@@ -26,6 +26,7 @@ CREATE TABLE vex.readings (
   run bigint NOT NULL, at_us bigint NOT NULL, payload bytea NOT NULL, identity bytea NOT NULL, id text NOT NULL, version text NOT NULL,
   signature text NOT NULL, signer text NOT NULL, why text NOT NULL, quarantined text NOT NULL, problem_count bigint NOT NULL, problems text NOT NULL,
   PRIMARY KEY (tenant_id, seq));
+CREATE INDEX readings_document ON vex.readings (tenant_id, document, seq);
 CREATE INDEX readings_name ON vex.readings (tenant_id, source, name, seq);
 CREATE INDEX readings_identity ON vex.readings (tenant_id, identity) WHERE identity <> '';
 CREATE INDEX readings_payload ON vex.readings (tenant_id, payload);

@@ -21,6 +21,7 @@ CREATE TABLE vex_readings (
   seq integer PRIMARY KEY AUTOINCREMENT, tenant_id text NOT NULL, document integer NOT NULL, source text NOT NULL, name text NOT NULL,
   run integer NOT NULL, at_us integer NOT NULL, payload blob NOT NULL, identity blob NOT NULL, id text NOT NULL, version text NOT NULL,
   signature text NOT NULL, signer text NOT NULL, why text NOT NULL, quarantined text NOT NULL, problem_count integer NOT NULL, problems text NOT NULL);
+CREATE INDEX vex_readings_document ON vex_readings (tenant_id, document, seq);
 CREATE INDEX vex_readings_name ON vex_readings (tenant_id, source, name, seq);
 CREATE INDEX vex_readings_identity ON vex_readings (tenant_id, identity) WHERE identity <> x'';
 CREATE INDEX vex_readings_payload ON vex_readings (tenant_id, payload);

@@ -1,0 +1,224 @@
+package ingest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/store/crashpoint"
+	"github.com/stella-ops/stella/vex"
+)
+
+// Ingester runs sources. It is safe for concurrent use once it is set up.
+type Ingester struct {
+	// Store is where documents are kept; a store.VEX is one.
+	Store vex.Feeds
+	Door  vex.Door
+	// Verifier checks signatures. Nil means that nobody can: a document with a
+	// detached signature is Unchecked, and what is in an envelope cannot be read.
+	Verifier vex.Verifier
+	// Holder names this process among all that ingest, such as "host/pid".
+	Holder string
+	// Lease is how long a source stays taken after a sign of life. Default: 1
+	// minute.
+	Lease time.Duration
+	// Batch is how many documents are stored in one transaction at most, and
+	// BatchBytes of how many bytes. Default: 512 and 16 MiB.
+	Batch      int
+	BatchBytes int
+}
+
+// Outcome is what a run did.
+type Outcome struct {
+	Source string `json:"source"`
+	Run    int64  `json:"run"` // its number
+	// Documents were new or other than before, Pending left to be read, by a reader
+	// that died or since their signatures could not be checked, Gone no longer
+	// published.
+	Documents int `json:"documents"`
+	Pending   int `json:"pending"`
+	Gone      int `json:"gone"`
+	// Statements are what those say; Problems are parts that could not be used,
+	// Quarantined whole documents. Verified are documents with a good signature.
+	Statements  int `json:"statements"`
+	Problems    int `json:"problems"`
+	Quarantined int `json:"quarantined"`
+	Verified    int `json:"verified"`
+	// Unchanged says that the publisher had nothing new.
+	Unchanged bool `json:"unchanged"`
+}
+
+// finishTime is how long a run that fails tries to say so.
+const finishTime = 10 * time.Second
+
+// Run ingests one source once. An error wraps ErrConflict while another process has
+// the source, ErrFenced when another one took it over, and else what made the run
+// fail; the source's state is then the one of before.
+func (i *Ingester) Run(ctx context.Context, source vex.Source) (*Outcome, error) {
+	return i.run(ctx, source, true)
+}
+
+// Reread reads every document of a source that is kept once more, without fetching:
+// after other keys are known, or a reader was mended. Errors are those of Run.
+func (i *Ingester) Reread(ctx context.Context, source vex.Source) (*Outcome, error) {
+	return i.run(ctx, source, false)
+}
+
+func (i *Ingester) run(ctx context.Context, source vex.Source, fetch bool) (*Outcome, error) {
+	name := source.Describe().Name
+	run, err := i.Store.Begin(ctx, name, i.Holder, cmp.Or(i.Lease, time.Minute))
+	if err != nil {
+		return nil, err
+	}
+	alive, stop := i.keepAlive(ctx, run)
+	defer stop()
+	r := &running{ingester: i, source: source, run: run, out: &Outcome{Source: name, Run: run.Number}, known: map[string]vex.Known{}, seen: map[string]bool{}, gone: map[string]bool{}}
+	f, err := r.all(alive, fetch)
+	if cause := context.Cause(alive); err != nil && cause != nil {
+		err = cause
+	}
+	if err == nil {
+		err = i.Store.Finish(alive, run, *f)
+	}
+	if err == nil {
+		return r.out, nil
+	}
+	err = fmt.Errorf("ingest %s: %w", name, err)
+	if errors.Is(err, fault.Fenced) {
+		return nil, err
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTime)
+	defer cancel()
+	if failed := i.Store.Finish(last, run, vex.Finish{Cause: err.Error()}); failed != nil && !errors.Is(failed, fault.Fenced) {
+		err = errors.Join(err, failed)
+	}
+	return nil, err
+}
+
+// keepAlive extends the run. The context that it returns ends, with the reason as
+// its cause, when the run is over or nobody can tell.
+func (i *Ingester) keepAlive(ctx context.Context, run *vex.Run) (context.Context, func()) {
+	alive, cancel := context.WithCancelCause(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(run.Length / 3)
+		defer tick.Stop()
+		last := time.Now()
+		for {
+			select {
+			case <-alive.Done():
+				return
+			case <-tick.C:
+			}
+			asked := time.Now()
+			err := i.Store.Extend(alive, run)
+			switch {
+			case err == nil:
+				last = asked
+			case errors.Is(err, fault.Fenced):
+				cancel(err)
+			case time.Since(last) > run.Length*2/3: // before somebody else takes over
+				cancel(fmt.Errorf("the lease could not be extended: %w", err))
+			}
+		}
+	}()
+	return alive, func() {
+		cancel(nil)
+		<-done
+	}
+}
+
+// running is one run.
+type running struct {
+	ingester *Ingester
+	source   vex.Source
+	run      *vex.Run
+	out      *Outcome
+	known    map[string]vex.Known // current documents by name
+	seen     map[string]bool      // those that were fetched, or are gone
+	gone     map[string]bool
+	batch    batch
+}
+
+// all does everything of a run but its end.
+func (r *running) all(ctx context.Context, fetch bool) (*vex.Finish, error) {
+	var pending []vex.Known
+	for k, err := range r.ingester.Store.Known(ctx, r.run.Source) {
+		if err != nil {
+			return nil, err
+		}
+		r.known[k.Name] = k
+		if k.Pending || !fetch {
+			pending = append(pending, k)
+		}
+	}
+	if err := r.left(ctx, pending); err != nil {
+		return nil, err
+	}
+	if !fetch {
+		return &vex.Finish{State: r.run.State}, nil
+	}
+	fetched, err := r.source.Fetch(ctx, r.ingester.Door, r.run.State, func(d *vex.Document) error { return r.fetched(ctx, d) })
+	if err == nil {
+		err = r.flush(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	f := &vex.Finish{State: fetched.State}
+	for name := range r.known {
+		if r.gone[name] || fetched.Complete && !r.seen[name] {
+			f.Gone = append(f.Gone, name)
+		}
+	}
+	slices.Sort(f.Gone)
+	r.out.Gone, r.out.Unchanged = len(f.Gone), fetched.Unchanged
+	return f, nil
+}
+
+// left reads the documents that are kept and to be read.
+func (r *running) left(ctx context.Context, pending []vex.Known) error {
+	for _, k := range pending {
+		d, err := r.ingester.Store.Raw(ctx, k.Digest)
+		if err != nil {
+			return err
+		}
+		// The content may be that of several documents, and a signature of one is one
+		// of all.
+		d.Source, d.Name = r.run.Source, k.Name
+		r.out.Pending++
+		if err := r.add(ctx, item{doc: d, digest: k.Digest, kept: true}); err != nil {
+			return err
+		}
+	}
+	return r.flush(ctx)
+}
+
+// fetched takes a document that the source passed on.
+func (r *running) fetched(ctx context.Context, d *vex.Document) error {
+	crashpoint.Hit(crashpoint.VEXFetched)
+	if err := checkDocument(d); err != nil {
+		return err
+	}
+	r.seen[d.Name] = true
+	if d.Gone {
+		r.gone[d.Name] = true
+		return nil
+	}
+	delete(r.gone, d.Name)
+	k := vex.Known{Name: d.Name, Digest: digestOf(d.Content)}
+	if len(d.Proof) > 0 {
+		k.Proof = digestOf(d.Proof)
+	}
+	if before := r.known[d.Name]; before.Digest == k.Digest && before.Proof == k.Proof {
+		return ctx.Err()
+	}
+	r.known[d.Name] = k
+	r.out.Documents++
+	return r.add(ctx, item{doc: d, digest: k.Digest})
+}
