@@ -233,6 +233,10 @@ func digestOf(v any) string {
 	return sha(text)
 }
 
+// ContentDigest returns the digest of bytes as verdicts name inputs: "sha256:" and 64
+// hex digits.
+func ContentDigest(b []byte) string { return sha(b) }
+
 func sha(b []byte) string {
 	sum := sha256.Sum256(b)
 	return "sha256:" + hex.EncodeToString(sum[:])
