@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -132,24 +131,4 @@ func (r *reader) statements(d *jsontext.Decoder) error {
 		}
 	}
 	return nil
-}
-
-// decideTime decides between times. Where the newer field is the earlier time the two
-// contradict each other.
-func decideTime(updated, stamp string, safe bool) (time.Time, error) {
-	if updated == "" {
-		updated, stamp = stamp, ""
-	}
-	t, err := vexdoc.Time(updated)
-	if err != nil || stamp == "" {
-		return t, err
-	}
-	other, err := vexdoc.Time(stamp)
-	if err != nil {
-		return other, err
-	}
-	if t.Before(other) && !safe {
-		return other, nil
-	}
-	return t, nil
 }

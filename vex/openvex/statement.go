@@ -129,11 +129,11 @@ func (r *reader) statementTime(in *statement) (time.Time, error) {
 	safe := vexdoc.Safe(in.Status)
 	switch {
 	case in.LastUpdated != "" || in.Timestamp != "":
-		return decideTime(in.LastUpdated, in.Timestamp, safe)
+		return vexdoc.NewerTime(in.LastUpdated, in.Timestamp, safe)
 	case r.time == "":
 		return time.Time{}, fmt.Errorf("neither it nor the document has a timestamp: %w", fault.Invalid)
 	}
-	return decideTime(r.time, r.rival, safe)
+	return vexdoc.NewerTime(r.time, r.rival, safe)
 }
 
 // id is the name, or else the end of the IRI.

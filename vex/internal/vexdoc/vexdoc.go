@@ -155,3 +155,24 @@ func Check(s *vex.Statement) error {
 	}
 	return nil
 }
+
+// NewerTime decides between the time of an update, if there is one, and that of what
+// was updated. Where the update is before it the two contradict each other: then the
+// earlier counts for what lowers risk, the later for all else.
+func NewerTime(updated, stamp string, safe bool) (time.Time, error) {
+	if updated == "" {
+		updated, stamp = stamp, ""
+	}
+	t, err := Time(updated)
+	if err != nil || stamp == "" {
+		return t, err
+	}
+	other, err := Time(stamp)
+	if err != nil {
+		return other, err
+	}
+	if t.Before(other) && !safe {
+		return other, nil
+	}
+	return t, nil
+}
