@@ -266,7 +266,12 @@ func (a *asked) container(p *Product) match {
 		all.name(match{is: unknown, why: Uncertain})
 	}
 	if len(p.Digests) > 0 {
-		all.add(compareDigests(p.Digests, a.image.Digests, OtherImage))
+		m := compareDigests(p.Digests, a.image.Digests, OtherImage)
+		if p.id.hasPURL && !p.id.isImage {
+			all.add(m)
+		} else {
+			all.name(m) // a name is of many images, and a digest of one
+		}
 	}
 	m := all.conclude()
 	m.versioned = m.versioned && p.id.isImage || len(p.Digests) > 0 && m.is == yes

@@ -2,6 +2,7 @@ package format
 
 import (
 	"bytes"
+	"encoding/xml"
 	"io"
 	"strings"
 
@@ -22,10 +23,14 @@ const (
 	Bundle    Format = "sigstore-bundle"
 )
 
-// Detect tells what a document is by the members of its outermost object. It reads
-// no further than it must, so that a document that it knows may still be invalid.
-// Unknown is what is no JSON object, none of the formats, or more than one of them.
+// Detect tells what a document is by the members of its outermost object, or by its
+// outermost element where it is XML. It reads no further than it must, so that a
+// document that it knows may still be invalid. Unknown is what is neither, none of
+// the formats, or more than one of them.
 func Detect(text []byte) Format {
+	if bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n\ufeff"), []byte("<")) {
+		return detectXML(text)
+	}
 	dec := jsontext.NewDecoder(bytes.NewReader(text))
 	if t, err := dec.ReadToken(); err != nil || t.Kind() != '{' {
 		return Unknown
@@ -44,6 +49,29 @@ func Detect(text []byte) Format {
 		return Unknown
 	}
 	return m.format()
+}
+
+// detectXML looks at the outermost element.
+func detectXML(text []byte) Format {
+	dec := xml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff"))))
+	dec.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil } // of names, which are ASCII
+	for {
+		t, err := dec.RawToken()
+		if err != nil {
+			return Unknown
+		}
+		start, ok := t.(xml.StartElement)
+		if !ok {
+			continue
+		}
+		for _, a := range start.Attr {
+			of := a.Name.Space == "" && a.Name.Local == "xmlns" && start.Name.Space == "" || a.Name.Space == "xmlns" && a.Name.Local == start.Name.Space
+			if of && start.Name.Local == "bom" && strings.HasPrefix(a.Value, "http://cyclonedx.org/schema/bom/") {
+				return CycloneDX
+			}
+		}
+		return Unknown
+	}
 }
 
 // marks are what tells formats apart.

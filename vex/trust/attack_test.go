@@ -520,6 +520,10 @@ func TestAttackDigests(t *testing.T) {
 			say(w, "pkg:oci/app?repository_url=registry.example.com/vendor/**", vex.Product{PURL: "pkg:oci/app@" + imageDigest + "?repository_url=registry.example.com/vendor/app"})
 			w.query.Image.Digests = nil
 		}},
+		{"an image by its name and digest, whose digest is not known", func(w *world) {
+			say(w, "pkg:oci/app?repository_url=registry.example.com/vendor/**", vex.Product{PURL: "pkg:oci/app?repository_url=registry.example.com/vendor/app", Digests: []string{otherDigest}})
+			w.query.Image.Digests = nil
+		}},
 		{"an image by its name, of another architecture", func(w *world) {
 			say(w, "pkg:oci/app?repository_url=registry.example.com/vendor/**", vex.Product{PURL: "pkg:oci/app?arch=arm64&repository_url=registry.example.com/vendor/app"})
 		}},
