@@ -28,12 +28,29 @@ type checker struct {
 func (c *checker) at(id int64, format string, args ...any) {
 	line, column := 1, 1
 	if l := c.ast.SourceInfo().GetStartLocation(id); l.Line() > 0 {
-		line, column = l.Line(), l.Column()+1
+		line, column = l.Line(), nameStart(c.text, l.Line(), l.Column()+1)
 	}
 	p := Problem{Line: line, Column: column, What: fmt.Sprintf(format, args...)}
 	if !slices.Contains(c.problems, p) {
 		c.problems = append(c.problems, p)
 	}
+}
+
+// nameStart moves from the bracket of a call, where the library sees it, to the
+// function's name.
+func nameStart(text string, line, column int) int {
+	lines := strings.SplitN(text, "\n", line+1)
+	if line > len(lines) {
+		return column
+	}
+	runes := []rune(lines[line-1])
+	if column > len(runes) || runes[column-1] != '(' {
+		return column
+	}
+	for column > 1 && isName(string(runes[column-2:column-1])) || column > 2 && isName("_"+string(runes[column-2:column-1])) {
+		column--
+	}
+	return column
 }
 
 // functions are those that expressions may call, with how their names are shown.
@@ -109,11 +126,14 @@ func (c *checker) call(x ast.Expr) {
 		}
 		return
 	}
+	args := call.Args()
+	if (name == operators.Divide || name == operators.Modulo) && len(args) == 2 && args[1].Kind() == ast.LiteralKind && args[1].AsLiteral() == types.Int(0) {
+		c.at(x.ID(), "division by zero")
+	}
 	if name != overloads.Matches {
 		return
 	}
 	c.tracked = true
-	args := call.Args()
 	pattern := args[len(args)-1:]
 	if len(pattern) == 0 || pattern[0].Kind() != ast.LiteralKind {
 		c.at(x.ID(), "matches: want the pattern as a literal text")
@@ -246,5 +266,6 @@ func (c *checker) reword(s string) string {
 		name, applied, _ := strings.Cut(rest, "'")
 		return shown(name) + " does not go with these types: " + strings.Trim(strings.TrimPrefix(applied, " applied to "), "'")
 	}
+	s, _, _ = strings.Cut(s, " expecting {")
 	return strings.TrimSpace(s)
 }

@@ -65,6 +65,9 @@ func (p *parser) fact(f *policy.Field, n *yaml.Node, path string, negate bool) [
 		c.Operator = policy.Matches
 	}
 	switch {
+	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null":
+		p.bad(n, path, "want a value")
+		return nil
 	case n.Kind == yaml.MappingNode && len(n.Content) == 2 && n.Content[0].Value == "not":
 		if negate {
 			p.bad(n, path, "not of not")

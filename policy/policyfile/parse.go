@@ -2,6 +2,7 @@ package policyfile
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,7 +36,11 @@ func Parse(name string, text []byte) (*policy.Policy, []Diagnostic, error) {
 // whose time is over, sorted by place. Nil means that it is well.
 func Lint(name string, text []byte, at time.Time) []Diagnostic {
 	p, err := parse(name, text)
-	if err != nil {
+	var newer *DocumentError
+	switch {
+	case errors.As(err, &newer):
+		return newer.Diagnostics
+	case err != nil:
 		return []Diagnostic{{File: name, Message: err.Error()}}
 	}
 	if p.policy != nil && p.errors() == nil {
@@ -127,7 +132,7 @@ func severities() []string {
 	return []string{string(finding.None), string(finding.Low), string(finding.Medium), string(finding.High), string(finding.Critical)}
 }
 
-func (p *parser) severity(n *yaml.Node, path string) finding.Severity {
+func (p *reader) severity(n *yaml.Node, path string) finding.Severity {
 	s := p.text(n, path, 40)
 	if s == "" {
 		return finding.Unknown
@@ -211,7 +216,7 @@ func (p *parser) profiles(n *yaml.Node) {
 		if env == "" || len(env) > 128 {
 			p.bad(n.Content[i], "profiles", "want the name of an environment")
 		}
-		if f != nil && len(f) == 0 {
+		if n.Content[i+1].Kind == yaml.MappingNode && len(n.Content[i+1].Content) == 0 {
 			p.warn(n.Content[i], at, "it changes nothing")
 		}
 		p.policy.Profiles = append(p.policy.Profiles, policy.Profile{Environment: env, Gates: p.gates(f, at)})

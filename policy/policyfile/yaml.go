@@ -56,7 +56,7 @@ func open(name string, text []byte) (*reader, *yaml.Node, error) {
 // syntax notes what the library says of a text that is no YAML.
 func (r *reader) syntax(err error) {
 	said := strings.TrimPrefix(err.Error(), "yaml: ")
-	d := Diagnostic{Message: said}
+	d := Diagnostic{Line: 1, Column: 1, Message: said} // it does not name the first line
 	if rest, ok := strings.CutPrefix(said, "line "); ok {
 		number, what, _ := strings.Cut(rest, ": ")
 		if n, err := strconv.Atoi(number); err == nil {
@@ -64,7 +64,7 @@ func (r *reader) syntax(err error) {
 		}
 	}
 	// The library gives the line before or after a tab where indentation is wanted.
-	for n := max(d.Line-1, 1); n <= min(d.Line+1, len(r.lines)) && d.Line > 0; n++ {
+	for n := max(d.Line-1, 1); n <= min(d.Line+1, len(r.lines)); n++ {
 		if line := r.lines[n-1]; strings.Contains(line[:len(line)-len(strings.TrimLeft(line, " \t"))], "\t") {
 			d.Line, d.Column = n, strings.IndexByte(line, '\t')+1
 			d.Message = "a tab: YAML is indented with spaces"
