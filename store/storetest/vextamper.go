@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/stella-ops/stella/store"
+	"github.com/stella-ops/stella/store/blob"
 	"github.com/stella-ops/stella/vex"
 )
 
@@ -21,6 +22,9 @@ func FillVEX(t *testing.T, v *store.VEX) {
 	f.keep("pending", "tampered-p")
 	f.finish(vex.Finish{})
 	must[string](t)(v.SetTrust(t.Context(), someTrust("t"), "ann"))
+	if err := v.KeepSnapshot(t.Context(), sha("set1"), blob.Ref{Digest: sha("object"), Size: 1}); err != nil {
+		t.Fatal(err)
+	}
 	vexCommit(t, v, 1, []string{"CVE-1"}, decision("CVE-1", vex.NotAffected))
 	vexCommit(t, v, 2, []string{"CVE-1"}, decision("CVE-1", vex.Affected))
 }
@@ -50,6 +54,7 @@ func VEXTampers() (out []string) {
 		"trusts":        number(text("tenant_id", "digest", "body"), "at_us"),
 		"trust_changes": number(text("tenant_id", "digest", "by_whom"), "seq", "at_us"),
 		"heads":         number(text("tenant_id", "digest", "trust", "runs"), "number", "at_us"),
+		"snapshots":     number(text("tenant_id", "digest", "object", "chunks"), "size", "at_us"),
 		"decisions":     number(text("tenant_id", "vulnerability", "product", "body"), "head", "n"),
 	} {
 		for column, value := range columns {

@@ -69,6 +69,10 @@ CREATE TABLE vex.heads (
   tenant_id text COLLATE "C" NOT NULL, number bigint NOT NULL, digest text COLLATE "C" NOT NULL, trust text NOT NULL, runs text NOT NULL, at_us bigint NOT NULL,
   PRIMARY KEY (tenant_id, number));
 CREATE INDEX heads_digest ON vex.heads (tenant_id, digest);
+-- Which object of the bucket a set of statements is.
+CREATE TABLE vex.snapshots (
+  tenant_id text COLLATE "C" NOT NULL, digest text COLLATE "C" NOT NULL, object text NOT NULL, size bigint NOT NULL, chunks bytea NOT NULL, at_us bigint NOT NULL,
+  PRIMARY KEY (tenant_id, digest));
 -- The newest head and the trust in force, in one row: who changes either has its lock.
 CREATE TABLE vex.scopes (tenant_id text COLLATE "C" NOT NULL PRIMARY KEY, head bigint NOT NULL, trust text NOT NULL);
 -- What is decided as of the newest head, and every change with the head that made
@@ -134,7 +138,7 @@ END $$;
 DO $$
 DECLARE t text; change text;
 BEGIN
-  FOREACH t IN ARRAY ARRAY['contents', 'documents', 'readings', 'observations', 'names', 'runs', 'trusts', 'trust_changes', 'heads', 'decisions'] LOOP
+  FOREACH t IN ARRAY ARRAY['contents', 'documents', 'readings', 'observations', 'names', 'runs', 'trusts', 'trust_changes', 'heads', 'snapshots', 'decisions'] LOOP
     change := CASE t WHEN 'documents' THEN 'end_document' WHEN 'observations' THEN 'end_once' WHEN 'runs' THEN 'end_run' ELSE 'refuse' END;
     EXECUTE format('CREATE TRIGGER %I BEFORE UPDATE ON vex.%I FOR EACH ROW EXECUTE FUNCTION vex.%I()', t || '_update', t, change);
     EXECUTE format('CREATE TRIGGER %I BEFORE DELETE ON vex.%I FOR EACH ROW EXECUTE FUNCTION vex.refuse()', t || '_delete', t);

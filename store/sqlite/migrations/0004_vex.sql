@@ -60,6 +60,10 @@ CREATE TABLE vex_trust_changes (
 CREATE TABLE vex_heads (
   tenant_id text NOT NULL, number integer NOT NULL, digest text NOT NULL, trust text NOT NULL, runs text NOT NULL, at_us integer NOT NULL);
 CREATE INDEX vex_heads_digest ON vex_heads (tenant_id, digest);
+-- Which object of the bucket a set of statements is.
+CREATE TABLE vex_snapshots (
+  tenant_id text NOT NULL, digest text NOT NULL, object text NOT NULL, size integer NOT NULL, chunks blob NOT NULL, at_us integer NOT NULL,
+  PRIMARY KEY (tenant_id, digest));
 -- The newest head and the trust in force, in one row: who changes either has its lock.
 CREATE TABLE vex_scopes (tenant_id text NOT NULL PRIMARY KEY, head integer NOT NULL, trust text NOT NULL);
 -- What is decided as of the newest head, and every change with the head that made
@@ -88,6 +92,8 @@ CREATE TRIGGER vex_trust_changes_update BEFORE UPDATE ON vex_trust_changes BEGIN
 CREATE TRIGGER vex_trust_changes_delete BEFORE DELETE ON vex_trust_changes BEGIN SELECT RAISE(ABORT, 'changes of trust are never deleted'); END;
 CREATE TRIGGER vex_heads_update BEFORE UPDATE ON vex_heads BEGIN SELECT RAISE(ABORT, 'heads are never changed'); END;
 CREATE TRIGGER vex_heads_delete BEFORE DELETE ON vex_heads BEGIN SELECT RAISE(ABORT, 'heads are never deleted'); END;
+CREATE TRIGGER vex_snapshots_update BEFORE UPDATE ON vex_snapshots BEGIN SELECT RAISE(ABORT, 'snapshots are never changed'); END;
+CREATE TRIGGER vex_snapshots_delete BEFORE DELETE ON vex_snapshots BEGIN SELECT RAISE(ABORT, 'snapshots are never deleted'); END;
 CREATE TRIGGER vex_decisions_update BEFORE UPDATE ON vex_decisions BEGIN SELECT RAISE(ABORT, 'decisions are never changed'); END;
 CREATE TRIGGER vex_decisions_delete BEFORE DELETE ON vex_decisions BEGIN SELECT RAISE(ABORT, 'decisions are never deleted'); END;
 CREATE TRIGGER vex_documents_update BEFORE UPDATE OF seq, tenant_id, source, name, from_run, digest, proof, url, at_us ON vex_documents
