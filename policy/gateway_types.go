@@ -21,8 +21,9 @@ type Store interface {
 	// no error. An error wraps ErrMismatch where another verdict is kept under a key,
 	// and ErrLimit where a trace is too large.
 	Keep(ctx context.Context, b *Batch) error
-	// Fail notes a failed attempt. final reports that there will be no other soon: the
-	// scan has the outcome Error in every environment then, and the message is noted.
+	// Fail notes a failed attempt. final reports that there will be no other soon, and
+	// that the message is noted: the scan has the outcome Error in every environment
+	// then, or it is gone.
 	Fail(ctx context.Context, f *Failure) (final bool, err error)
 	// Find returns a verdict by its key, with its trace. Both are verified. An error
 	// wraps ErrNotFound.

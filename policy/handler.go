@@ -74,15 +74,17 @@ func (h *Handler) evaluate(ctx context.Context, e *event.Event) error {
 	}
 	store, openErr := h.Gateway.Stores(e.Tenant)
 	if openErr != nil {
-		return errors.Join(openErr, err)
+		return fmt.Errorf("note that %v: %w", err, openErr)
 	}
-	gone := errors.Is(err, fault.NotFound)
-	final, failErr := store.Fail(ctx, &Failure{ScanID: d.JobID, At: d.At, Message: e.ID, Reason: err.Error(), Permanent: permanent(err)})
+	f := &Failure{ScanID: d.JobID, At: d.At, Message: e.ID, Reason: err.Error(), Permanent: permanent(err)}
+	switch fault.KindOf(err) {
+	case fault.Forbidden, fault.Unauthenticated: // a queue does not bring these again
+		f.Permanent = true
+	}
+	final, failErr := store.Fail(ctx, f)
 	switch {
-	case failErr != nil && gone && errors.Is(failErr, fault.NotFound):
-		return nil // the scan was collected meanwhile
 	case failErr != nil:
-		return fmt.Errorf("note that %w: %w", err, failErr)
+		return fmt.Errorf("note that %v: %w", err, failErr)
 	case final:
 		return nil
 	}

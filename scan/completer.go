@@ -74,7 +74,7 @@ func (c *Completer) conclude(ctx context.Context, e *Evaluation) (*Conclusion, e
 		return nil, fmt.Errorf("evaluate: %w", err)
 	}
 	crashpoint.Hit(crashpoint.EvaluateVerdict)
-	if c.Signer == nil {
+	if c.Signer == nil || out.Verdict == nil {
 		return out, nil
 	}
 	if out.Signature, err = c.Signer.Sign(ctx, e, out.Verdict.Body); err != nil {

@@ -132,12 +132,16 @@ func (t *Tenant) collectScans(ctx context.Context, k Retention, done *Removed) (
 			return err
 		}
 		const chosen = ` IN (SELECT value->>'id' FROM json_rows($2) AS chosen)`
-		for _, table := range []string{"scanner.sbom_documents", "scanner.reports", "scanner.vulnerabilities", "scanner.blob_refs", "vuln.drift", "scheduler.evaluations"} {
+		for _, table := range []string{"scanner.sbom_documents", "scanner.reports", "scanner.vulnerabilities", "scanner.blob_refs", "vuln.drift", "scheduler.evaluations",
+			"policy.decisions", "policy.current", "policy.watched", "policy.due"} {
 			if _, err := tx.exec(`DELETE FROM `+table+` WHERE tenant_id = $1 AND scan_id`+chosen, tx.tenant, string(list)); err != nil {
 				return err
 			}
 		}
 		if n, err = tx.exec(`DELETE FROM scanner.scan_jobs WHERE tenant_id = $1 AND job_id`+chosen, tx.tenant, string(list)); err != nil {
+			return err
+		}
+		if _, err := tx.exec(`DELETE FROM policy.verdicts WHERE tenant_id = $1 AND NOT EXISTS (SELECT 1 FROM policy.decisions d WHERE d.tenant_id = $1 AND d.key = policy.verdicts.key)`, tx.tenant); err != nil {
 			return err
 		}
 		// The index of an SBOM goes with the last scan that has it; so do verdicts.

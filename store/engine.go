@@ -136,7 +136,16 @@ func (r *Root) read(ctx context.Context, s Scope, what string, f func(*tx) error
 	return r.run(ctx, r.engine.Reader, s, what, f)
 }
 
+// readOnce runs f in a transaction whose statements all see one moment.
+func (r *Root) readOnce(ctx context.Context, s Scope, what string, f func(*tx) error) error {
+	return r.runAs(ctx, r.engine.Reader, s, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, what, f)
+}
+
 func (r *Root) run(ctx context.Context, db *sql.DB, s Scope, what string, f func(*tx) error) error {
+	return r.runAs(ctx, db, s, nil, what, f)
+}
+
+func (r *Root) runAs(ctx context.Context, db *sql.DB, s Scope, opts *sql.TxOptions, what string, f func(*tx) error) error {
 	fail := func(err error) error {
 		if ctx.Err() != nil {
 			return fmt.Errorf("%s: %w", what, ctx.Err())
@@ -149,7 +158,7 @@ func (r *Root) run(ctx context.Context, db *sql.DB, s Scope, what string, f func
 		return fail(err)
 	}
 	defer conn.Close()
-	begun, err := conn.BeginTx(ctx, nil)
+	begun, err := conn.BeginTx(ctx, opts)
 	if err != nil {
 		return fail(err)
 	}

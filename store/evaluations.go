@@ -206,6 +206,9 @@ func (t *tx) finishRematch(l schedule.Lease, r *finding.Report) error {
 			return err
 		}
 	}
+	if err := t.due(l.ScanID, e.At.UnixMicro(), fmt.Sprintf("head/%d", l.Head), ""); err != nil {
+		return err
+	}
 	crashpoint.Hit(crashpoint.RematchWritten)
 	return t.endRematch(l, schedule.Done, "")
 }

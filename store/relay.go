@@ -70,6 +70,7 @@ func (r *Root) Relay(q *queue.Queue, opts *RelayOptions) *Relay {
 func (y *Relay) Run(ctx context.Context) error {
 	chores := []*chore{
 		{every: y.opts.Sweep, do: func(ctx context.Context) error { _, err := y.root.Sweep(ctx); return err }},
+		{every: time.Second, do: func(ctx context.Context) error { _, err := y.root.WakePolicies(ctx); return err }},
 		{every: time.Second, do: func(ctx context.Context) error { _, err := y.Recover(ctx); return err }},
 		{every: max(y.opts.Stale/10, time.Second), do: func(ctx context.Context) error { _, err := y.Remind(ctx); return err }},
 	}

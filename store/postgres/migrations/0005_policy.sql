@@ -115,3 +115,5 @@ CREATE POLICY relay ON policy.due FOR SELECT TO stella_relay USING (true);
 REVOKE UPDATE ON vex.scopes FROM stella_app;
 GRANT UPDATE (head, trust) ON vex.scopes TO stella_app;
 CREATE POLICY share ON vex.scopes FOR UPDATE TO stella_app USING (tenant_id = '') WITH CHECK (false);
+-- The row is there before anybody needs its lock.
+INSERT INTO vex.scopes (tenant_id, head, trust) VALUES ('', 0, '') ON CONFLICT (tenant_id) DO NOTHING;

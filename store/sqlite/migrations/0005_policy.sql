@@ -73,3 +73,5 @@ BEGIN SELECT RAISE(ABORT, 'verdicts that are referred to are never deleted'); EN
 CREATE TRIGGER policy_decisions_delete BEFORE DELETE ON policy_decisions
   WHEN EXISTS (SELECT 1 FROM scanner_scan_jobs j WHERE j.tenant_id = OLD.tenant_id AND j.job_id = OLD.scan_id AND j.status NOT IN ('completed', 'failed', 'cancelled', 'dead'))
 BEGIN SELECT RAISE(ABORT, 'decisions about scans that have not ended are never deleted'); END;
+-- The row is there before anybody needs its lock.
+INSERT INTO vex_scopes (tenant_id, head, trust) VALUES ('', 0, '') ON CONFLICT (tenant_id) DO NOTHING;
