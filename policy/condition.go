@@ -40,11 +40,11 @@ type Facts struct{ f *evaluated }
 // Value returns a fact as a string, []string, int64, bool or map[string]string; ok
 // is false where there is none of that name or it is unknown.
 func (f Facts) Value(name string) (v any, ok bool) {
-	field := FieldByName(name)
+	i, field := fieldIndex(name)
 	if field == nil {
 		return nil, false
 	}
-	x := field.get(f.f)
+	x := f.f.fact(i)
 	if !x.known {
 		return nil, false
 	}
@@ -66,7 +66,7 @@ func (c *Condition) compile(expressions func(string) (Expression, error)) (test,
 	if c.Expression != "" {
 		return c.compileExpression(expressions)
 	}
-	field := FieldByName(c.Field)
+	n, field := fieldIndex(c.Field)
 	if field == nil {
 		return nil, nil, fmt.Errorf("field %.64q is unknown: %w", c.Field, fault.Invalid)
 	}
@@ -79,11 +79,11 @@ func (c *Condition) compile(expressions func(string) (Expression, error)) (test,
 	}
 	negate := c.Negate
 	return func(f *evaluated) (answer, string) {
-		v := field.get(f)
+		v := f.fact(n)
 		switch {
 		case !v.known:
 			return isUnknown, ""
-		case holds(f, &v) != negate:
+		case holds(f, v) != negate:
 			return isYes, ""
 		}
 		return isNo, ""
@@ -102,15 +102,16 @@ func (c *Condition) compileExpression(expressions func(string) (Expression, erro
 		return nil, nil, err
 	}
 	reads := x.Reads()
-	fields := make([]*Field, len(reads))
+	fields := make([]int, len(reads))
 	for i, name := range reads {
-		if fields[i] = FieldByName(name); fields[i] == nil {
+		var field *Field
+		if fields[i], field = fieldIndex(name); field == nil {
 			return nil, nil, fmt.Errorf("expression %.80q reads %q, which is no fact: %w", c.Expression, name, fault.Invalid)
 		}
 	}
 	return func(f *evaluated) (answer, string) {
-		for _, field := range fields {
-			if v := field.get(f); !v.known {
+		for _, i := range fields {
+			if !f.fact(i).known {
 				return isUnknown, ""
 			}
 		}

@@ -22,6 +22,7 @@ type Options struct {
 // concurrent use.
 type Engine struct {
 	policy  *Policy
+	text    []byte // canonical
 	digest  string
 	version string
 	rules   []rule
@@ -51,7 +52,11 @@ func Compile(p *Policy, opts *Options) (*Engine, error) {
 	if err := p.Check(); err != nil {
 		return nil, err
 	}
-	e := &Engine{policy: p, digest: p.Digest(), version: opts.Version}
+	text, err := canonical(p)
+	if err != nil {
+		return nil, fmt.Errorf("policy %s: %v: %w", p.ID, err, fault.Invalid)
+	}
+	e := &Engine{policy: p, text: text, digest: sha(text), version: opts.Version}
 	reads := map[string]bool{"severity": true} // the threshold reads it
 	for i := range p.Rules {
 		r := rule{Rule: &p.Rules[i], quote: quoted(p.Rules[i].ID)}

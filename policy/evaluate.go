@@ -44,6 +44,9 @@ type run struct {
 	packages   map[string]*packageFacts    // by the package's ID
 	layers     map[string]int              // by diffID
 	statements map[string][]*vex.Statement // by id of the vulnerability
+	scores     map[string]scored
+	ratings    map[[2]string]string // source and severity as one text
+	now        evaluated            // the finding that is being decided
 	imageNames []string
 	gapCodes   []string
 	trace      traceWriter
@@ -53,7 +56,7 @@ type run struct {
 func (e *Engine) begin(in *Inputs) (*run, error) {
 	r := &run{
 		engine: e, in: in, gates: e.policy.gates(in.Environment), judge: in.Judge,
-		byID: make(map[string]int, len(in.Packages)), packages: map[string]*packageFacts{}, layers: map[string]int{}, statements: map[string][]*vex.Statement{},
+		byID: make(map[string]int, len(in.Packages)), packages: map[string]*packageFacts{}, layers: map[string]int{}, statements: map[string][]*vex.Statement{}, scores: map[string]scored{}, ratings: map[[2]string]string{},
 		imageNames: append(slices.Clone(in.Subject.Image.Digests), in.Subject.Image.Names...),
 	}
 	var err error
@@ -114,6 +117,10 @@ type evaluated struct {
 	// Whether an assurance excuses it, and else why not; "" where there is none.
 	excused bool
 	refused string
+	// Facts that were found out, and which those are.
+	facts [maxFields]value
+	have  uint64
+	asked []askedRule // room for a decision's
 }
 
 // decision is what is decided about a finding.
@@ -161,9 +168,10 @@ type consideredException struct {
 
 // finding decides about one finding and writes it down.
 func (r *run) finding(f *finding.Finding) {
-	v := &evaluated{Finding: f, run: r, in: r.in, pkg: r.factsOf(f), rated: cmp.Or(f.Severity, r.gates.Evidence.Unrated)}
-	v.severity = v.rated
-	v.ids = append(append(make([]string, 0, len(f.Aliases)+1), f.Vulnerability), f.Aliases...)
+	v := &r.now
+	v.Finding, v.run, v.in, v.pkg, v.rated = f, r, r.in, r.factsOf(f), cmp.Or(f.Severity, r.gates.Evidence.Unrated)
+	v.severity, v.have, v.excused, v.refused, v.selection = v.rated, 0, false, "", vex.Selection{}
+	v.ids = append(append(v.ids[:0], f.Vulnerability), f.Aliases...)
 	v.listen()
 	d := v.decide()
 	x := v.soften(&d)
@@ -176,6 +184,7 @@ func (r *run) finding(f *finding.Finding) {
 		r.changes(nextDay(f.Published, r.in.At))
 	}
 	r.trace.finding(v, &d, &x)
+	v.asked = d.asked
 }
 
 // changes notes that the verdict may be another one from a time on.
@@ -188,6 +197,9 @@ func (r *run) changes(t time.Time) {
 // listen finds out what suppliers say, and whether that excuses the finding.
 func (v *evaluated) listen() {
 	v.consensus = &silence
+	if len(v.run.statements) == 0 {
+		return
+	}
 	var list []*vex.Statement
 	for _, id := range v.ids {
 		for _, s := range v.run.statements[upper(id)] {
@@ -199,7 +211,7 @@ func (v *evaluated) listen() {
 	if len(list) == 0 {
 		return
 	}
-	v.selection = v.pkg.query.Select(v.ids, list)
+	v.selection = v.run.queryOf(v).Select(v.ids, list)
 	if len(v.selection.Claims) == 0 {
 		return
 	}
@@ -270,7 +282,7 @@ func (v *evaluated) decide() decision {
 	if v.consensus.Disputed && g.VEX.Disputed == DisputedBlock {
 		return decision{outcome: Block, gate: GateLattice, because: "suppliers contradict each other"}
 	}
-	d := decision{outcome: Pass, gate: GateNone}
+	d := decision{outcome: Pass, gate: GateNone, asked: v.asked[:0]}
 	if v.excused {
 		d.gate, d.because = GateTrust, "a supplier says that it is "+string(v.consensus.Status)
 	}
@@ -394,7 +406,7 @@ func (v *evaluated) apply(e *exception, d *decision) {
 		if v.severity != finding.Unknown && v.severity.Rank() <= e.Severity.Rank() {
 			return
 		}
-		v.severity = e.Severity
+		v.severity, v.have, v.asked = e.Severity, 0, nil // the rules that were asked before stay
 		*d = v.decide()
 	}
 }

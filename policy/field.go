@@ -36,8 +36,9 @@ type Field struct {
 	// Doc says what it is, in one line.
 	Doc string
 
-	fold bool // compared in any case
-	get  func(f *evaluated) value
+	place int  // in the list of all
+	fold  bool // compared in any case
+	get   func(f *evaluated) value
 }
 
 // value is what a fact is. The zero value is unknown.
@@ -61,11 +62,36 @@ func Fields() []Field { return fieldList }
 
 // FieldByName returns a fact, nil where there is none of that name.
 func FieldByName(name string) *Field {
-	i, ok := slices.BinarySearchFunc(fieldList, name, func(f Field, name string) int { return strings.Compare(f.Name, name) })
-	if !ok {
-		return nil
+	_, f := fieldIndex(name)
+	return f
+}
+
+// fieldIndex returns a fact with its place in the list.
+func fieldIndex(name string) (int, *Field) {
+	low, high := 0, len(fieldList)
+	for low < high {
+		if mid := (low + high) / 2; fieldList[mid].Name < name {
+			low = mid + 1
+		} else {
+			high = mid
+		}
 	}
-	return &fieldList[i]
+	if low == len(fieldList) || fieldList[low].Name != name {
+		return 0, nil
+	}
+	return low, &fieldList[low]
+}
+
+// maxFields bounds the facts that there may be.
+const maxFields = 64
+
+// fact returns the fact at a place of the list, found out once for each finding.
+func (f *evaluated) fact(i int) *value {
+	if f.have&(1<<i) == 0 {
+		f.facts[i] = fieldList[i].get(f)
+		f.have |= 1 << i
+	}
+	return &f.facts[i]
 }
 
 var fieldList = sortedFields(findingFields, packageFields, vexFields, imageFields)
@@ -73,6 +99,9 @@ var fieldList = sortedFields(findingFields, packageFields, vexFields, imageField
 func sortedFields(lists ...[]Field) []Field {
 	out := slices.Concat(lists...)
 	slices.SortFunc(out, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
+	for i := range out {
+		out[i].place = i
+	}
 	return out
 }
 
@@ -84,14 +113,13 @@ var findingFields = []Field{
 		return numberOf(int64(f.severity.Rank()), f.severity != finding.Unknown)
 	}},
 	{Name: "severity_from", Kind: KindText, Doc: "who rated it so", get: func(f *evaluated) value { return orUnknown(f.SeverityFrom) }},
-	{Name: "severities", Kind: KindTexts, Doc: "every rating as source=severity, such as nvd=high", get: func(f *evaluated) value { return listOf(severities(f.Finding)) }},
+	{Name: "severities", Kind: KindTexts, Doc: "every rating as source=severity, such as nvd=high", get: func(f *evaluated) value { return listOf(f.run.severities(f.Finding)) }},
 	{Name: "cvss", Kind: KindNumber, Scale: 1, Doc: "the highest CVSS base score", get: func(f *evaluated) value {
-		score, _, ok := highestCVSS(f.Finding)
-		return numberOf(int64(score), ok)
+		s := f.run.highestCVSS(f.Finding)
+		return numberOf(int64(s.tenths), s.ok)
 	}},
 	{Name: "cvss_vector", Kind: KindText, Doc: "the vector of that score", get: func(f *evaluated) value {
-		_, vector, _ := highestCVSS(f.Finding)
-		return orUnknown(vector)
+		return orUnknown(f.run.highestCVSS(f.Finding).vector)
 	}},
 	{Name: "epss", Kind: KindNumber, Scale: 6, Doc: "the probability of exploitation within 30 days", get: func(f *evaluated) value {
 		n, ok := Decimal(f.EPSS, 6)
@@ -187,13 +215,19 @@ func nextDay(from string, at time.Time) time.Time {
 }
 
 // severities lists the ratings of a finding as source=severity.
-func severities(f *finding.Finding) []string {
+func (r *run) severities(f *finding.Finding) []string {
 	var out []string
 	add := func(source string, s finding.Severity) {
 		if s == finding.Unknown {
 			return
 		}
-		if text := strings.ToLower(source) + "=" + string(s); !slices.Contains(out, text) {
+		pair := [2]string{source, string(s)}
+		text, known := r.ratings[pair]
+		if !known {
+			text = strings.ToLower(source) + "=" + string(s)
+			r.ratings[pair] = text
+		}
+		if !slices.Contains(out, text) {
 			out = append(out, text)
 		}
 	}
@@ -201,12 +235,30 @@ func severities(f *finding.Finding) []string {
 	for _, s := range f.Scores {
 		if sev, ok := finding.ParseSeverity(s.Value); ok {
 			add(s.Source, sev)
-		} else if v, err := cvss.Parse(s.Value); err == nil {
-			add(s.Source, rating(int(v.Score())))
+		} else if v := r.score(s.Value); v.ok {
+			add(s.Source, rating(v.tenths))
 		}
 	}
 	slices.Sort(out)
 	return out
+}
+
+// scored is a CVSS vector with its score.
+type scored struct {
+	vector string
+	tenths int
+	ok     bool
+}
+
+// score reads a vector. Few are in use, so they are remembered.
+func (r *run) score(vector string) scored {
+	s, known := r.scores[vector]
+	if !known {
+		v, err := cvss.Parse(vector)
+		s = scored{vector, int(v.Score()), err == nil}
+		r.scores[vector] = s
+	}
+	return s
 }
 
 // rating is the severity of a score in tenths (CVSS v3.1 §5).
@@ -224,18 +276,14 @@ func rating(tenths int) finding.Severity {
 	return finding.None
 }
 
-// highestCVSS returns the highest score in tenths, and the first vector with it.
-func highestCVSS(f *finding.Finding) (tenths int, vector string, ok bool) {
-	for _, s := range f.Scores {
-		v, err := cvss.Parse(s.Value)
-		if err != nil {
-			continue
-		}
-		if n := int(v.Score()); !ok || n > tenths {
-			tenths, vector, ok = n, s.Value, true
+// highestCVSS returns the highest score, by the first vector that has it.
+func (r *run) highestCVSS(f *finding.Finding) (best scored) {
+	for _, x := range f.Scores {
+		if s := r.score(x.Value); s.ok && (!best.ok || s.tenths > best.tenths) {
+			best = s
 		}
 	}
-	return tenths, vector, ok
+	return best
 }
 
 // Decimal reads a decimal text as an integer of the given number of decimal places;

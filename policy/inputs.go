@@ -2,10 +2,10 @@ package policy
 
 import (
 	"cmp"
+	"strings"
 	"time"
 
 	"github.com/stella-ops/stella/advisory/finding"
-	"github.com/stella-ops/stella/scan/purl"
 	"github.com/stella-ops/stella/scan/sbom"
 	"github.com/stella-ops/stella/vex"
 )
@@ -182,44 +182,50 @@ func (r *run) factsOf(f *finding.Finding) *packageFacts {
 		return known
 	}
 	out := &packageFacts{layer: -1, product: vex.Product{PURL: f.PURL}}
-	q := vex.Query{Package: vex.Part{PURL: f.PURL}, Owners: r.in.Owners[f.Package], Image: r.in.Subject.Image}
 	if i, ok := r.byID[f.Package]; ok {
-		r.describe(out, &q, &r.in.Packages[i])
+		out.describe(&r.in.Packages[i], r.layers)
 	}
 	out.product.Prepare()
-	if u, err := purl.Parse(f.PURL); err == nil {
-		out.typ = u.Type
+	if rest, ok := strings.CutPrefix(f.PURL, "pkg:"); ok {
+		out.typ, _, _ = strings.Cut(rest, "/")
 	}
-	out.query = q.Prepare()
 	r.packages[f.Package] = out
 	return out
 }
 
-func (r *run) describe(out *packageFacts, q *vex.Query, p *sbom.Package) {
+func (out *packageFacts) describe(p *sbom.Package, layers map[string]int) {
 	out.known, out.scope = true, cmp.Or(string(p.Scope), "runtime")
 	for _, l := range p.Licenses {
-		if l.Expression != "" {
-			out.licenses = append(out.licenses, l.Expression)
-		} else if l.Name != "" {
-			out.licenses = append(out.licenses, l.Name)
+		if text := cmp.Or(l.Expression, l.Name); text != "" {
+			out.licenses = append(out.licenses, text)
 		}
 	}
 	for _, l := range p.Locations {
 		out.paths = append(out.paths, l.Path)
-		if n, ok := r.layers[l.Layer]; ok && (out.layer < 0 || n < out.layer) {
+		if n, ok := layers[l.Layer]; ok && (out.layer < 0 || n < out.layer) {
 			out.layer = n
 		}
 	}
-	for _, h := range p.Hashes {
-		q.Package.Digests = append(q.Package.Digests, h.Algorithm+":"+h.Value)
+}
+
+// queryOf returns what suppliers are asked about the finding's package.
+func (r *run) queryOf(v *evaluated) *vex.Prepared {
+	if v.pkg.query != nil {
+		return v.pkg.query
 	}
-	q.Package.CPEs = p.CPEs
-	if up := p.Upstream; up != nil && !p.PURL.IsZero() {
-		u := p.PURL
-		u.Name, u.Subpath = up.Name, ""
-		if up.Version != "" {
-			u.Version = up.Version
+	q := vex.Query{Package: vex.Part{PURL: v.PURL}, Owners: r.in.Owners[v.Package], Image: r.in.Subject.Image}
+	if i, ok := r.byID[v.Package]; ok {
+		p := &r.in.Packages[i]
+		for _, h := range p.Hashes {
+			q.Package.Digests = append(q.Package.Digests, h.Algorithm+":"+h.Value)
 		}
-		q.Upstream = u.String()
+		q.Package.CPEs = p.CPEs
+		if up := p.Upstream; up != nil && !p.PURL.IsZero() {
+			u := p.PURL
+			u.Name, u.Subpath, u.Version = up.Name, "", cmp.Or(up.Version, u.Version)
+			q.Upstream = u.String()
+		}
 	}
+	v.pkg.query = q.Prepare()
+	return v.pkg.query
 }

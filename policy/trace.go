@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -80,11 +82,31 @@ type Softened struct {
 }
 
 // AskedRule is what a rule answered: "yes", "no", "unknown" or "error". By is the
-// index of the condition that decided, -1 where all hold.
+// index of the condition that decided, -1 where all hold. Its JSON is an array of the
+// three: ["kev","no",0].
 type AskedRule struct {
-	Rule string `json:"rule"`
-	Is   string `json:"is"`
-	By   int    `json:"by"`
+	Rule string
+	Is   string
+	By   int
+}
+
+// MarshalJSON writes the three.
+func (a AskedRule) MarshalJSON() ([]byte, error) {
+	b := append(append([]byte("["), quoted(a.Rule)...), ',')
+	b = append(append(b, quoted(a.Is)...), ',')
+	return append(strconv.AppendInt(b, int64(a.By), 10), ']'), nil
+}
+
+// UnmarshalJSON reads the three, and nothing else.
+func (a *AskedRule) UnmarshalJSON(text []byte) error {
+	var list []jsontext.Value
+	if err := json.Unmarshal(text, &list); err != nil {
+		return err
+	}
+	if len(list) != 3 {
+		return fmt.Errorf("%d elements, want rule, answer and condition: %w", len(list), fault.Invalid)
+	}
+	return errors.Join(json.Unmarshal(list[0], &a.Rule), json.Unmarshal(list[1], &a.Is), json.Unmarshal(list[2], &a.By))
 }
 
 // ConsideredException is an exception and why it did not count; "" for the one that

@@ -76,7 +76,7 @@ func (w *traceWriter) ints(list []int) {
 }
 
 func (w *traceWriter) begin(r *run) {
-	w.b = make([]byte, 0, 512*len(r.in.Findings)+4096)
+	w.b = make([]byte, 0, 1280*len(r.in.Findings)+4096)
 	w.exceptions = map[string]*exception{}
 }
 
@@ -166,7 +166,9 @@ func (w *traceWriter) softened(x *ruled) {
 // facts writes what rules read. A severity is what it was before an exception.
 func (w *traceWriter) facts(v *evaluated, fields []*Field) {
 	was := v.severity
-	v.severity = v.rated
+	if v.severity != v.rated {
+		v.severity, v.have = v.rated, 0
+	}
 	w.raw("{")
 	for i, f := range fields {
 		if i > 0 {
@@ -175,8 +177,7 @@ func (w *traceWriter) facts(v *evaluated, fields []*Field) {
 		w.raw(`"`)
 		w.raw(f.Name)
 		w.raw(`":`)
-		x := f.get(v)
-		w.value(f.Kind, &x)
+		w.value(f.Kind, v.fact(f.place))
 	}
 	w.raw("}")
 	v.severity = was
@@ -203,13 +204,13 @@ func (w *traceWriter) value(k Kind, x *value) {
 
 func (w *traceWriter) asked(list []askedRule) {
 	for i, a := range list {
-		w.raw([...]string{`,"rules":[{"by":`, `,{"by":`}[min(i, 1)])
-		w.int(int64(a.by))
-		w.raw(`,"is":"`)
-		w.raw(answerNames[a.is])
-		w.raw(`","rule":`)
+		w.raw([...]string{`,"rules":[[`, `,[`}[min(i, 1)])
 		w.b = append(w.b, a.rule.quote...)
-		w.raw("}")
+		w.raw(`,"`)
+		w.raw(answerNames[a.is])
+		w.raw(`",`)
+		w.int(int64(a.by))
+		w.raw("]")
 	}
 	if len(list) > 0 {
 		w.raw("]")
@@ -350,7 +351,7 @@ func (w *traceWriter) end(r *run, gaps []sbom.Gap) []byte {
 	}
 	w.text(`,"outcome":`, string(v.Outcome))
 	w.raw(`,"policy":`)
-	w.any(r.engine.policy)
+	w.b = append(w.b, r.engine.text...)
 	w.text(`,"schema":`, TraceSchema)
 	w.raw(`,"subject":`)
 	w.any(v.Subject)

@@ -148,12 +148,14 @@ type identity struct {
 // statement.
 func (p *Product) Prepare() {
 	p.id = identity{}
-	if u, err := purl.Parse(p.PURL); err == nil && p.PURL != "" {
-		p.id.purl, p.id.hasPURL = fold(u), true
+	if u := parsed(p.PURL); !u.IsZero() {
+		p.id.purl, p.id.hasPURL = u, true
 		p.id.isImage = u.Type == "oci" || u.Type == "docker"
 	}
-	if n, err := cpe.Parse(p.CPE); err == nil && p.CPE != "" && n.HasProduct() {
-		p.id.cpe, p.id.hasCPE = n, true
+	if p.CPE != "" {
+		if n, err := cpe.Parse(p.CPE); err == nil && n.HasProduct() {
+			p.id.cpe, p.id.hasCPE = n, true
+		}
 	}
 	text := p.Versions
 	if text == "" {
@@ -196,8 +198,11 @@ func (q *Query) asked() *asked {
 }
 
 func parsed(s string) purl.PackageURL {
+	if s == "" {
+		return purl.PackageURL{}
+	}
 	u, err := purl.Parse(s)
-	if s == "" || err != nil {
+	if err != nil {
 		return purl.PackageURL{}
 	}
 	return fold(u)
