@@ -6,8 +6,8 @@ import (
 
 	"github.com/stella-ops/stella/advisory/cpe"
 	"github.com/stella-ops/stella/internal/csaf"
-	"github.com/stella-ops/stella/scan/purl"
 	"github.com/stella-ops/stella/vex"
+	"github.com/stella-ops/stella/vex/internal/vexdoc"
 )
 
 // releases are the products whose CPE names are those of releases of distributions,
@@ -33,8 +33,8 @@ func distro(platform *csaf.Product) (id, number, vendor string) {
 	if platform.Helper == nil {
 		return "", "", ""
 	}
-	n, err := cpe.Parse(platform.Helper.CPE)
-	if err != nil {
+	n, ok := vexdoc.CPE(platform.Helper.CPE)
+	if !ok {
 		return "", "", ""
 	}
 	vendor = cpe.Text(n.Vendor)
@@ -58,17 +58,18 @@ func builds(component []vex.Product, platform *csaf.Product, status vex.Status) 
 	}
 	out := slices.Clone(component)
 	for i := range out {
-		u, err := purl.Parse(out[i].PURL)
-		if out[i].PURL == "" || err != nil || u.Type != "rpm" || u.Namespace != vendor {
+		u, ok := vexdoc.PURL(out[i].PURL)
+		if !ok || u.Type != "rpm" || u.Namespace != vendor {
 			return nil
 		}
 		switch {
 		case u.Qualifier("distro") != "" && id != "": // it says so itself
 		case id != "":
+			release := number
 			if u.Version != "" {
-				number, _, _ = strings.Cut(number, ".")
+				release, _, _ = strings.Cut(number, ".")
 			}
-			out[i].PURL = u.With("distro", id+"-"+number).String()
+			out[i].PURL = u.With("distro", id+"-"+release).String()
 		case status != vex.Fixed || u.Version == "":
 			return nil
 		}
@@ -97,14 +98,14 @@ func moduleStream(urls []string) string {
 }
 
 // inModule adds the module's stream to packages, and reports whether all can have
-// one.
+// one. A version is that of a build, which is of one stream.
 func inModule(component []vex.Product, stream string) bool {
 	for i := range component {
-		u, err := purl.Parse(component[i].PURL)
-		if component[i].PURL == "" || err != nil || u.Type != "rpm" {
+		u, ok := vexdoc.PURL(component[i].PURL)
+		if !ok || u.Type != "rpm" {
 			return false
 		}
-		if u.Qualifier("rpmmod") == "" {
+		if u.Version == "" && u.Qualifier("rpmmod") == "" {
 			component[i].PURL = u.With("rpmmod", stream).String()
 		}
 	}

@@ -50,7 +50,7 @@
 //   - An rpm package of the platform's vendor with a version that is fixed: the fix
 //     is in that build, wherever it is installed.
 //
-// A module is the qualifier "rpmmod" of its packages. A component within several
+// A module is the qualifier "rpmmod" of its packages that have no version. A component within several
 // products, or installed with another one, is less than can be said here: a claim
 // that lowers risk has then no identifier, and one that raises it is of the platform.
 //

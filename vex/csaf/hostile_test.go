@@ -123,6 +123,7 @@ var hostile = []struct{ name, text, want string }{
 	{"a component without identifier", document(within("", rhel9), vuln(notR, flagR)), "not_affected component_not_present cpe:/a:redhat:enterprise_linux:9::appstream[name of R?]"},
 	{"a platform without identifier", document(within(server, ""), vuln(notR, flagR)), "not_affected component_not_present name of OS?[pkg:rpm/redhat/openssl]"},
 	{"a module", document(modular("pkg:rpmmod/redhat/nodejs@18:8060020240801142753:6a631399"), vuln(notR, flagR)), "not_affected component_not_present pkg:rpm/redhat/openssl?distro=rhel-9&rpmmod=nodejs:18"},
+	{"a build for a module", document(strings.Replace(modular("pkg:rpmmod/redhat/nodejs@18:8060020240801142753:6a631399"), "openssl", "openssl@1-2.module%2Bel9", 1), vuln(notR, flagR)), "not_affected component_not_present pkg:rpm/redhat/openssl@1-2.module%2Bel9?distro=rhel-9"},
 	{"within two", document(modular("pkg:generic/suite"), vuln(notR, flagR)), "not_affected component_not_present name of R?"},
 	{"within two, and a risk", document(modular("pkg:generic/suite"), vuln(isR, fixR)), "affected {vendor_fix: Update.} pkg:rpm/redhat/openssl?distro=rhel-9"},
 	{"installed with another", strings.Replace(document(within(server, rhel9), vuln(notR, flagR)), "default_component_of", "installed_with", 1), "not_affected component_not_present name of R?"},
@@ -215,6 +216,27 @@ func TestApplies(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%s: %s, want %s", url, got, want)
+		}
+	}
+}
+
+// TestBreak: who stops at a part is given no further one.
+func TestBreak(t *testing.T) {
+	for _, tt := range hostile {
+		all := 0
+		for range csaf.Decode("x", []byte(tt.text), nil) {
+			all++
+		}
+		for stop := range all {
+			n := 0
+			for range csaf.Decode("x", []byte(tt.text), nil) {
+				if n++; n > stop {
+					break
+				}
+			}
+			if n != stop+1 {
+				t.Errorf("%s: %d parts, want %d", tt.name, n, stop+1)
+			}
 		}
 	}
 }

@@ -3,7 +3,6 @@ package csaf
 import (
 	"strings"
 
-	"github.com/stella-ops/stella/advisory/cpe"
 	"github.com/stella-ops/stella/advisory/version"
 	"github.com/stella-ops/stella/internal/csaf"
 	"github.com/stella-ops/stella/scan/purl"
@@ -111,8 +110,8 @@ func identify(p, whole *csaf.Product, safe bool) (out []vex.Product) {
 func differInQualifiers(urls []string) bool {
 	var first purl.PackageURL
 	for i, text := range urls {
-		u, err := purl.Parse(text)
-		if err != nil {
+		u, ok := vexdoc.PURL(text)
+		if !ok {
 			return false
 		}
 		u.Qualifiers = nil
@@ -128,10 +127,8 @@ func differInQualifiers(urls []string) bool {
 // narrow adds the version that a branch says to identifiers that have none. It
 // reports whether the product is no more than what the document says.
 func narrow(p *vex.Product, at *csaf.Product) bool {
-	u, err := purl.Parse(p.PURL)
-	hasPURL := p.PURL != "" && err == nil
-	n, err := cpe.Parse(p.CPE)
-	hasCPE := p.CPE != "" && err == nil
+	u, hasPURL := vexdoc.PURL(p.PURL)
+	n, hasCPE := vexdoc.CPE(p.CPE)
 	switch { // a package URL goes before a CPE name: few packages can be compared by one
 	case hasPURL && (u.Version != "" || u.Qualifier("vers") != ""):
 		return true
@@ -152,7 +149,7 @@ func narrow(p *vex.Product, at *csaf.Product) bool {
 		typ = "generic"
 	}
 	p.Versions = "vers:" + typ + "/" + escapeVERS(text)
-	_, err = version.ParseVERS(p.Versions)
+	_, err := version.ParseVERS(p.Versions)
 	return err == nil
 }
 
@@ -174,6 +171,6 @@ func escapeVERS(s string) string {
 // isImage reports whether a package URL names an image by its digest, or with the
 // registry.
 func isImage(text string) bool {
-	u, err := purl.Parse(text)
-	return err == nil && (u.Type == "oci" || u.Type == "docker") && (strings.Contains(u.Version, ":") || u.Qualifier("repository_url") != "")
+	u, ok := vexdoc.PURL(text)
+	return ok && (u.Type == "oci" || u.Type == "docker") && (strings.Contains(u.Version, ":") || u.Qualifier("repository_url") != "")
 }

@@ -211,6 +211,34 @@ func TestReal(t *testing.T) {
 	}
 }
 
+// TestAppliesReal: what Red Hat says of samba in its releases applies to packages of
+// images of those releases, built from the source package that it names, and to no
+// others.
+func TestAppliesReal(t *testing.T) {
+	const name = "rhel/vex/testdata/cve-2023-42670.json"
+	statements, _, err := read(t, name, testdata.Open(t, "vex/csaf-vex-claircore.tar.gz")[name], nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		pkg, upstream string
+		claims        int
+	}{
+		{"pkg:rpm/redhat/libsmbclient@4.17.5-2.el9?arch=x86_64&distro=rhel-9.2", "", 1},
+		{"pkg:rpm/redhat/libsmbclient@3.6.23-53.el6?arch=x86_64&distro=rhel-6.10", "", 1},
+		{"pkg:rpm/redhat/samba-anything@4.17.5-2.el9?arch=x86_64&distro=rhel-9.2", "pkg:rpm/redhat/samba@4.17.5-2.el9?distro=rhel-9.2", 2},
+		{"pkg:rpm/redhat/libsmbclient@4.17.5-2.el5?arch=x86_64&distro=rhel-5.11", "", 0},
+		{"pkg:rpm/redhat/libsmbclient@4.17.5-2.el9?arch=x86_64", "", 0},
+		{"pkg:rpm/fedora/libsmbclient@4.17.5-2.fc38?arch=x86_64&distro=fedora-38", "", 0},
+		{"pkg:rpm/redhat/nothing@4.17.5-2.el9?arch=x86_64&distro=rhel-9.2", "", 0},
+	} {
+		q := vex.Query{Vulnerabilities: []string{"CVE-2023-42670"}, Package: vex.Part{PURL: tt.pkg}, Upstream: tt.upstream}
+		if got := q.Select(statements); len(got.Claims) != tt.claims {
+			t.Errorf("%s: %d claims, %+v, want %d", tt.pkg, len(got.Claims), got.Others, tt.claims)
+		}
+	}
+}
+
 // TestOfficial: of the documents of the standard's own tests, those are refused that
 // fail a mandatory test which bears on what is read.
 func TestOfficial(t *testing.T) {

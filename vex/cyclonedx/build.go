@@ -8,7 +8,6 @@ import (
 
 	"github.com/stella-ops/stella/advisory/cpe"
 	"github.com/stella-ops/stella/internal/fault"
-	"github.com/stella-ops/stella/scan/purl"
 	"github.com/stella-ops/stella/vex"
 	"github.com/stella-ops/stella/vex/internal/vexdoc"
 )
@@ -111,8 +110,8 @@ func (b *builder) component(p *vex.Product, in *componentOut) (*componentOut, er
 		return c, nil
 	}
 	c := &componentOut{Type: "library", Ref: "component-" + strconv.Itoa(len(b.components)+1), Name: p.Name, PURL: p.PURL, CPE: p.CPE}
-	u, err := purl.Parse(p.PURL)
-	if err == nil && p.PURL != "" {
+	u, ok := vexdoc.PURL(p.PURL)
+	if ok {
 		c.Version = u.Version
 		if c.Name == "" {
 			c.Name = u.Name
@@ -124,7 +123,7 @@ func (b *builder) component(p *vex.Product, in *componentOut) (*componentOut, er
 			c.Type = "container"
 		}
 	}
-	if n, err := cpe.Parse(p.CPE); err == nil && p.CPE != "" && c.Name == "" {
+	if n, ok := vexdoc.CPE(p.CPE); ok && c.Name == "" {
 		c.Name, c.Version = cpe.Text(n.Product), n.FullVersion()
 	}
 	for _, d := range p.Digests {

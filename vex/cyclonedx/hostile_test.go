@@ -170,6 +170,27 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// TestBreak: who stops at a part is given no further one.
+func TestBreak(t *testing.T) {
+	for _, tt := range hostile {
+		all := 0
+		for range cyclonedx.Decode("x", []byte(tt.text), nil) {
+			all++
+		}
+		for stop := range all {
+			n := 0
+			for range cyclonedx.Decode("x", []byte(tt.text), nil) {
+				if n++; n > stop {
+					break
+				}
+			}
+			if n != stop+1 {
+				t.Errorf("%s: %d parts, want %d", tt.name, n, stop+1)
+			}
+		}
+	}
+}
+
 // TestLimits: every bound is told, with its place.
 func TestLimits(t *testing.T) {
 	deep := strings.Repeat(`{"name": "n", "components": [`, 30) + strings.Repeat(`]}`, 30)

@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/stella-ops/stella/advisory/cpe"
-	"github.com/stella-ops/stella/scan/purl"
 	"github.com/stella-ops/stella/vex"
 	"github.com/stella-ops/stella/vex/internal/vexdoc"
 )
@@ -94,10 +92,10 @@ func (c *component) version() string {
 
 // versionOf is the version of a package URL, or else of a CPE name.
 func versionOf(packageURL, name string) string {
-	if u, err := purl.Parse(packageURL); err == nil && packageURL != "" {
+	if u, ok := vexdoc.PURL(packageURL); ok {
 		return u.Version
 	}
-	if n, err := cpe.Parse(name); err == nil && name != "" {
+	if n, ok := vexdoc.CPE(name); ok {
 		return n.FullVersion()
 	}
 	return ""
@@ -105,11 +103,11 @@ func versionOf(packageURL, name string) string {
 
 // setVersion makes identifiers those of a version, or of none.
 func setVersion(p *vex.Product, version string) {
-	if u, err := purl.Parse(p.PURL); err == nil && p.PURL != "" {
+	if u, ok := vexdoc.PURL(p.PURL); ok {
 		u.Version = version
 		p.PURL = u.With("vers", "").String()
 	}
-	if n, err := cpe.Parse(p.CPE); err == nil && p.CPE != "" {
+	if n, ok := vexdoc.CPE(p.CPE); ok {
 		n.Version, n.Update = attribute(version), ""
 		p.CPE = n.String()
 	}

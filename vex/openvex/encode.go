@@ -11,7 +11,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/stella-ops/stella/internal/fault"
-	"github.com/stella-ops/stella/scan/purl"
 	"github.com/stella-ops/stella/vex"
 	"github.com/stella-ops/stella/vex/internal/vexdoc"
 )
@@ -161,8 +160,8 @@ func (doc *Document) statement(s *vex.Statement) (out statementOut, err error) {
 func componentOf(p *vex.Product) (out componentOut, err error) {
 	url := p.PURL
 	if p.Versions != "" {
-		u, err := purl.Parse(url)
-		if url == "" || err != nil {
+		u, ok := vexdoc.PURL(url)
+		if !ok {
 			return out, fmt.Errorf("OpenVEX has a range of versions in a package URL only: %w", fault.Unsupported)
 		}
 		url = u.With("vers", p.Versions).String()

@@ -79,9 +79,9 @@ next:
 
 // narrowerPURL reports whether a says all that b says.
 func narrowerPURL(a, b string) bool {
-	x, errX := purl.Parse(a)
-	y, errY := purl.Parse(b)
-	if errX != nil || errY != nil || x.Type != y.Type || x.Namespace != y.Namespace || x.Name != y.Name {
+	x, okX := PURL(a)
+	y, okY := PURL(b)
+	if !okX || !okY || x.Type != y.Type || x.Namespace != y.Namespace || x.Name != y.Name {
 		return false
 	}
 	for _, q := range y.Qualifiers {
@@ -93,9 +93,9 @@ func narrowerPURL(a, b string) bool {
 }
 
 func narrowerCPE(a, b string) bool {
-	x, errX := cpe.Parse(a)
-	y, errY := cpe.Parse(b)
-	return errX == nil && errY == nil && x.Key() == y.Key() && cpe.Match(y, x)
+	x, okX := CPE(a)
+	y, okY := CPE(b)
+	return okX && okY && x.Key() == y.Key() && cpe.Match(y, x)
 }
 
 // Hash returns a digest by the name that a format has for the algorithm: "sha-256"
@@ -112,4 +112,22 @@ func HashName(algorithm string) string {
 		return "sha" + rest
 	}
 	return name
+}
+
+// PURL reads a package URL, and reports whether there is one that can be read.
+func PURL(s string) (purl.PackageURL, bool) {
+	if s == "" {
+		return purl.PackageURL{}, false
+	}
+	u, err := purl.Parse(s)
+	return u, err == nil
+}
+
+// CPE reads a CPE name, and reports whether there is one that can be read.
+func CPE(s string) (cpe.Name, bool) {
+	if s == "" {
+		return cpe.Name{}, false
+	}
+	n, err := cpe.Parse(s)
+	return n, err == nil
 }
