@@ -19,14 +19,10 @@ type builder struct {
 	ids map[string]string // of products, by what they are
 	at  map[string]int    // vulnerabilities, by name
 
-	listed map[listed]bool // what the lists of product_status have
+	listed map[listed]bool // what the lists of products have
 }
 
-type listed struct {
-	vulnerability string
-	status        vex.Status
-	product       string
-}
+type listed struct{ vulnerability, list, product string }
 
 // statement adds one statement.
 func (b *builder) statement(s *vex.Statement) error {
@@ -52,22 +48,15 @@ func (b *builder) statement(s *vex.Statement) error {
 	v := b.vulnerability(s)
 	switch s.Status {
 	case vex.Affected:
-		b.add(v, s.Status, &v.ProductStatus.KnownAffected, ids)
-		r := remediation(s.Action)
-		r.ProductIDs = ids
-		v.Remediations = append(v.Remediations, r)
+		b.add(v, "status affected", &v.ProductStatus.KnownAffected, ids)
+		b.remediate(v, remediation(s.Action), ids)
 	case vex.NotAffected:
-		b.add(v, s.Status, &v.ProductStatus.KnownNotAffected, ids)
-		if s.Justification != "" {
-			v.Flags = append(v.Flags, csaf.Flag{Label: string(s.Justification), ProductIDs: ids})
-		}
-		if !isSeverity(s.Impact) {
-			v.Threats = append(v.Threats, csaf.Threat{Category: "impact", Details: s.Impact, ProductIDs: ids})
-		}
+		b.add(v, "status not affected", &v.ProductStatus.KnownNotAffected, ids)
+		b.excuse(v, s, ids)
 	case vex.Fixed:
-		b.add(v, s.Status, &v.ProductStatus.Fixed, ids)
+		b.add(v, "status fixed", &v.ProductStatus.Fixed, ids)
 	case vex.UnderInvestigation:
-		b.add(v, s.Status, &v.ProductStatus.UnderInvestigation, ids)
+		b.add(v, "status under investigation", &v.ProductStatus.UnderInvestigation, ids)
 	}
 	if strings.TrimSpace(s.Notes) != "" {
 		v.Notes = append(v.Notes, csaf.Note{Category: "details", Text: s.Notes})
@@ -75,10 +64,42 @@ func (b *builder) statement(s *vex.Statement) error {
 	return nil
 }
 
-// add adds the ids to a list of product_status that are not there.
-func (b *builder) add(v *csaf.Vulnerability, status vex.Status, list *[]string, ids []string) {
+// excuse adds why products are not affected. Statements may give the same reason for
+// the same product more than once.
+func (b *builder) excuse(v *csaf.Vulnerability, s *vex.Statement, ids []string) {
+	if label := string(s.Justification); label != "" {
+		i := slices.IndexFunc(v.Flags, func(f csaf.Flag) bool { return f.Label == label })
+		if i < 0 {
+			i = len(v.Flags)
+			v.Flags = append(v.Flags, csaf.Flag{Label: label})
+		}
+		b.add(v, "flag "+label, &v.Flags[i].ProductIDs, ids)
+	}
+	if details := s.Impact; !isSeverity(details) {
+		i := slices.IndexFunc(v.Threats, func(t csaf.Threat) bool { return t.Details == details })
+		if i < 0 {
+			i = len(v.Threats)
+			v.Threats = append(v.Threats, csaf.Threat{Category: "impact", Details: details})
+		}
+		b.add(v, "threat "+details, &v.Threats[i].ProductIDs, ids)
+	}
+}
+
+// remediate adds what to do about products.
+func (b *builder) remediate(v *csaf.Vulnerability, r csaf.Remediation, ids []string) {
+	i := slices.IndexFunc(v.Remediations, func(x csaf.Remediation) bool { return x.Category == r.Category && x.Details == r.Details })
+	if i < 0 {
+		i = len(v.Remediations)
+		v.Remediations = append(v.Remediations, r)
+	}
+	b.add(v, "remediation "+r.Category+" "+r.Details, &v.Remediations[i].ProductIDs, ids)
+}
+
+// add adds the ids to a list that are not there. name tells the vulnerability's lists
+// apart.
+func (b *builder) add(v *csaf.Vulnerability, name string, list *[]string, ids []string) {
 	for _, id := range ids {
-		key := listed{v.Notes[0].Text, status, id}
+		key := listed{v.Notes[0].Text, name, id}
 		if !b.listed[key] {
 			b.listed[key] = true
 			*list = append(*list, id)

@@ -45,7 +45,8 @@ func Filename(id string) string { return csaf.Filename(id) }
 // a product is affected and not affected, or affected without an action. It wraps
 // ErrUnsupported for an end of validity, which CSAF cannot say. These are not read
 // back: the statements' own times, notes, names beside identifiers, and which of
-// several statements about a vulnerability had which aliases.
+// several statements about a vulnerability and a product had which aliases, impact
+// statement or action: they are put together.
 func Encode(w io.Writer, doc *Document) error {
 	text, err := doc.text()
 	if err != nil {
