@@ -133,6 +133,9 @@ func (p *parser) labels(f *policy.Field, n *yaml.Node, path string, negate bool)
 // compared reads a comparison such as ">= 7.5", two of them as ">= 4.0, < 7.0", or a
 // value.
 func (p *parser) compared(f *policy.Field, n *yaml.Node, path string, negate bool) []policy.Condition {
+	if isFloat(n) { // noted by plain
+		return nil
+	}
 	if tag := n.ShortTag(); tag != "!!str" && (tag != "!!int" || f.Kind != policy.KindNumber) {
 		p.bad(n, path, "%.40q is a %s: want a comparison in quotes, such as %q", n.Value, kindOf(n), example(f))
 		return nil
@@ -227,7 +230,9 @@ func (p *parser) value(f *policy.Field, n *yaml.Node, path string) string {
 		if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!bool" {
 			return strconv.FormatBool(p.flag(n, path))
 		}
-		p.bad(n, path, "%.40q: want true or false, without quotes", n.Value)
+		if !isFloat(n) {
+			p.bad(n, path, "%.40q: want true or false, without quotes", n.Value)
+		}
 		return ""
 	case n.Kind != yaml.ScalarNode:
 		p.bad(n, path, "want a value")

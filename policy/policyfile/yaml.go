@@ -94,7 +94,8 @@ func (r *reader) warn(n *yaml.Node, path, format string, args ...any) {
 const maxDepth = 20
 
 // plain reports whether a document is what it looks like: no aliases, no tags, not
-// nested deeply, no floating-point numbers, no name twice in a mapping.
+// nested deeply. It also notes floating-point numbers and names that are in a mapping
+// twice.
 func (r *reader) plain(n *yaml.Node, path string, depth int) bool {
 	ok := true
 	switch {
@@ -109,7 +110,6 @@ func (r *reader) plain(n *yaml.Node, path string, depth int) bool {
 		return false
 	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!float":
 		r.bad(n, path, "%.40s is a floating-point number: write it as a text in quotes, %q", n.Value, n.Value)
-		return false
 	case n.Kind == yaml.MappingNode:
 		seen := make(map[string]int, len(n.Content)/2)
 		for i := 0; i+1 < len(n.Content); i += 2 {
@@ -121,7 +121,6 @@ func (r *reader) plain(n *yaml.Node, path string, depth int) bool {
 			}
 			if line := seen[key.Value]; line > 0 {
 				r.bad(key, path, "%.60q is there twice, first in line %d", key.Value, line)
-				ok = false
 			}
 			seen[key.Value] = key.Line
 			ok = r.plain(n.Content[i+1], under(path, key.Value), depth+1) && ok
@@ -189,6 +188,7 @@ func (r *reader) text(n *yaml.Node, path string, limit int) string {
 	}
 	s := strings.TrimSpace(n.Value)
 	switch {
+	case isFloat(n): // noted by plain
 	case n.Kind != yaml.ScalarNode:
 		r.bad(n, path, "want a text")
 	case n.ShortTag() != "!!str":
@@ -202,6 +202,8 @@ func (r *reader) text(n *yaml.Node, path string, limit int) string {
 	}
 	return ""
 }
+
+func isFloat(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!float" }
 
 func kindOf(n *yaml.Node) string {
 	switch {
@@ -219,8 +221,6 @@ func kindOf(n *yaml.Node) string {
 		return "date"
 	case "!!null":
 		return "null"
-	case "!!float":
-		return "floating-point number"
 	}
 	return "text"
 }
@@ -238,7 +238,7 @@ func (r *reader) oneOf(n *yaml.Node, path string, list []string) string {
 // flag returns a truth value, false where it is absent.
 func (r *reader) flag(n *yaml.Node, path string) bool {
 	switch {
-	case n == nil:
+	case n == nil || isFloat(n):
 		return false
 	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!bool":
 		return n.Value == "true" || n.Value == "True" || n.Value == "TRUE"
@@ -249,7 +249,7 @@ func (r *reader) flag(n *yaml.Node, path string) bool {
 
 // number returns a whole number within bounds, 0 where it is absent or none.
 func (r *reader) number(n *yaml.Node, path string, least, most int) int {
-	if n == nil {
+	if n == nil || isFloat(n) {
 		return 0
 	}
 	v, err := strconv.Atoi(n.Value)
@@ -300,7 +300,7 @@ func (r *reader) texts(n *yaml.Node, path string, known []string) []string {
 
 // time returns a time: a date means its beginning in UTC.
 func (r *reader) time(n *yaml.Node, path string) time.Time {
-	if n == nil {
+	if n == nil || isFloat(n) {
 		return time.Time{}
 	}
 	for _, layout := range []string{time.DateOnly, time.RFC3339} {
