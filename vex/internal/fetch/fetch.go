@@ -1,0 +1,147 @@
+// Package fetch has what sources of VEX share: how they read an answer whole, keep a
+// state, pass documents on and unpack an archive.
+package fetch
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/vex"
+)
+
+// The bounds of what is read.
+const (
+	MaxDocument = 128 << 20 // bytes of a document
+	MaxList     = 256 << 20 // bytes of a list of documents
+	MaxArchive  = 512 << 20 // bytes of an archive
+	MaxState    = 1 << 20   // bytes of a state
+)
+
+// Read reads an answer whole, of at most r.Max bytes, which is MaxDocument where it is
+// 0. The address must be https at one of the hosts: what publishers name is theirs to
+// choose, and not where this goes. The content is nil where NotModified.
+func Read(ctx context.Context, door vex.Door, hosts []string, r vex.Request) ([]byte, *vex.Response, error) {
+	if u, err := url.Parse(r.URL); err != nil || u.Scheme != "https" || !slices.Contains(hosts, strings.ToLower(u.Hostname())) {
+		return nil, nil, fmt.Errorf("fetch %.300s: it is not https at a host of the source: %w", r.URL, fault.Forbidden)
+	}
+	if r.Max <= 0 {
+		r.Max = MaxDocument
+	}
+	resp, err := door.Open(ctx, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	if resp.NotModified {
+		return nil, resp, nil
+	}
+	defer resp.Body.Close()
+	var b bytes.Buffer
+	n, err := b.ReadFrom(io.LimitReader(resp.Body, r.Max+1))
+	if err != nil {
+		return nil, nil, fmt.Errorf("fetch %.300s: %w", r.URL, err)
+	}
+	if n > r.Max {
+		return nil, nil, &fault.LimitError{What: "bytes of an answer", Where: r.URL, Max: r.Max}
+	}
+	return bytes.Clone(b.Bytes()), resp, nil // without spare room, as it may be kept for long
+}
+
+// Digest returns the digest of a content, "sha256:" and 64 hex digits.
+func Digest(content []byte) string {
+	sum := sha256.Sum256(content)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// Host returns the host of an address in lower case, "" where it has none.
+func Host(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return strings.ToLower(u.Hostname())
+}
+
+// Hosts returns the hosts of addresses and further ones, sorted and each once.
+func Hosts(further []string, addresses ...string) []string {
+	out := slices.Clone(further)
+	for _, a := range addresses {
+		if h := Host(a); h != "" {
+			out = append(out, h)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// ReadState reads a state into v. What is none leaves v as it is: everything is then
+// fetched again.
+func ReadState(text []byte, v any) {
+	if len(text) > 0 && len(text) <= MaxState {
+		_ = json.Unmarshal(text, v) // the same as none
+	}
+}
+
+// WriteState writes a state. An error wraps the kind limit.
+func WriteState(v any) ([]byte, error) {
+	text, err := json.Marshal(v, json.Deterministic(true))
+	if err != nil {
+		return nil, fmt.Errorf("write the state of a source: %v: %w", err, fault.Invalid)
+	}
+	if len(text) > MaxState {
+		return nil, &fault.LimitError{What: "bytes", Where: "the state of a source", Max: MaxState, Seen: int64(len(text))}
+	}
+	return text, nil
+}
+
+// Pass passes documents on, each once.
+type Pass struct {
+	Context context.Context
+	Source  string
+	Emit    func(*vex.Document) error
+	passed  map[string]bool
+}
+
+// Has reports whether a document was passed on.
+func (p *Pass) Has(name string) bool { return p.passed[name] }
+
+// Len returns how many documents were passed on.
+func (p *Pass) Len() int { return len(p.passed) }
+
+// Document passes a document on, unless one of its name was.
+func (p *Pass) Document(doc *vex.Document) error {
+	if err := p.Context.Err(); err != nil {
+		return err
+	}
+	if err := CheckName(doc.Name); err != nil {
+		return err
+	}
+	if p.passed[doc.Name] {
+		return nil
+	}
+	if p.passed == nil {
+		p.passed = map[string]bool{}
+	}
+	p.passed[doc.Name] = true
+	doc.Source = p.Source
+	return p.Emit(doc)
+}
+
+// CheckName refuses a name that is no path below a folder. An error wraps the kind
+// invalid.
+func CheckName(name string) error {
+	if name == "" || len(name) > 1024 || name != path.Clean(name) || path.IsAbs(name) || name == "." || name == ".." || strings.HasPrefix(name, "../") || strings.ContainsAny(name, "\\\x00\n\r") {
+		return fmt.Errorf("document %.200q: its name is no path below the source: %w", name, fault.Invalid)
+	}
+	return nil
+}
