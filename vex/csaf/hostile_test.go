@@ -126,6 +126,9 @@ var hostile = []struct{ name, text, want string }{
 	{"a build for a module", document(strings.Replace(modular("pkg:rpmmod/redhat/nodejs@18:8060020240801142753:6a631399"), "openssl", "openssl@1-2.module%2Bel9", 1), vuln(notR, flagR)), "not_affected component_not_present pkg:rpm/redhat/openssl@1-2.module%2Bel9?distro=rhel-9"},
 	{"within two", document(modular("pkg:generic/suite"), vuln(notR, flagR)), "not_affected component_not_present name of R?"},
 	{"within two, and a risk", document(modular("pkg:generic/suite"), vuln(isR, fixR)), "affected {vendor_fix: Update.} pkg:rpm/redhat/openssl?distro=rhel-9"},
+	{"an image installed with another", strings.Replace(document(within(`"purl": "pkg:oci/bolt?repository_url=registry.example.com/bolt"`, eap), vuln(notR, flagR)), "default_component_of", "installed_with", 1), "not_affected component_not_present name of R?"},
+	{"an identifier of the whole", document(strings.Replace(within(server, rhel9), `"name": "name of R", "product_id": "R"`, `"name": "name of R", "product_id": "R", "product_identification_helper": {"purl": "pkg:rpm/redhat/openssl@3-1.el9"}`, 1), vuln(notR, flagR)), "not_affected component_not_present pkg:rpm/redhat/openssl@3-1.el9?distro=rhel-9"},
+	{"no identifier of the whole", document(strings.Replace(within(server, rhel9), `"name": "name of R", "product_id": "R"`, `"name": "name of R", "product_id": "R", "product_identification_helper": {"skus": ["s"]}`, 1), vuln(notR, flagR)), "not_affected component_not_present pkg:rpm/redhat/openssl?distro=rhel-9"},
 	{"installed with another", strings.Replace(document(within(server, rhel9), vuln(notR, flagR)), "default_component_of", "installed_with", 1), "not_affected component_not_present name of R?"},
 }
 

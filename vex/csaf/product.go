@@ -38,22 +38,22 @@ func composed(res *csaf.Resolution, status vex.Status) []vex.Product {
 		return component
 	}
 	var platforms []*csaf.Product
-	lost, stream := false, ""
+	lost, beside, stream := false, false, ""
 	for _, c := range res.Within {
 		if s := moduleStream(c.Product.Helper.PackageURLs()); s != "" && stream == "" {
 			stream = s
 			continue
 		}
-		lost = lost || c.Category == "installed_with"
+		beside = beside || c.Category == "installed_with"
 		platforms = append(platforms, c.Product)
 	}
 	if stream != "" {
-		lost = !inModule(component, stream) || lost
+		lost = !inModule(component, stream)
 	}
-	if len(component) == 1 && isImage(component[0].PURL) {
+	if !beside && len(component) == 1 && isImage(component[0].PURL) {
 		return component
 	}
-	if lost = lost || len(platforms) > 1; lost && safe {
+	if safe && (lost || beside || len(platforms) > 1) {
 		return []vex.Product{{Name: vexdoc.Cut(res.Product.Name)}}
 	}
 	platform := res.Platform()
@@ -74,7 +74,7 @@ func composed(res *csaf.Resolution, status vex.Status) []vex.Product {
 // that it was taken from, which may have some of its own.
 func identify(p, whole *csaf.Product, safe bool) (out []vex.Product) {
 	helper := whole.Helper
-	if helper == nil {
+	if helper == nil || len(helper.PackageURLs()) == 0 && helper.CPE == "" && len(helper.Hashes) == 0 {
 		helper = p.Helper
 	}
 	name := vexdoc.Cut(whole.Name)

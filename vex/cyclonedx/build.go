@@ -60,8 +60,10 @@ func (b *builder) statement(s *vex.Statement, issued time.Time) error {
 			return fmt.Errorf("product %d: %w", i, err)
 		}
 	}
+	var err error
+	v.Affects, err = vexdoc.Unique(v.Affects)
 	b.out.Vulnerabilities = append(b.out.Vulnerabilities, v)
-	return nil
+	return err
 }
 
 // affects adds a product, or its subcomponents within it, to a vulnerability.
@@ -91,11 +93,6 @@ func addTo(list []affectsOut, ref, versions string, status vex.Status) []affects
 	a := affectsOut{Ref: ref}
 	if versions != "" {
 		a.Versions = []versionOut{{versions, words[status][1]}}
-	}
-	for _, have := range list {
-		if have.Ref == ref && versions == "" && len(have.Versions) == 0 {
-			return list // entries are unique
-		}
 	}
 	return append(list, a)
 }

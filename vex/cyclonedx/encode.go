@@ -39,7 +39,8 @@ type Document struct {
 // An error wraps ErrInvalid for a document that would not be valid: without time, or
 // with one that is not_affected for no reason. It wraps ErrUnsupported for what
 // CycloneDX cannot say: an end of validity, and digests by algorithms that it does not
-// have. A product with several subcomponents is read again as one product for each.
+// have. A product with several subcomponents is read again as one product for each, and
+// what is there twice is written once.
 func Encode(w io.Writer, doc *Document) error {
 	text, err := doc.text()
 	if err != nil {
@@ -135,6 +136,10 @@ func (doc *Document) text() ([]byte, error) {
 		if err := b.statement(s, doc.Timestamp); err != nil {
 			return nil, fmt.Errorf("statement %d about %.64q: %w", i, s.Vulnerability, err)
 		}
+	}
+	var err error
+	if out.Vulnerabilities, err = vexdoc.Unique(out.Vulnerabilities); err != nil {
+		return nil, err
 	}
 	if out.Serial == "" {
 		text, err := json.Marshal(out, json.Deterministic(true))

@@ -93,7 +93,15 @@ func TestRoundTrip(t *testing.T) {
 			}
 			again = append(again, s)
 		}
-		if diff := cmp.Diff(doc.Statements, again, cmpopts.IgnoreUnexported(vex.Product{}), cmpopts.IgnoreFields(vex.Statement{}, "ID", "Content"),
+		var before []*vex.Statement
+		seen := map[string]bool{}
+		for _, s := range doc.Statements {
+			if !seen[s.Content] {
+				seen[s.Content] = true
+				before = append(before, s)
+			}
+		}
+		if diff := cmp.Diff(before, again, cmpopts.IgnoreUnexported(vex.Product{}), cmpopts.IgnoreFields(vex.Statement{}, "ID", "Content"),
 			cmpopts.IgnoreFields(vex.Product{}, "Name"), cmpopts.IgnoreFields(vex.Origin{}, "Document", "ID", "Version", "Pointer"), cmpopts.EquateEmpty()); diff != "" {
 			t.Fatalf("(-before +after):\n%s\n%s", diff, text)
 		}
@@ -125,7 +133,8 @@ func TestSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		text, err := encode(&cyclonedx.Document{Author: "Example", Timestamp: time.Unix(0, 0), Statements: statements(t)[:1]})
+		list := statements(t)
+		text, err := encode(&cyclonedx.Document{Author: "Example", Timestamp: time.Unix(0, 0), Statements: append(list, list...)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -39,8 +39,8 @@ type Document struct {
 // not_affected for no reason, or of a product that has no identifier. It wraps
 // ErrUnsupported for what OpenVEX cannot say: an end of validity, which would turn
 // into an assurance for ever, and a range of versions without a package URL. A
-// product's name is left out where it has identifiers, and its range of versions is
-// written as the qualifier "vers".
+// product's name is left out where it has identifiers, its range of versions is
+// written as the qualifier "vers", and what is there twice is written once.
 func Encode(w io.Writer, doc *Document) error {
 	text, err := doc.text()
 	if err != nil {
@@ -107,6 +107,10 @@ func (doc *Document) text() ([]byte, error) {
 		}
 		out.Statements = append(out.Statements, st)
 	}
+	var err error
+	if out.Statements, err = vexdoc.Unique(out.Statements); err != nil {
+		return nil, err
+	}
 	if out.ID == "" {
 		text, err := json.Marshal(&out, json.Deterministic(true))
 		if err == nil {
@@ -150,9 +154,13 @@ func (doc *Document) statement(s *vex.Statement) (out statementOut, err error) {
 			}
 			c.Subcomponents = append(c.Subcomponents, sub)
 		}
+		if c.Subcomponents, err = vexdoc.Unique(c.Subcomponents); err != nil {
+			return out, err
+		}
 		out.Products = append(out.Products, c)
 	}
-	return out, nil
+	out.Products, err = vexdoc.Unique(out.Products)
+	return out, err
 }
 
 // componentOf writes a product's identifiers. Its "@id" is the package URL, which is

@@ -145,6 +145,7 @@ func TestRealWritten(t *testing.T) {
 				continue
 			}
 			again, broken, err := read(t, name, text, nil)
+			statements = unique(statements)
 			if err != nil || len(broken) > 0 || len(again) != len(statements) {
 				t.Fatalf("%s: %d of %d statements, %v %v", name, len(again), len(statements), broken, err)
 			}

@@ -29,9 +29,22 @@ func diff(a, b *vex.Statement) string {
 	return cmp.Diff(a, b, cmpopts.IgnoreUnexported(vex.Product{}), cmpopts.IgnoreFields(vex.Statement{}, "ID", "Origin"), cmpopts.EquateEmpty())
 }
 
+// unique returns the statements of which the same was not said before. Products that
+// are alike are one.
+func unique(list []*vex.Statement) (out []*vex.Statement) {
+	seen := map[string]bool{}
+	for _, s := range list {
+		if !seen[s.Content] {
+			seen[s.Content] = true
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
 // products draws products that can be written, without subcomponents.
 func products(t *rapid.T, label string, most int) (out []vex.Product) {
-	for i := range rapid.IntRange(0, most).Draw(t, label) {
+	for i := range rapid.IntRange(0, most).Draw(t, label) { // each is another one
 		p := vex.Product{}
 		switch rapid.IntRange(0, 3).Draw(t, label+" kind") {
 		case 0:
@@ -43,7 +56,7 @@ func products(t *rapid.T, label string, most int) (out []vex.Product) {
 			p.PURL = fmt.Sprintf("pkg:deb/debian/p%d", i)
 		}
 		if p.PURL == "" && p.CPE == "" || rapid.Bool().Draw(t, "digest") {
-			p.Digests = []string{"sha256:" + strings.Repeat(rapid.SampledFrom([]string{"0", "a", "f"}).Draw(t, "digit"), 64)}
+			p.Digests = []string{"sha256:" + strings.Repeat(fmt.Sprint(i), 64)}
 		}
 		out = append(out, p)
 	}
@@ -98,12 +111,13 @@ func TestRoundTrip(t *testing.T) {
 			}
 			again = append(again, s)
 		}
-		if len(again) != len(doc.Statements) {
-			t.Fatalf("%d statements of %d", len(again), len(doc.Statements))
+		before := unique(doc.Statements)
+		if len(again) != len(before) {
+			t.Fatalf("%d statements of %d", len(again), len(before))
 		}
 		for i := range again {
-			if again[i].Content != doc.Statements[i].Content {
-				t.Fatalf("statement %d (-before +after):\n%s", i, diff(doc.Statements[i], again[i]))
+			if again[i].Content != before[i].Content {
+				t.Fatalf("statement %d (-before +after):\n%s", i, diff(before[i], again[i]))
 			}
 		}
 		copied := *doc
@@ -132,9 +146,11 @@ func TestSchema(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		s := statement(t)
-		s.Products = s.Products[len(s.Products)-1:] // two alike are not valid
-		s.Products[0].Subcomponents = s.Products[0].Subcomponents[:min(1, len(s.Products[0].Subcomponents))]
-		text, err := encode(&openvex.Document{Author: "Example", Timestamp: time.Unix(0, 0), Statements: []*vex.Statement{s}})
+		s.Products = append(s.Products, s.Products...)
+		for i := range s.Products {
+			s.Products[i].Subcomponents = append(s.Products[i].Subcomponents, s.Products[i].Subcomponents...)
+		}
+		text, err := encode(&openvex.Document{Author: "Example", Timestamp: time.Unix(0, 0), Statements: []*vex.Statement{s, s}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -29,3 +29,21 @@ func Invalid(err error) error {
 	}
 	return fmt.Errorf("%v: %w", err, fault.Invalid)
 }
+
+// Unique returns the values of a list that is to be written without those that are
+// there before: lists of VEX formats have each value once. An error wraps the kind
+// invalid.
+func Unique[T any](list []T) (out []T, err error) {
+	seen := make(map[string]bool, len(list))
+	for i := range list {
+		text, err := json.Marshal(&list[i], json.Deterministic(true))
+		if err != nil {
+			return nil, fmt.Errorf("%v: %w", err, fault.Invalid)
+		}
+		if !seen[string(text)] {
+			seen[string(text)] = true
+			out = append(out, list[i])
+		}
+	}
+	return out, nil
+}

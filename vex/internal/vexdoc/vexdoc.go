@@ -31,7 +31,7 @@ type Out struct {
 	statements, products int
 }
 
-// Statement fills in the origin, prepares a statement and passes it on, or says why
+// Statement fills in the origin, trims ids, cuts texts, prepares a statement and passes it on, or says why
 // it cannot be used. It reports whether to go on.
 func (o *Out) Statement(pointer string, s *vex.Statement) bool {
 	if !o.count(pointer, s.Products) {
@@ -40,6 +40,10 @@ func (o *Out) Statement(pointer string, s *vex.Statement) bool {
 	s.Origin = o.Origin
 	s.Origin.Pointer = pointer
 	s.Origin.ID, s.Origin.Version, s.Origin.Author = Cut(s.Origin.ID), Cut(s.Origin.Version), Cut(s.Origin.Author)
+	s.Vulnerability = strings.TrimSpace(s.Vulnerability)
+	for i := range s.Aliases {
+		s.Aliases[i] = strings.TrimSpace(s.Aliases[i])
+	}
 	s.Impact, s.Action, s.Notes = Cut(s.Impact), Cut(s.Action), Cut(s.Notes)
 	err := readable(s)
 	if err == nil {
