@@ -99,15 +99,15 @@ func (r *reader) statement(pointer string, raw jsontext.Value) bool {
 
 // checkSize bounds the subcomponents before they are multiplied by the products.
 func (r *reader) checkSize(in *statement) error {
-	products, subs := len(in.Products), 0
+	products, subs := int64(len(in.Products)), int64(0)
 	if products == 0 {
-		products = len(r.limits.Products)
+		products = int64(len(r.limits.Products))
 	}
 	for i := range in.Products {
-		subs += len(in.Products[i].Subcomponents)
+		subs += int64(len(in.Products[i].Subcomponents))
 	}
-	if subs += products * len(in.Subcomponents); subs > vex.MaxSubcomponents {
-		return &fault.LimitError{What: "subcomponents", Where: "statement", Max: vex.MaxSubcomponents, Seen: int64(subs)}
+	if subs += products * int64(len(in.Subcomponents)); subs > vex.MaxSubcomponents {
+		return &fault.LimitError{What: "subcomponents", Where: "statement", Max: vex.MaxSubcomponents, Seen: subs}
 	}
 	return nil
 }
