@@ -109,9 +109,9 @@ func problemsOfVEX(list []*vex.StatementError) (string, error) {
 	if len(list) == 0 {
 		return "", nil
 	}
-	out := make([]problem, 0, min(len(list), maxProblems))
+	out := make([]vex.Problem, 0, min(len(list), maxProblems))
 	for _, p := range list[:min(len(list), maxProblems)] {
-		out = append(out, problem{Pointer: clean(p.Pointer), Error: cut(p.Err.Error())})
+		out = append(out, vex.Problem{Pointer: clean(p.Pointer), Error: cut(p.Err.Error())})
 	}
 	text, err := json.Marshal(out, json.Deterministic(true))
 	return string(text), err

@@ -167,6 +167,31 @@ type Known struct {
 	Pending bool
 }
 
+// Reading is what came of reading a document that is current.
+type Reading struct {
+	Source   string `json:"source"`
+	Document string `json:"document"` // its name
+	Digest   string `json:"digest"`   // of its content
+	// Pending says that nobody has read it yet; the rest is then empty.
+	Pending bool `json:"pending,omitzero"`
+	// Signature is what came of checking it, with the signer or the reason.
+	Signature Signature `json:"signature,omitempty"`
+	Signer    string    `json:"signer,omitempty"`
+	Why       string    `json:"why,omitempty"`
+	// Quarantined says why nothing that the document says to lower risk is in force;
+	// "" where it is.
+	Quarantined string `json:"quarantined,omitempty"`
+	// Count is how many parts could not be used, Problems the first of them.
+	Count    int       `json:"count,omitzero"`
+	Problems []Problem `json:"problems,omitempty"`
+}
+
+// Problem is a part of a document that could not be used.
+type Problem struct {
+	Pointer string `json:"pointer"` // JSON pointer to it
+	Error   string `json:"error"`
+}
+
 // Observed is what one document says.
 type Observed struct {
 	Document   string // its name

@@ -329,6 +329,19 @@ func testVEXProblems(t *testing.T, v *store.VEX) {
 	if s := vexState(t, v, "s"); s.Problems != 1 || s.Quarantined != 0 {
 		t.Errorf("%+v", s)
 	}
+	want := &vex.Reading{Source: "s", Document: "a", Digest: sha("a2"), Count: 1, Problems: []vex.Problem{{Pointer: "/statements/1", Error: vex.ErrInvalid.Error()}}}
+	if diff := cmp.Diff(want, must[*vex.Reading](t)(v.Reading(t.Context(), "s", "a"))); diff != "" {
+		t.Error(diff)
+	}
+	f = vexRunOf(t, v, "s")
+	f.keep("p", "p1")
+	f.finish(vex.Finish{})
+	if r := must[*vex.Reading](t)(v.Reading(t.Context(), "s", "p")); !r.Pending {
+		t.Errorf("%+v", r)
+	}
+	if _, err := v.Reading(t.Context(), "s", "q"); !errors.Is(err, vex.ErrNotFound) {
+		t.Error(err)
+	}
 }
 
 func testVEXRollback(t *testing.T, v *store.VEX) {

@@ -13,7 +13,7 @@ import (
 func addClaims(groups map[string][]vex.Claim, s *vex.Statement) {
 	for i := range s.Products {
 		p := &s.Products[i]
-		whole := nameOf(p)
+		whole := ProductName(p)
 		if whole == "" {
 			continue
 		}
@@ -22,7 +22,7 @@ func addClaims(groups map[string][]vex.Claim, s *vex.Statement) {
 			continue
 		}
 		for j := range p.Subcomponents {
-			part := nameOf(&p.Subcomponents[j])
+			part := ProductName(&p.Subcomponents[j])
 			if part == "" {
 				continue
 			}
@@ -32,9 +32,11 @@ func addClaims(groups map[string][]vex.Claim, s *vex.Statement) {
 	}
 }
 
-// nameOf is a product's first identifier, a package URL in its canonical form, and
-// its range of versions after a space.
-func nameOf(p *vex.Product) string {
+// ProductName is what decisions call a product: its first identifier, a package URL
+// in its canonical form, and its range of versions after a space. It is "" for one
+// without identifiers. A part of a product is called by the names of both, with "#"
+// between.
+func ProductName(p *vex.Product) string {
 	name := ""
 	switch {
 	case p.PURL != "":
