@@ -193,9 +193,10 @@ func (c *Causes) Consensus(ctx context.Context, tenant, eventID string, d *event
 	if err != nil {
 		return err
 	}
-	cause := fmt.Sprintf("vex/%d/%d", d.Head, d.Part)
+	cause, note := fmt.Sprintf("vex/%d/%d", d.Head, d.Part), eventID
 	tenants := []string{tenant}
 	if tenant == "" {
+		note = "public/" + eventID // a tenant's own events are called the same
 		if tenants, err = c.root.policyTenants(ctx); err != nil {
 			return err
 		}
@@ -207,7 +208,7 @@ func (c *Causes) Consensus(ctx context.Context, tenant, eventID string, d *event
 		if err != nil {
 			return err
 		}
-		_, err = t.Once(ctx, event.GroupPolicy, eventID, func(once *Tx) error {
+		_, err = t.Once(ctx, event.GroupPolicy, note, func(once *Tx) error {
 			if len(d.Vulnerabilities) == 0 {
 				return nil
 			}

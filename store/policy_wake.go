@@ -19,7 +19,7 @@ import (
 const (
 	wakePage    = 500 // scans in one transaction
 	wakeTenants = 200
-	wakeRounds  = 4 // transactions for each tenant
+	wakeRounds  = 8 // transactions of a kind for each tenant
 )
 
 // WakePolicies sends messages for scans that are due to be decided about again, and
@@ -54,30 +54,33 @@ func (r *Root) WakePolicies(ctx context.Context) (int, error) {
 	return n, failed
 }
 
+// wakePolicies first finds out which scans are due, so that each is told of once.
 func (t *Tenant) wakePolicies(ctx context.Context) (n int, err error) {
 	for range wakeRounds {
-		swept, sent := false, 0
+		swept := false
 		err := t.write(ctx, "find scans that are due", func(tx *tx) (err error) {
 			swept, err = tx.sweepPolicies()
 			return err
 		})
-		if err == nil {
-			err = t.write(ctx, "wake scans that are due", func(tx *tx) (err error) {
-				sent, err = tx.wakeScans()
-				crashpoint.Hit(crashpoint.PolicyWaking)
-				return err
-			})
-		}
-		n += sent
 		if err != nil {
+			return 0, err
+		}
+		if !swept {
+			break
+		}
+	}
+	for range wakeRounds {
+		sent := 0
+		err := t.write(ctx, "wake scans that are due", func(tx *tx) (err error) {
+			sent, err = tx.wakeScans()
+			crashpoint.Hit(crashpoint.PolicyWaking)
+			return err
+		})
+		n += sent
+		if err != nil || sent == 0 {
 			return n, err
 		}
-		if sent > 0 {
-			crashpoint.Hit(crashpoint.PolicyWoken)
-		}
-		if !swept && sent < wakePage {
-			return n, nil
-		}
+		crashpoint.Hit(crashpoint.PolicyWoken)
 	}
 	return n, nil
 }
@@ -162,8 +165,8 @@ type dueScan struct {
 }
 
 // wakeScans sends a message for each scan that is due. One that is for several causes
-// is decided about once, as of the latest, and never as of an earlier time than
-// before.
+// is decided about once, as of the latest, and never as of an earlier time than before, or
+// than its results.
 func (t *tx) wakeScans() (int, error) {
 	var scans []dueScan
 	index := map[string]int{}
@@ -194,11 +197,13 @@ func (t *tx) wakeScans() (int, error) {
 }
 
 func (t *tx) wakeScan(d *dueScan) error {
-	var last int64
-	if err := t.get(`SELECT coalesce(max(at_us), 0) FROM policy.current WHERE tenant_id = $1 AND scan_id = $2`, []any{t.tenant, d.id}, &last); err != nil {
+	var last, results int64
+	err := t.get(`SELECT (SELECT coalesce(max(at_us), 0) FROM policy.current WHERE tenant_id = $1 AND scan_id = $2), (SELECT coalesce(max(evaluated_us), 0) FROM scanner.scan_jobs WHERE tenant_id = $1 AND job_id = $2)`,
+		[]any{t.tenant, d.id}, &last, &results)
+	if err != nil {
 		return err
 	}
-	at := max(d.at, last)
+	at := max(d.at, last, results)
 	// The time of waking tells it from earlier messages about the same.
 	id := fmt.Sprintf("%s/policy/%s/%d/%d", d.id, d.cause, at, t.now)
 	n, err := t.exec(`UPDATE policy.due SET message = $4 WHERE tenant_id = $1 AND scan_id = $2 AND due_us <= $3 AND message = ''`, t.tenant, d.id, d.at, id)
