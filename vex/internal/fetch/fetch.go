@@ -32,8 +32,8 @@ const (
 // 0. The address must be https at one of the hosts: what publishers name is theirs to
 // choose, and not where this goes. The content is nil where NotModified.
 func Read(ctx context.Context, door vex.Door, hosts []string, r vex.Request) ([]byte, *vex.Response, error) {
-	if u, err := url.Parse(r.URL); err != nil || u.Scheme != "https" || !slices.Contains(hosts, strings.ToLower(u.Hostname())) {
-		return nil, nil, fmt.Errorf("fetch %.300s: it is not https at a host of the source: %w", r.URL, fault.Forbidden)
+	if err := check(r.URL, hosts); err != nil {
+		return nil, nil, err
 	}
 	if r.Max <= 0 {
 		r.Max = MaxDocument
@@ -55,6 +55,13 @@ func Read(ctx context.Context, door vex.Door, hosts []string, r vex.Request) ([]
 		return nil, nil, &fault.LimitError{What: "bytes of an answer", Where: r.URL, Max: r.Max}
 	}
 	return bytes.Clone(b.Bytes()), resp, nil // without spare room, as it may be kept for long
+}
+
+func check(address string, hosts []string) error {
+	if u, err := url.Parse(address); err != nil || u.Scheme != "https" || !slices.Contains(hosts, strings.ToLower(u.Hostname())) {
+		return fmt.Errorf("fetch %.300s: it is not https at a host of the source: %w", address, fault.Forbidden)
+	}
+	return nil
 }
 
 // Digest returns the digest of a content, "sha256:" and 64 hex digits.
