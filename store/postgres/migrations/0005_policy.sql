@@ -116,4 +116,6 @@ REVOKE UPDATE ON vex.scopes FROM stella_app;
 GRANT UPDATE (head, trust) ON vex.scopes TO stella_app;
 CREATE POLICY share ON vex.scopes FOR UPDATE TO stella_app USING (tenant_id = '') WITH CHECK (false);
 -- The row is there before anybody needs its lock.
+ALTER TABLE vex.scopes NO FORCE ROW LEVEL SECURITY;
 INSERT INTO vex.scopes (tenant_id, head, trust) VALUES ('', 0, '') ON CONFLICT (tenant_id) DO NOTHING;
+ALTER TABLE vex.scopes FORCE ROW LEVEL SECURITY;
