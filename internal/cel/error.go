@@ -3,9 +3,9 @@ package cel
 import (
 	"fmt"
 	"strings"
-	"unicode"
 
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/plain"
 )
 
 // Error says all that is wrong with an expression. It matches fault.Invalid under
@@ -29,7 +29,7 @@ func (e *Error) Error() string {
 		if i > 0 {
 			b.WriteString("\n")
 		}
-		fmt.Fprintf(&b, "expression:%d:%d: %s%s", p.Line, p.Column, clean(p.What), Caret(e.Text, p.Line, p.Column))
+		fmt.Fprintf(&b, "expression:%d:%d: %s%s", p.Line, p.Column, plain.Text(p.What), Caret(e.Text, p.Line, p.Column))
 	}
 	return b.String()
 }
@@ -54,7 +54,7 @@ func Caret(text string, line, column int) string {
 	if line < 1 || line > len(lines) {
 		return ""
 	}
-	runes := []rune(clean(strings.TrimRight(lines[line-1], "\r")))
+	runes := []rune(plain.Text(strings.ReplaceAll(strings.TrimRight(lines[line-1], "\r"), "\t", " ")))
 	at := min(max(column-1, 0), len(runes))
 	if at > maxShown*3/4 {
 		cut := min(at-maxShown/2, len(runes))
@@ -65,19 +65,6 @@ func Caret(text string, line, column int) string {
 		return ""
 	}
 	return "\n  | " + string(runes) + "\n  | " + strings.Repeat(" ", at) + "^"
-}
-
-// clean replaces what could command a terminal or reorder a line.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\t' || r == '\n':
-			return ' '
-		case unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r):
-			return '\ufffd'
-		}
-		return r
-	}, s)
 }
 
 // deepest says where brackets are nested too deeply. Texts are skipped roughly: a

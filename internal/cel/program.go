@@ -11,6 +11,7 @@ import (
 	"cel.dev/cel-go/interpreter"
 
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/plain"
 )
 
 // Program is a compiled expression. It is immutable and safe for concurrent use.
@@ -58,7 +59,7 @@ func (p *Program) failed(err error) error {
 	if errors.As(err, &cancelled) {
 		return fmt.Errorf("expression %.80q: %w", p.text, &fault.LimitError{What: "cost of an evaluation", Where: "expression", Max: MaxCost})
 	}
-	return fmt.Errorf("expression %.80q: %s: %w", p.text, clean(err.Error()), fault.Invalid)
+	return fmt.Errorf("expression %.80q: %s: %w", p.text, plain.Text(err.Error()), fault.Invalid)
 }
 
 // scope resolves variables while an expression is evaluated.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stella-ops/stella/internal/cel"
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/plain"
 )
 
 // Diagnostic is one thing that is wrong with a document, or looks so.
@@ -89,7 +90,7 @@ func (s *source) note(d Diagnostic) {
 		return
 	}
 	d.File = s.name
-	d.Message = clean(d.Message)
+	d.Message, d.Path = plain.Text(d.Message), plain.Text(d.Path)
 	if d.Line > 0 && d.Line <= len(s.lines) {
 		d.Excerpt = cel.Caret(s.lines[d.Line-1], 1, d.Column)
 	}
@@ -123,14 +124,4 @@ func (s *source) warnings() []Diagnostic {
 	}
 	sortDiagnostics(list)
 	return list
-}
-
-// clean keeps a message from commanding a terminal.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r <= 0x9f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f {
-			return '\ufffd'
-		}
-		return r
-	}, s)
 }
