@@ -165,7 +165,13 @@ func matchesPURL(values []string) (holder, error) {
 		patterns[i] = p
 	}
 	return func(f *evaluated, _ *value) bool {
-		return slices.ContainsFunc(patterns, func(p vex.Pattern) bool { return p.Covers(&f.pkg.product) })
+		for i := range patterns {
+			// Most are of another type, which needs no reading.
+			if p := &patterns[i]; (p.Type() == "" || p.Type() == f.pkg.typ) && p.Covers(f.pkg.prepared()) {
+				return true
+			}
+		}
+		return false
 	}, nil
 }
 

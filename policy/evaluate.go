@@ -120,7 +120,9 @@ type evaluated struct {
 	// Facts that were found out, and which those are.
 	facts [maxFields]value
 	have  uint64
-	asked []askedRule // room for a decision's
+	// Room for a decision's.
+	asked    []askedRule
+	warnings []*rule
 }
 
 // decision is what is decided about a finding.
@@ -133,12 +135,12 @@ type decision struct {
 	asked    []askedRule
 }
 
-// askedRule is a rule with what it answered.
+// askedRule is a rule, by its number, with what it answered. There are many of them,
+// so they are small and hold no pointers.
 type askedRule struct {
-	rule *rule
+	rule int32
+	by   int16
 	is   answer
-	by   int
-	why  string // of an error
 }
 
 // Gate is which gate decided.
@@ -183,8 +185,12 @@ func (r *run) finding(f *finding.Finding) {
 	if r.engine.readsAge {
 		r.changes(nextDay(f.Published, r.in.At))
 	}
-	r.trace.finding(v, &d, &x)
-	v.asked = d.asked
+	// Written by way of the stack: each piece moves the end of the buffer, and the
+	// collector is told of every pointer that moves elsewhere.
+	w := r.trace
+	w.finding(v, &d, &x)
+	r.trace = w
+	v.asked, v.warnings = d.asked, d.warnings
 }
 
 // changes notes that the verdict may be another one from a time on.
@@ -282,7 +288,7 @@ func (v *evaluated) decide() decision {
 	if v.consensus.Disputed && g.VEX.Disputed == DisputedBlock {
 		return decision{outcome: Block, gate: GateLattice, because: "suppliers contradict each other"}
 	}
-	d := decision{outcome: Pass, gate: GateNone, asked: v.asked[:0]}
+	d := decision{outcome: Pass, gate: GateNone, asked: v.asked[:0], warnings: v.warnings[:0]}
 	if v.excused {
 		d.gate, d.because = GateTrust, "a supplier says that it is "+string(v.consensus.Status)
 	}
@@ -320,7 +326,7 @@ func (v *evaluated) ask(d *decision) (unknown, done bool) {
 			continue
 		}
 		is, by, why := r.ask(v)
-		d.asked = append(d.asked, askedRule{r, is, by, why})
+		d.asked = append(d.asked, askedRule{int32(i), int16(by), is})
 		if !r.Until.IsZero() && is != isNo {
 			v.run.changes(r.Until)
 		}
@@ -406,7 +412,7 @@ func (v *evaluated) apply(e *exception, d *decision) {
 		if v.severity != finding.Unknown && v.severity.Rank() <= e.Severity.Rank() {
 			return
 		}
-		v.severity, v.have, v.asked = e.Severity, 0, nil // the rules that were asked before stay
+		v.severity, v.have, v.asked, v.warnings = e.Severity, 0, nil, nil // what was decided before stays
 		*d = v.decide()
 	}
 }

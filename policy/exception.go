@@ -205,7 +205,7 @@ func (e *exception) covers(f *evaluated) bool {
 	s := &e.Scope
 	return (len(s.Environments) == 0 || slices.Contains(s.Environments, f.in.Environment)) &&
 		(len(s.Vulnerabilities) == 0 || anyID(s.Vulnerabilities, f.ids)) &&
-		(len(s.Packages) == 0 || slices.ContainsFunc(e.packages, func(p vex.Pattern) bool { return p.Covers(&f.pkg.product) })) &&
+		(len(s.Packages) == 0 || slices.ContainsFunc(e.packages, func(p vex.Pattern) bool { return p.Covers(f.pkg.prepared()) })) &&
 		(len(s.Paths) == 0 || anyGlob(s.Paths, f.pkg.paths)) &&
 		(len(s.Images) == 0 || anyGlob(s.Images, f.run.imageNames))
 }

@@ -88,8 +88,22 @@ const maxFields = 64
 // fact returns the fact at a place of the list, found out once for each finding.
 func (f *evaluated) fact(i int) *value {
 	if f.have&(1<<i) == 0 {
-		f.facts[i] = fieldList[i].get(f)
 		f.have |= 1 << i
+		// What is written is only what the kind has: the collector hears of each pointer.
+		x, to := fieldList[i].get(f), &f.facts[i]
+		to.known = x.known
+		switch fieldList[i].Kind {
+		case KindText, KindPURL:
+			to.text = x.text
+		case KindTexts:
+			to.list = x.list
+		case KindLabels:
+			to.labels = x.labels
+		case KindFlag:
+			to.flag = x.flag
+		default:
+			to.number = x.number
+		}
 	}
 	return &f.facts[i]
 }
@@ -233,10 +247,10 @@ func (r *run) severities(f *finding.Finding) []string {
 	}
 	add(f.SeverityFrom, f.Severity)
 	for _, s := range f.Scores {
-		if sev, ok := finding.ParseSeverity(s.Value); ok {
-			add(s.Source, sev)
-		} else if v := r.score(s.Value); v.ok {
+		if v := r.score(s.Value); v.ok {
 			add(s.Source, rating(v.tenths))
+		} else if sev, ok := finding.ParseSeverity(s.Value); ok {
+			add(s.Source, sev)
 		}
 	}
 	slices.Sort(out)

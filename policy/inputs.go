@@ -173,21 +173,31 @@ type packageFacts struct {
 	licenses []string
 	paths    []string
 	layer    int // -1 where it is not known
-	product  vex.Product
+	url      string
+	product  *vex.Product // see prepared
 	query    *vex.Prepared
 }
 
+// prepared is the package as patterns look at it.
+func (p *packageFacts) prepared() *vex.Product {
+	if p.product == nil {
+		p.product = &vex.Product{PURL: p.url}
+		p.product.Prepare()
+	}
+	return p.product
+}
+
 func (r *run) factsOf(f *finding.Finding) *packageFacts {
-	if known := r.packages[f.Package]; known != nil && known.product.PURL == f.PURL {
+	if known := r.packages[f.Package]; known != nil && known.url == f.PURL {
 		return known
 	}
-	out := &packageFacts{layer: -1, product: vex.Product{PURL: f.PURL}}
+	out := &packageFacts{layer: -1, url: f.PURL}
 	if i, ok := r.byID[f.Package]; ok {
 		out.describe(&r.in.Packages[i], r.layers)
 	}
-	out.product.Prepare()
 	if rest, ok := strings.CutPrefix(f.PURL, "pkg:"); ok {
 		out.typ, _, _ = strings.Cut(rest, "/")
+		out.typ = strings.ToLower(out.typ)
 	}
 	r.packages[f.Package] = out
 	return out

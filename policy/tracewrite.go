@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -30,7 +31,18 @@ func quoted(s string) []byte {
 	return b
 }
 
+// quote writes a text. Most need no escapes.
 func (w *traceWriter) quote(s string) {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= 0x7f {
+			w.escape(s)
+			return
+		}
+	}
+	w.b = append(append(append(w.b, '"'), s...), '"')
+}
+
+func (w *traceWriter) escape(s string) {
 	b, err := jsontext.AppendQuote(w.b, s)
 	if err != nil {
 		b, _ = jsontext.AppendQuote(w.b, strings.ToValidUTF8(s, "\ufffd"))
@@ -75,8 +87,16 @@ func (w *traceWriter) ints(list []int) {
 	w.raw("]")
 }
 
+// maxTraceRoom bounds the buffers that are kept for another evaluation, in bytes.
+const maxTraceRoom = 16 << 20
+
+// traceRooms are buffers for decisions: they are large, and each evaluation needs one.
+var traceRooms sync.Pool
+
 func (w *traceWriter) begin(r *run) {
-	w.b = make([]byte, 0, 1280*len(r.in.Findings)+4096)
+	if room, ok := traceRooms.Get().(*[]byte); ok {
+		w.b = (*room)[:0]
+	}
 	w.exceptions = map[string]*exception{}
 }
 
@@ -92,7 +112,7 @@ func (w *traceWriter) finding(v *evaluated, d *decision, x *ruled) {
 		w.texts(v.Aliases)
 	}
 	w.text(`,"because":`, d.because)
-	w.softened(x)
+	w.softened(v.run.engine, x)
 	w.raw(`,"facts":`)
 	fields := v.run.engine.reads
 	if len(x.considered) > 0 {
@@ -111,7 +131,7 @@ func (w *traceWriter) finding(v *evaluated, d *decision, x *ruled) {
 		w.raw(`,"rule":`)
 		w.b = append(w.b, d.rule.quote...)
 	}
-	w.asked(d.asked)
+	w.asked(v.run.engine, d.asked)
 	w.text(`,"version":`, v.Version)
 	w.heard(v)
 	w.raw(`,"vulnerability":`)
@@ -129,7 +149,7 @@ func (w *traceWriter) finding(v *evaluated, d *decision, x *ruled) {
 	w.raw("}")
 }
 
-func (w *traceWriter) softened(x *ruled) {
+func (w *traceWriter) softened(e *Engine, x *ruled) {
 	if b := x.before; b != nil {
 		w.raw(`,"before":{`)
 		if b.because != "" {
@@ -145,7 +165,7 @@ func (w *traceWriter) softened(x *ruled) {
 			w.b = append(w.b, b.rule.quote...)
 		}
 		if x.winner.Effect == Downgrade {
-			w.asked(b.asked)
+			w.asked(e, b.asked)
 		}
 		w.raw("}")
 		w.text(`,"exception":`, x.winner.ID)
@@ -202,10 +222,10 @@ func (w *traceWriter) value(k Kind, x *value) {
 	}
 }
 
-func (w *traceWriter) asked(list []askedRule) {
+func (w *traceWriter) asked(e *Engine, list []askedRule) {
 	for i, a := range list {
 		w.raw([...]string{`,"rules":[[`, `,[`}[min(i, 1)])
-		w.b = append(w.b, a.rule.quote...)
+		w.b = append(w.b, e.rules[a.rule].quote...)
 		w.raw(`,"`)
 		w.raw(answerNames[a.is])
 		w.raw(`",`)
@@ -327,6 +347,9 @@ func (w *traceWriter) end(r *run, gaps []sbom.Gap) []byte {
 	}
 	w.raw(`,"decisions":[`)
 	w.b = append(w.b, decisions...)
+	if cap(decisions) <= maxTraceRoom {
+		traceRooms.Put(&decisions)
+	}
 	w.raw(`],"engine":`)
 	w.any(v.Engine)
 	w.text(`,"environment":`, v.Environment)

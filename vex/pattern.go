@@ -123,6 +123,10 @@ func segmentsOf(u purl.PackageURL) []string {
 	return append(strings.Split(u.Namespace, "/"), u.Name)
 }
 
+// Type returns the type of the package URLs that it covers, "" where that is any, or
+// none.
+func (p *Pattern) Type() string { return p.typ }
+
 // String returns the pattern as it was written.
 func (p Pattern) String() string { return p.text }
 
