@@ -15,8 +15,8 @@ func columns() []string {
 	return []string{"kind", "outcome", "vulnerability", "aliases", "severity", "package", "version", "purl", "fixed", "gate", "rule", "because", "warnings", "exception", "vex", "advisory", "record"}
 }
 
-// CSV writes a table of all findings and gaps that are chosen (RFC 4180, UTF-8, with a
-// header). Cells that a spreadsheet would take for a formula begin with an apostrophe.
+// CSV writes a table of all findings and gaps that are chosen (RFC 4180 with plain
+// line ends, UTF-8, with a header). Cells that a spreadsheet would take for a formula begin with an apostrophe.
 // Columns keep their names and order; new ones come at the end. An error wraps
 // ErrInvalid, or is that of w.
 func CSV(w io.Writer, t *policy.Trace, opts *Options) error {
@@ -25,7 +25,6 @@ func CSV(w io.Writer, t *policy.Trace, opts *Options) error {
 		return fmt.Errorf("write CSV: no trace: %w", err)
 	}
 	out := csv.NewWriter(w)
-	out.UseCRLF = true
 	rows := [][]string{columns()}
 	for _, d := range v.chosen(true) {
 		status := ""

@@ -107,9 +107,14 @@ func (v *view) counted() string {
 // decided tells the story of one finding.
 func (v *view) decided(b *textWriter, d *policy.Decided) {
 	b.line(0, "%s in %s: %s", d.Vulnerability, strings.TrimSpace(d.Name+" "+d.Version), words(d.Outcome))
-	b.field(1, "because", d.Because)
 	decider := "gate " + string(d.Gate)
-	if r := v.rules[d.Rule]; r != nil {
+	if d.Before != nil {
+		b.field(1, "because", v.why(d))
+		decider = "exception " + d.Exception
+	} else {
+		b.field(1, "because", d.Because)
+	}
+	if r := v.rules[d.Rule]; r != nil && d.Before == nil {
 		decider += ", rule " + d.Rule
 		if r.Final {
 			decider += ", which is final"
@@ -129,7 +134,10 @@ func (v *view) decided(b *textWriter, d *policy.Decided) {
 	v.heard(b, d.VEX)
 	if d.Before != nil {
 		b.line(1, "before the exception: %s by gate %s%s, because %s", words(d.Before.Outcome), d.Before.Gate, ruled(d.Before.Rule), d.Before.Because)
-		v.asked(b, d, d.Before.Rules)
+		if len(d.Before.Rules) > 0 {
+			v.asked(b, d, d.Before.Rules)
+			b.line(1, "with the exception")
+		}
 	}
 	if d.Before == nil || len(d.Rules) > 0 {
 		v.asked(b, d, d.Rules)
