@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/stella-ops/stella/internal/fault"
 )
@@ -33,6 +34,8 @@ type Engine struct {
 	readsBasis []*Field
 	// Whether rules read how old something is: verdicts then change with the days.
 	readsAge, readsImageAge bool
+	// rooms are buffers for decisions: they are large, and each evaluation needs one.
+	rooms sync.Pool
 }
 
 // rule is a rule that is ready to be asked.

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -90,11 +89,8 @@ func (w *traceWriter) ints(list []int) {
 // maxTraceRoom bounds the buffers that are kept for another evaluation, in bytes.
 const maxTraceRoom = 16 << 20
 
-// traceRooms are buffers for decisions: they are large, and each evaluation needs one.
-var traceRooms sync.Pool
-
 func (w *traceWriter) begin(r *run) {
-	if room, ok := traceRooms.Get().(*[]byte); ok {
+	if room, ok := r.engine.rooms.Get().(*[]byte); ok {
 		w.b = (*room)[:0]
 	}
 	w.exceptions = map[string]*exception{}
@@ -348,7 +344,7 @@ func (w *traceWriter) end(r *run, gaps []sbom.Gap) []byte {
 	w.raw(`,"decisions":[`)
 	w.b = append(w.b, decisions...)
 	if cap(decisions) <= maxTraceRoom {
-		traceRooms.Put(&decisions)
+		r.engine.rooms.Put(&decisions)
 	}
 	w.raw(`],"engine":`)
 	w.any(v.Engine)
