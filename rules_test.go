@@ -44,7 +44,9 @@ var cores = []string{"scan", "advisory", "vex", "policy", "attest", "notify"}
 var arrows = map[string][]string{
 	"scan":     {"advisory/finding", "store/event", "store/blob", "store/crashpoint"},
 	"advisory": {"scan/purl", "scan/sbom", "store/blob", "store/crashpoint", "store/event", "attest/dsse", "attest/role"},
-	"store":    {"scan", "advisory"}, // it implements what domains declare
+	"vex":      {"scan/purl", "scan/image", "advisory/version", "advisory/cpe", "advisory/finding", "store/blob", "store/crashpoint", "store/event", "attest/dsse", "attest/intoto"},
+	"policy":   {"advisory", "vex", "scan/purl", "scan/sbom", "store/crashpoint", "store/event"},
+	"store":    {"scan", "advisory", "vex", "policy"}, // it implements what domains declare
 }
 
 // coreForbidden are packages that a core must not import: effects belong to
