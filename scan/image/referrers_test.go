@@ -353,6 +353,23 @@ func TestAttestationsPages(t *testing.T) {
 	}
 }
 
+// FuzzReferrers: what is read of an index of referrers can be asked for.
+func FuzzReferrers(f *testing.F) {
+	f.Add(marshal(obj{"schemaVersion": 2, "manifests": []obj{layerDesc(typeOCIManifest, []byte("x"), obj{"a": "b"})}}))
+	f.Add([]byte(`{"manifests":null}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		list, err := parseReferrers(b, "referrers", 10)
+		if err != nil && !errors.Is(err, ErrInvalid) && !errors.Is(err, ErrLimit) && !errors.Is(err, ErrUnsupported) && !errors.Is(err, ErrMismatch) {
+			t.Errorf("not a kind: %v", err)
+		}
+		for _, r := range list {
+			if checkDigest(r.Digest) != nil || r.Size < 0 {
+				t.Errorf("%+v", r)
+			}
+		}
+	})
+}
+
 func ExampleAttestations() {
 	list, err := Attestations(context.Background(), "registry.invalid/app:1", func(a *Attestation) bool {
 		return a.Annotations["predicateType"] != "https://spdx.dev/Document"

@@ -179,6 +179,47 @@ func TestArchive(t *testing.T) {
 	}
 }
 
+// TestManyDocuments: where the names of documents do not fit into the state, a list that
+// gets shorter is read anew.
+func TestManyDocuments(t *testing.T) {
+	files := map[string][]byte{host + "/provider-metadata.json": metadata("csaf_provider", folderMetadata)}
+	var list strings.Builder
+	content := document("a", "CVE-2026-1001")
+	const count = 2200
+	for i := range count {
+		name := fmt.Sprintf("2026/%s-%04d.json", strings.Repeat("long", 12), i)
+		fmt.Fprintf(&list, "%q,\"2026-01-01T00:00:00Z\"\n", name)
+		files[host+"/white/"+name] = content
+	}
+	files[host+"/white/changes.csv"] = []byte(list.String())
+	s := source(t, csafprovider.Config{})
+	run := func(state []byte) (int, *vex.Fetched) {
+		n := 0
+		out, err := s.Fetch(t.Context(), vextest.Door(files), state, func(*vex.Document) error { n++; return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n, out
+	}
+	n, out := run(nil)
+	if n != count || !out.Complete || len(out.State) > 1000 {
+		t.Fatalf("%d documents, %v, a state of %d bytes", n, out.Complete, len(out.State))
+	}
+	if n, again := run(out.State); n != 0 || !again.Unchanged {
+		t.Errorf("unchanged: %d documents, %+v", n, again)
+	}
+	first, rest, _ := strings.Cut(list.String(), "\n")
+	files[host+"/white/changes.csv"] = []byte(strings.Replace(first, "-01-01", "-01-02", 1) + "\n" + rest)
+	n, out = run(out.State)
+	if out.Complete || n == 0 || n > count {
+		t.Errorf("one changed: %d documents, %+v", n, out.Complete)
+	}
+	files[host+"/white/changes.csv"] = []byte(rest)
+	if n, out = run(out.State); n != count-1 || !out.Complete {
+		t.Errorf("one gone: %d documents, complete %v", n, out.Complete)
+	}
+}
+
 func fetch(t testing.TB, s vex.Source, files map[string][]byte) ([]*vex.Document, error) {
 	var docs []*vex.Document
 	_, err := s.Fetch(t.Context(), vextest.Door(files), nil, func(d *vex.Document) error { docs = append(docs, d); return nil })

@@ -192,6 +192,7 @@ func TestListed(t *testing.T) {
 		{image, []string{"pkg:oci/app?repository_url=registry.example.com/other/app"}, 0},
 		{image, []string{"pkg:oci/app"}, 0},
 		{"vex.json", []string{"pkg:npm/foo"}, 0},
+		{"pkg/golang/example.com/a/vex.json", []string{"pkg:golang/example.com/a/b@v1"}, 0},
 	} {
 		for _, foreign := range []bool{false, true} {
 			s := source(t, repository.Config{Manifest: manifestURL, Foreign: foreign})
@@ -269,6 +270,23 @@ func TestReal(t *testing.T) {
 			t.Errorf("%s: %d documents, %d statements", name, len(docs), statements)
 		}
 	}
+}
+
+// FuzzRepository serves a manifest and an index: what is passed on is in the archive,
+// and its name is a path.
+func FuzzRepository(f *testing.F) {
+	f.Add(manifest("https://"+archivePath+"//hub-main"), index("pkg:npm/foo", "pkg/npm/foo/foo.openvex.json"))
+	f.Add(manifest("https://"+archivePath), index("pkg:oci/a?repository_url=../b", "README.md", "pkg:npm/a/../b", "README.md"))
+	f.Fuzz(func(t *testing.T, manifest, index []byte) {
+		m := members()
+		m["hub-main/index.json"] = index
+		s := source(t, repository.Config{Manifest: manifestURL, Hosts: []string{"files.example.com"}})
+		docs, err := fetch(t, s, map[string][]byte{"vex.example.com/.well-known/vex-repository.json": manifest, archivePath: packed(t, m)})
+		if err != nil && len(docs) > 0 && !errors.Is(err, repository.ErrInvalid) {
+			t.Errorf("%d documents and %v", len(docs), err)
+		}
+		vextest.CheckDocuments(t, s, docs)
+	})
 }
 
 func TestPresets(t *testing.T) {

@@ -135,7 +135,7 @@ func (s *Source) Parse(doc *vex.Document) iter.Seq2[*vex.Statement, error] {
 func restrict(st *vex.Statement, listed string) error {
 	var own []vex.Product
 	for _, p := range st.Products {
-		if u, err := purl.Parse(p.PURL); err == nil && p.PURL != "" && strings.EqualFold(Place(u), listed) {
+		if u, err := purl.Parse(p.PURL); err == nil && p.PURL != "" && Place(u) == listed {
 			own = append(own, p)
 		}
 	}

@@ -36,8 +36,9 @@
 //
 // A key's id in an envelope is a stranger's hint: it says which key was meant, and
 // so tells bad from unchecked, but verifies nothing. A signature of one key is
-// enough; of several the one decides whose issuer has the highest rank, so that
-// whoever adds a signature to a document takes nothing from it.
+// enough; of several the one decides whose issuer has the highest rank, and among
+// equals the first by its id: whoever of a lower rank adds a signature to a document
+// takes nothing from it.
 //
 // OpenPGP signatures count if their key was valid when they were made and was not
 // revoked for a reason that makes it doubtful since; when that was is the

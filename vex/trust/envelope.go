@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -106,8 +107,8 @@ func (v *Verifier) bundle(ctx context.Context, content []byte) (vex.Verification
 		return bad(plain.Payload, "%v", err), nil
 	case err != nil:
 		return vex.Verification{}, err
-	case len(verified.Keys) != 1 || !slices.Contains(payloadTypes, verified.PayloadType):
-		return unchecked(plain.Payload, "the sigstore verifier names %d signers of %.100q", len(verified.Keys), verified.PayloadType), nil
+	case len(verified.Keys) != 1 || !strings.HasPrefix(verified.Keys[0], "sigstore:") || !slices.Contains(payloadTypes, verified.PayloadType):
+		return unchecked(plain.Payload, "the sigstore verifier names %d signers of %.100q, want one certificate's of a VEX document", len(verified.Keys), verified.PayloadType), nil
 	}
 	return vex.Verification{Signature: vex.Verified, Signer: verified.Keys[0], Payload: verified.Payload}, nil
 }

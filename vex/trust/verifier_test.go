@@ -188,6 +188,7 @@ func TestBundle(t *testing.T) {
 		{"certificate, not so", bundle(certified, e), says(nil, fmt.Errorf("the root differs: %w", dsse.ErrMismatch)), vex.Bad, "", "the root differs", nil},
 		{"certificate, log away", bundle(certified, e), says(nil, down), "", "", "", down},
 		{"certificate of nobody", bundle(certified, e), says(&dsse.Verified{PayloadType: intoto.PayloadType, Payload: payload}, nil), vex.Unchecked, "", "names 0 signers", nil},
+		{"certificate, in a key's name", bundle(certified, e), says(&dsse.Verified{PayloadType: intoto.PayloadType, Payload: payload, Keys: []string{identity(k)}}, nil), vex.Unchecked, "", "want one certificate's", nil},
 		{"certificate for something else", bundle(certified, e), says(&dsse.Verified{PayloadType: "application/json", Keys: []string{subject}}, nil), vex.Unchecked, "", "application/json", nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

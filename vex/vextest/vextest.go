@@ -1,7 +1,3 @@
-// Package vextest proves sources of VEX: that fetching takes nothing for complete
-// that is not, notices what changed, and passes nothing on that the publisher did not
-// write; and that reading is a function of the document that drops nothing without a
-// word. A source's own test calls [TestSource].
 package vextest
 
 import (
@@ -40,7 +36,10 @@ type suite struct {
 	state  []byte          // after it
 }
 
-// TestSource checks a source that asks a door.
+// TestSource checks a source that asks a door: that fetching takes nothing for
+// complete that is not, notices what changed, and passes nothing on that the publisher
+// did not write; and that reading is a function of the document that drops nothing
+// without a word.
 func TestSource(t *testing.T, source vex.Source, feed Feed) {
 	s := &suite{source: source, feed: feed}
 	t.Run("Describe", func(t *testing.T) { TestDescription(t, source) })
