@@ -1,0 +1,234 @@
+package policyhttp
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/httpjson"
+	"github.com/stella-ops/stella/policy"
+)
+
+// Handler serves the policies, exceptions and verdicts of many tenants. Stores, Parse
+// and Identify are required. A Handler is safe for concurrent use and must not be
+// copied or changed after its first request.
+//
+// Errors are problem documents (RFC 9457). What a backend says is not part of them:
+// such an answer has a request_id, and Report is told the rest.
+type Handler struct {
+	// Stores gives what is kept of a tenant.
+	Stores func(tenant string) (Store, error)
+	// Parse reads the text of a policy; name is for its errors, which say what is wrong
+	// where. policyfile.Parse does, and has warnings as well.
+	Parse func(name string, text []byte) (*policy.Policy, error)
+	// Compile checks a policy before it is kept. Nil is policy.Compile without options,
+	// which refuses expressions.
+	Compile func(p *policy.Policy) (*policy.Engine, error)
+	// Simulate decides without keeping anything: a Gateway's. Nil means that nothing is
+	// simulated here.
+	Simulate func(ctx context.Context, tenant string, q policy.Request, p *policy.Policy) (*policy.Record, error)
+	// Identify says who sends a request. Nothing else in a request decides on tenant,
+	// author or approver. An error should wrap ErrUnauthenticated or ErrForbidden.
+	Identify func(*http.Request) (Identity, error)
+	// Now is the time of simulations that have none. Nil is the clock.
+	Now func() time.Time
+	// Report is told of errors that are not for clients, under the request_id that the
+	// client sees. Nil means nobody.
+	Report func(requestID string, err error)
+
+	once sync.Once
+	mux  httpjson.Mux
+}
+
+// right is what somebody must be allowed.
+type right int
+
+const (
+	mayRead right = iota
+	mayAuthor
+	mayApprove
+)
+
+// route is one method of one path.
+type route struct {
+	method, path string
+	right        right
+	query        []string // the keys that exist
+	serve        func(*Handler, *call) error
+}
+
+var (
+	pageKeys = []string{"after", "limit"}
+	routes   = []route{
+		{"GET", root + "/policies", mayRead, pageKeys, (*Handler).policies},
+		{"POST", root + "/policies", mayAuthor, nil, (*Handler).add},
+		{"GET", root + "/policies/activations", mayRead, pageKeys, (*Handler).activations},
+		{"POST", root + "/policies/simulate", mayRead, nil, (*Handler).simulate},
+		{"GET", root + "/policies/{policy_id}", mayRead, nil, (*Handler).policy},
+		{"GET", root + "/policies/{policy_id}/versions/{version}", mayRead, nil, (*Handler).policy},
+		{"GET", root + "/policies/{policy_id}/versions/{version}/source", mayRead, nil, (*Handler).source},
+		{"POST", root + "/policies/{policy_id}/versions/{version}/activate", mayAuthor, nil, (*Handler).activate},
+		{"GET", root + "/exceptions", mayRead, pageKeys, (*Handler).exceptions},
+		{"POST", root + "/exceptions", mayApprove, nil, (*Handler).except},
+		{"GET", root + "/exceptions/{exception_id}", mayRead, nil, (*Handler).exception},
+		{"POST", root + "/exceptions/{exception_id}/revoke", mayApprove, nil, (*Handler).revoke},
+		{"GET", root + "/scans/{scan_id}/verdict", mayRead, []string{"environment"}, (*Handler).standing},
+		{"GET", root + "/scans/{scan_id}/verdicts", mayRead, pageKeys, (*Handler).decisions},
+		{"GET", root + "/verdicts/{key}", mayRead, nil, (*Handler).verdict},
+		{"GET", root + "/verdicts/{key}/trace", mayRead, nil, (*Handler).trace},
+	}
+)
+
+// reserved are ids that no policy can have: their paths are other things.
+var reserved = []string{"activations", "simulate"}
+
+// call is one request on its way.
+type call struct {
+	w     http.ResponseWriter
+	r     *http.Request
+	who   Identity
+	query url.Values
+	store Store
+}
+
+// ServeHTTP answers a request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.once.Do(h.route)
+	h.mux.ServeHTTP(w, r)
+}
+
+func (h *Handler) route() {
+	h.mux.Report = h.Report
+	for i := range routes {
+		rt := &routes[i]
+		h.mux.Handle(rt.method, rt.path, func(w http.ResponseWriter, r *http.Request) error {
+			c := &call{w: w, r: r}
+			if err := h.admit(c, rt); err != nil {
+				return err
+			}
+			return rt.serve(h, c)
+		})
+	}
+}
+
+// admit finds out who calls, for what, and about what.
+func (h *Handler) admit(c *call, rt *route) error {
+	var err error
+	if c.who, err = h.Identify(c.r); err != nil {
+		return err
+	}
+	if c.who.Tenant == "" {
+		return fmt.Errorf("the identity %.80q belongs to no tenant: %w", c.who.Subject, fault.Forbidden)
+	}
+	if rt.right == mayAuthor && !c.who.Author || rt.right == mayApprove && !c.who.Approver {
+		return fmt.Errorf("%s %s is not for %.80q: %w", rt.method, rt.path, c.who.Subject, fault.Forbidden)
+	}
+	if c.query, err = httpjson.Query(c.r, rt.query); err != nil {
+		return err
+	}
+	for _, check := range []struct {
+		name string
+		ok   func(string) bool
+	}{{"scan_id", isScan}, {"key", isDigest}, {"policy_id", func(s string) bool { return isName(s, maxName) }}, {"exception_id", func(s string) bool { return isName(s, maxName) }}} {
+		if id := c.r.PathValue(check.name); id != "" && !check.ok(id) {
+			return fmt.Errorf("%s %.80q: %w", check.name, id, fault.NotFound)
+		}
+	}
+	c.store, err = h.Stores(c.who.Tenant)
+	if err != nil && fault.KindOf(err) != fault.Unavailable {
+		// A tenant that Identify names and the store refuses is not the client's fault.
+		err = fmt.Errorf("open tenant %q: %v", c.who.Tenant, err)
+	}
+	return err
+}
+
+// version reads the version of a path; 0 where the path has none.
+func (c *call) version() (int, error) {
+	text := c.r.PathValue("version")
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 32)
+	if err != nil || n < 1 || text[0] == '+' {
+		return 0, fmt.Errorf("version %.20q: %w", text, fault.NotFound)
+	}
+	return int(n), nil
+}
+
+// limit reads how long a page may be.
+func (c *call) limit() (int, error) {
+	if !c.query.Has("limit") {
+		return 100, nil
+	}
+	n, err := strconv.Atoi(c.query.Get("limit"))
+	if err != nil || n < 1 || n > 1000 {
+		return 0, bad("query: limit %.20q: want 1 to 1000", c.query.Get("limit"))
+	}
+	return n, nil
+}
+
+// bad is a request that is not well formed.
+func bad(format string, args ...any) error {
+	return &httpjson.Error{Status: http.StatusBadRequest, Err: fmt.Errorf(format+": %w", append(args, fault.Invalid)...)}
+}
+
+// badQuery makes what a store refuses of a query the query's fault.
+func badQuery(err error) error {
+	if fault.KindOf(err) == fault.Invalid {
+		return &httpjson.Error{Status: http.StatusBadRequest, Err: err}
+	}
+	return err
+}
+
+// answer gives what may change at any time.
+func (c *call) answer(status int, v any) error {
+	c.w.Header().Set("Cache-Control", "no-store")
+	return httpjson.Write(c.w, status, v)
+}
+
+// tagged gives bytes with their digest as entity tag, or says that the client has
+// them. What never changes is for ever.
+func (c *call) tagged(mediaType string, body []byte, forever bool) {
+	sum := sha256.Sum256(body)
+	tag := `"sha256:` + hex.EncodeToString(sum[:]) + `"`
+	h := c.w.Header()
+	h.Set("ETag", tag)
+	if h.Set("Cache-Control", "private, no-cache"); forever {
+		h.Set("Cache-Control", "private, max-age=31536000, immutable")
+	}
+	if has(c.r, tag) {
+		c.w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	httpjson.WriteBytes(c.w, http.StatusOK, mediaType, body)
+}
+
+// tag is tagged for what is JSON.
+func (c *call) tag(v any) error {
+	body, err := httpjson.Encode(v)
+	if err == nil {
+		c.tagged("application/json", body, false)
+	}
+	return err
+}
+
+// key reads the idempotency key.
+func (c *call) key() (string, error) {
+	keys := c.r.Header.Values(KeyHeader)
+	if len(keys) == 0 {
+		return "", nil
+	}
+	k := keys[0]
+	if len(keys) > 1 || k == "" || len(k) > maxKey || strings.TrimSpace(k) != k || strings.IndexFunc(k, func(c rune) bool { return c < ' ' || c > '~' }) >= 0 {
+		return "", bad("%s: want one of 1 to %d printable ASCII characters", KeyHeader, maxKey)
+	}
+	return k, nil
+}
