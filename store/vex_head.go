@@ -112,28 +112,57 @@ func (v *VEX) Changed(ctx context.Context, since *vex.Head, at time.Time) ([]str
 	found := map[string]bool{}
 	err := v.read(ctx, "look for changed statements", func(tx *tx) error {
 		clear(found)
+		runs, err := tx.releasedRuns()
+		if err != nil {
+			return err
+		}
+		sums, err := tx.changedVEX(before, runs)
+		if err != nil {
+			return err
+		}
 		add := func(row func(...any) error) error {
 			var name string
 			err := row(&name)
 			found[name] = true
 			return err
 		}
-		runs, err := tx.releasedRuns()
+		err = batches(sums, []any{tx.tenant}, func(in string, args []any) error {
+			return tx.each(add, `SELECT DISTINCT name FROM vex.names WHERE tenant_id = $1 AND statement IN `+in, args...)
+		})
 		if err != nil {
 			return err
-		}
-		for _, source := range slices.Sorted(maps.Keys(runs)) {
-			for _, between := range []string{"o.from_run > $3 AND o.from_run <= $4", "o.to_run > 0 AND o.to_run > $3 AND o.to_run <= $4"} {
-				err := tx.each(add, `SELECT DISTINCT n.name FROM vex.observations o JOIN vex.names n ON n.tenant_id = o.tenant_id AND n.statement = o.statement
-					WHERE o.tenant_id = $1 AND o.source = $2 AND `+between, tx.tenant, source, before[source], runs[source])
-				if err != nil {
-					return err
-				}
-			}
 		}
 		return tx.each(add, `SELECT DISTINCT vulnerability FROM vex.consensus WHERE tenant_id = $1 AND next_us > 0 AND next_us <= $2`, tx.tenant, at.UnixMicro())
 	})
 	return slices.Sorted(maps.Keys(found)), err
+}
+
+// changedVEX returns the statements that began or ended between runs.
+func (t *tx) changedVEX(before, now map[string]int64) ([][]byte, error) {
+	found := map[string]bool{}
+	for _, source := range slices.Sorted(maps.Keys(now)) {
+		for _, between := range []string{"from_run > $3 AND from_run <= $4", "to_run > 0 AND to_run > $3 AND to_run <= $4"} {
+			err := t.each(func(row func(...any) error) error {
+				var sum []byte
+				err := row(&sum)
+				found[string(sum)] = true
+				return err
+			}, `SELECT statement FROM vex.observations WHERE tenant_id = $1 AND source = $2 AND `+between, t.tenant, source, before[source], now[source])
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	return sumsOf(found), nil
+}
+
+// sumsOf returns what is in a set, sorted.
+func sumsOf(set map[string]bool) [][]byte {
+	out := make([][]byte, 0, len(set))
+	for _, sum := range slices.Sorted(maps.Keys(set)) {
+		out = append(out, []byte(sum))
+	}
+	return out
 }
 
 // NextChange returns the earliest time at which something may be decided otherwise
@@ -285,7 +314,19 @@ func (v *VEX) about(ctx context.Context, runs map[string]int64, ids []string) it
 		var found []*seen
 		err := v.read(ctx, "look for statements", func(tx *tx) error {
 			found = found[:0]
-			return batches(names, []any{tx.tenant}, func(in string, args []any) error {
+			named := map[string]bool{}
+			err := batches(names, []any{tx.tenant}, func(in string, args []any) error {
+				return tx.each(func(row func(...any) error) error {
+					var sum []byte
+					err := row(&sum)
+					named[string(sum)] = true
+					return err
+				}, `SELECT statement FROM vex.names WHERE tenant_id = $1 AND name IN `+in, args...)
+			})
+			if err != nil {
+				return err
+			}
+			return batches(sumsOf(named), []any{tx.tenant}, func(in string, args []any) error {
 				return tx.each(func(row func(...any) error) error {
 					s := new(seen)
 					err := s.scan(row)
@@ -293,8 +334,7 @@ func (v *VEX) about(ctx context.Context, runs map[string]int64, ids []string) it
 						found = append(found, s)
 					}
 					return err
-				}, `SELECT `+seenColumns+`o.body FROM vex.names n JOIN vex.observations o ON o.tenant_id = n.tenant_id AND o.statement = n.statement
-					WHERE n.tenant_id = $1 AND n.name IN `+in, args...)
+				}, `SELECT `+seenColumns+`o.body FROM vex.observations o WHERE o.tenant_id = $1 AND o.statement IN `+in, args...)
 			})
 		})
 		if err != nil {

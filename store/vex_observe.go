@@ -19,12 +19,16 @@ import (
 // Observe stores what documents say. A document that is no longer current, or whose
 // content is another one by now, is passed over.
 //
-// A document is also quarantined when it has the id and version of another one of
-// its source and other bytes, in which case the other one is as well; when its
-// version is lower than that of an earlier one of its name; and when that one was
-// signed and this one is not. What a quarantined document says to lower risk is not
-// in force; what it or the one before it said to raise it is, until a good document
-// of the name comes.
+// A document is also quarantined when it contradicts another one of its source that
+// has the same id and version, as of the same time, in which case the other one is as
+// well; when its version is lower than that of an earlier one of its name; and when
+// that one was signed and this one is not. What a quarantined document says to lower
+// risk is not in force; what it or the one before it said to raise it is, until a
+// good document of the name comes.
+//
+// The same id and version are no reason by themselves: publishers use them for all of
+// their products. What such documents say about different things, or as of different
+// times, is no contradiction.
 func (v *VEX) Observe(ctx context.Context, r *vex.Run, list []vex.Observed) error {
 	readings := make([]*reading, len(list))
 	for i := range list {
@@ -59,8 +63,7 @@ type reading struct {
 	payload  []byte // of what was read; it differs where the content is an envelope
 	id       string // the document's own
 	version  string
-	identity []byte // of source, id and version; empty without an id
-	document int64  // its row
+	document int64 // its row
 	said     []statementRow
 	problems string
 }
@@ -68,12 +71,12 @@ type reading struct {
 // statementRow is a statement on its way.
 type statementRow struct {
 	*vex.Statement
-	sum, body []byte
+	sum, claim, body []byte
 }
 
 // newReading checks what was read and makes it ready to be stored.
 func newReading(r *vex.Run, o *vex.Observed) (*reading, error) {
-	out := &reading{Observed: o, run: r, name: clean(o.Document), payload: []byte{}, identity: []byte{}}
+	out := &reading{Observed: o, run: r, name: clean(o.Document), payload: []byte{}}
 	var err error
 	if out.digest, err = rawDigest(o.Digest); err != nil {
 		return nil, err
@@ -96,10 +99,11 @@ func newReading(r *vex.Run, o *vex.Observed) (*reading, error) {
 			return nil, fmt.Errorf("write statement %s: %v: %w", s.ID, err, fault.Invalid)
 		}
 		row.body = packWriter().EncodeAll(text, nil)
-		out.said = append(out.said, row)
-		if out.id == "" && s.Origin.ID != "" {
-			out.identify(r.Source, &s.Origin)
+		if row.claim, err = claimOf(s); err != nil {
+			return nil, err
 		}
+		out.said = append(out.said, row)
+		out.identify(&s.Origin)
 	}
 	out.problems, err = problemsOfVEX(o.Problems)
 	return out, err
@@ -171,19 +175,27 @@ func (t *tx) replaceSaid(d *reading, quarantined bool) error {
 	if err != nil {
 		return err
 	}
+	known, err := t.setAside(d, quarantined)
+	if err != nil {
+		return err
+	}
 	var rows, names []any
 	added := map[string]bool{}
 	for _, s := range d.said {
-		key := string(s.sum)
-		if quarantined && s.Safe() || added[key] {
+		key, aside := string(s.sum), quarantined && s.Safe()
+		if added[key] || aside && known[key] {
 			continue
 		}
 		added[key] = true
-		if _, stays := before[key]; stays {
+		if _, stays := before[key]; stays && !aside {
 			delete(before, key)
 			continue
 		}
-		rows = append(rows, t.tenant, d.run.Source, d.name, s.sum, d.run.Number, bit(s.Safe()), s.body)
+		to := int64(0)
+		if aside {
+			to = d.run.Number
+		}
+		rows = append(rows, t.tenant, d.run.Source, d.name, s.sum, d.run.Number, to, bit(s.Safe()), d.payload, s.claim, s.body)
 		for _, n := range namesOf(s.Statement) {
 			names = append(names, t.tenant, n, s.sum)
 		}
@@ -199,12 +211,35 @@ func (t *tx) replaceSaid(d *reading, quarantined bool) error {
 		return err
 	}
 	crashpoint.Hit(crashpoint.VEXEnded)
-	if _, err := t.insert(`INSERT INTO vex.observations (tenant_id, source, document, statement, from_run, safe, body)`, 7, rows, ""); err != nil {
+	if _, err := t.insert(`INSERT INTO vex.observations (tenant_id, source, document, statement, from_run, to_run, safe, payload, claim, body)`, 10, rows, ""); err != nil {
 		return err
 	}
 	_, err = t.insert(`INSERT INTO vex.names (tenant_id, name, statement)`, 3, names, ` ON CONFLICT (tenant_id, name, statement) DO NOTHING`)
 	crashpoint.Hit(crashpoint.VEXInserted)
 	return err
+}
+
+// setAside returns what a quarantined document says that is known already, of what
+// does not come into force.
+func (t *tx) setAside(d *reading, quarantined bool) (map[string]bool, error) {
+	known := map[string]bool{}
+	if !quarantined {
+		return known, nil
+	}
+	sums := make([][]byte, 0, len(d.said))
+	for _, s := range d.said {
+		if s.Safe() {
+			sums = append(sums, s.sum)
+		}
+	}
+	return known, batches(sums, []any{t.tenant, d.run.Source, d.name}, func(in string, args []any) error {
+		return t.each(func(row func(...any) error) error {
+			var sum []byte
+			err := row(&sum)
+			known[string(sum)] = true
+			return err
+		}, `SELECT statement FROM vex.observations WHERE tenant_id = $1 AND source = $2 AND document = $3 AND statement IN `+in, args...)
+	})
 }
 
 func (t *tx) endSaid(run int64, seqs []int64) error {
@@ -227,9 +262,9 @@ func namesOf(s *vex.Statement) []string {
 
 // keepReading notes what came of reading a document.
 func (t *tx) keepReading(d *reading, quarantined string) error {
-	_, err := t.exec(`INSERT INTO vex.readings (tenant_id, document, source, name, run, at_us, payload, identity, id, version, signature, signer, why, quarantined, problem_count, problems)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
-		t.tenant, d.document, d.run.Source, d.name, d.run.Number, t.now, d.payload, d.identity, d.id, d.version, string(d.Signature), clean(d.Signer), cut(d.Why), quarantined, len(d.Problems), d.problems)
+	_, err := t.exec(`INSERT INTO vex.readings (tenant_id, document, source, name, run, at_us, payload, id, version, signature, signer, why, quarantined, problem_count, problems)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+		t.tenant, d.document, d.run.Source, d.name, d.run.Number, t.now, d.payload, d.id, d.version, string(d.Signature), clean(d.Signer), cut(d.Why), quarantined, len(d.Problems), d.problems)
 	if err != nil {
 		return err
 	}

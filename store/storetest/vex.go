@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -25,7 +26,7 @@ func TestVEX(t *testing.T, open func(t testing.TB) *store.Root) {
 	}
 	tests := map[string]func(*testing.T, *store.VEX){
 		"Keep": testVEXKeep, "Lease": testVEXLease, "LeaseAtOnce": testVEXLeaseAtOnce, "Observe": testVEXObserve, "Quarantine": testVEXQuarantine, "Problems": testVEXProblems,
-		"Rollback": testVEXRollback, "Equivocation": testVEXEquivocation, "Stripped": testVEXStripped, "Gone": testVEXGone, "Failed": testVEXFailed, "Refused": testVEXRefused,
+		"Rollback": testVEXRollback, "Equivocation": testVEXEquivocation, "InPlace": testVEXInPlace, "Stripped": testVEXStripped, "Gone": testVEXGone, "Failed": testVEXFailed, "Refused": testVEXRefused,
 		"AsOf": testVEXAsOf, "Heads": testVEXHeads, "HeadsAtOnce": testVEXHeadsAtOnce, "Trust": testVEXTrust, "History": testVEXHistory, "Names": testVEXNames,
 	}
 	for name, test := range tests {
@@ -387,41 +388,65 @@ func testVEXEquivocation(t *testing.T, v *store.VEX) {
 		f.observe(o)
 	}
 	f := vexRunOf(t, v, "s")
-	same(f, "a", "a1", says("CVE-1", vex.NotAffected), says("CVE-2", vex.Affected))
+	same(f, "a", "a1", says("CVE-1", vex.NotAffected), says("CVE-2", vex.Affected), says("CVE-3", vex.Fixed))
 	f.finish(vex.Finish{})
-	wantSpoken(t, v, "CVE-1 not_affected", "CVE-2 affected")
 	f = vexRunOf(t, v, "s")
-	same(f, "a2", "a1", says("CVE-1", vex.NotAffected), says("CVE-2", vex.Affected)) // a copy
-	f.finish(vex.Finish{Gone: []string{"a2"}})
-	wantSpoken(t, v, "CVE-1 not_affected", "CVE-2 affected")
+	same(f, "copy", "a1", says("CVE-1", vex.NotAffected), says("CVE-2", vex.Affected), says("CVE-3", vex.Fixed))
+	f.finish(vex.Finish{Gone: []string{"copy"}})
+	// The same id and version for something else, or as of another time, are sloppy.
+	later := says("CVE-1", vex.Affected)
+	later.Time = later.Time.AddDate(0, 0, 1)
 	f = vexRunOf(t, v, "s")
-	same(f, "b", "b1", says("CVE-3", vex.NotAffected), says("CVE-4", vex.Affected))
+	same(f, "sloppy", "c1", says("CVE-7", vex.NotAffected), later)
 	f.finish(vex.Finish{})
-	wantSpoken(t, v, "CVE-2 affected", "CVE-4 affected")
+	wantSpoken(t, v, "CVE-1 affected", "CVE-1 not_affected", "CVE-2 affected", "CVE-3 fixed", "CVE-7 not_affected")
+	if s := vexState(t, v, "s"); s.Quarantined != 0 {
+		t.Errorf("%+v", s)
+	}
+	// The contrary is equivocation: neither is believed where it lowers risk.
+	f = vexRunOf(t, v, "s")
+	same(f, "b", "b1", says("CVE-1", vex.Affected), says("CVE-4", vex.NotAffected))
+	f.finish(vex.Finish{})
+	wantSpoken(t, v, "CVE-1 affected", "CVE-1 affected", "CVE-2 affected", "CVE-7 not_affected")
 	if s := vexState(t, v, "s"); s.Quarantined != 2 {
+		t.Errorf("%+v", s)
+	}
+	for name, other := range map[string]string{"a": "b says the contrary", "b": "a says the contrary"} {
+		if r := must[*vex.Reading](t)(v.Reading(t.Context(), "s", name)); !strings.Contains(r.Quarantined, other) {
+			t.Errorf("%+v", r)
+		}
+	}
+	// A third one that agrees with what was set aside shares its fault.
+	f = vexRunOf(t, v, "s")
+	same(f, "third", "t1", says("CVE-4", vex.Affected), says("CVE-8", vex.NotAffected))
+	f.finish(vex.Finish{})
+	if s := vexState(t, v, "s"); s.Quarantined != 3 {
 		t.Errorf("%+v", s)
 	}
 	// Another source may use the same id; it is not the same document.
 	f = vexRunOf(t, v, "other")
-	same(f, "b", "b2", says("CVE-5", vex.NotAffected))
+	same(f, "b", "b2", says("CVE-2", vex.NotAffected))
 	f.finish(vex.Finish{})
 	if s := vexState(t, v, "other"); s.Quarantined != 0 {
 		t.Errorf("%+v", s)
 	}
-	// In place, with the version left as it was.
-	f = vexRunOf(t, v, "place")
+}
+
+// testVEXInPlace: what is turned round under the same version and time is not
+// believed until there is another version.
+func testVEXInPlace(t *testing.T, v *store.VEX) {
+	f := vexRunOf(t, v, "s")
 	f.says("a", "1", "p1", says("CVE-6", vex.Affected))
 	f.says("a", "1", "p2", says("CVE-6", vex.NotAffected))
 	f.finish(vex.Finish{})
-	wantSpoken(t, v, "CVE-2 affected", "CVE-4 affected", "CVE-5 not_affected", "CVE-6 affected")
-	if s := vexState(t, v, "place"); s.Quarantined != 1 {
+	wantSpoken(t, v, "CVE-6 affected")
+	if s := vexState(t, v, "s"); s.Quarantined != 1 {
 		t.Errorf("%+v", s)
 	}
-	// It ends with another version.
-	f = vexRunOf(t, v, "place")
+	f = vexRunOf(t, v, "s")
 	f.says("a", "2", "p3", says("CVE-6", vex.NotAffected))
 	f.finish(vex.Finish{})
-	wantSpoken(t, v, "CVE-2 affected", "CVE-4 affected", "CVE-5 not_affected", "CVE-6 not_affected")
+	wantSpoken(t, v, "CVE-6 not_affected")
 }
 
 func testVEXStripped(t *testing.T, v *store.VEX) {

@@ -47,8 +47,8 @@ func VEXTampers() (out []string) {
 	for table, columns := range map[string]map[string]string{
 		"contents":      number(text("tenant_id", "digest", "body"), "size", "at_us"),
 		"documents":     number(text("tenant_id", "source", "name", "digest", "proof", "url"), "seq", "from_run", "at_us"),
-		"readings":      number(text("tenant_id", "source", "name", "payload", "identity", "id", "version", "signature", "signer", "why", "quarantined", "problems"), "seq", "document", "run", "problem_count"),
-		"observations":  number(text("tenant_id", "source", "document", "statement", "body"), "seq", "from_run", "safe"),
+		"readings":      number(text("tenant_id", "source", "name", "payload", "id", "version", "signature", "signer", "why", "quarantined", "problems"), "seq", "document", "run", "problem_count"),
+		"observations":  number(text("tenant_id", "source", "document", "statement", "payload", "claim", "body"), "seq", "from_run", "safe"),
 		"names":         text("tenant_id", "name", "statement"),
 		"runs":          number(text("tenant_id", "source", "holder"), "number", "epoch", "began_us"),
 		"trusts":        number(text("tenant_id", "digest", "body"), "at_us"),

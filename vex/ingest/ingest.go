@@ -202,7 +202,7 @@ func (r *running) left(ctx context.Context, pending []vex.Known) error {
 // fetched takes a document that the source passed on.
 func (r *running) fetched(ctx context.Context, d *vex.Document) error {
 	crashpoint.Hit(crashpoint.VEXFetched)
-	if err := checkDocument(d); err != nil {
+	if err := CheckDocument(d); err != nil {
 		return err
 	}
 	r.seen[d.Name] = true

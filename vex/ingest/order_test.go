@@ -26,6 +26,9 @@ func world(n int) map[string]string {
 		} else {
 			fmt.Fprintf(&b, "id doc-%d %d\n", i, 1+i%3)
 		}
+		if i%7 == 0 { // and some of them say the contrary of the other
+			fmt.Fprintf(&b, "CVE-50 %s pkg:npm/same@1 2026-02-01\n", []string{"affected", "not_affected"}[i/7%2])
+		}
 		for j := range 1 + i%4 {
 			names := fmt.Sprintf("CVE-%d", (i+j)%11)
 			if i%3 == 0 {

@@ -28,8 +28,9 @@ func digestOf(content []byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// checkDocument refuses what no source should pass on.
-func checkDocument(d *vex.Document) error {
+// CheckDocument refuses what no source should pass on: a name that is no path, and
+// content that is missing. An error wraps ErrInvalid.
+func CheckDocument(d *vex.Document) error {
 	bad := func(why string) error {
 		return fmt.Errorf("document %.200q of source %.80q: %s: %w", d.Name, d.Source, why, fault.Invalid)
 	}

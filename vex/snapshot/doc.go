@@ -47,7 +47,7 @@ const (
 	sign      = "STLVEX\x01\x00"
 	headSize  = 8 + 4*4 + 2*8 + 32
 	blockSize = 64 << 10
-	frameSize = 32 << 10 // bytes of text from which on a frame is closed
+	frameSize = 16 << 10 // bytes of text from which on a frame is closed
 	placeSize = 12
 	frameInfo = 12
 )

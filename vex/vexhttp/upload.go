@@ -58,6 +58,10 @@ func (h *Handler) upload(c *call) error {
 	if name == "" {
 		name = strings.TrimPrefix(digest, "sha256:") + ".json"
 	}
+	doc := &vex.Document{Source: Upload, Name: name, URL: "upload:" + c.who.Subject, Content: content}
+	if err := ingest.CheckDocument(doc); err != nil { // before it becomes a run that failed
+		return err
+	}
 	var verifier vex.Verifier
 	if h.Verifier != nil {
 		if verifier, err = h.Verifier(c.r.Context(), c.tenant); err != nil {
@@ -65,7 +69,7 @@ func (h *Handler) upload(c *call) error {
 		}
 	}
 	i := &ingest.Ingester{Store: c.vex, Verifier: verifier, Holder: "upload by " + c.who.Subject, Lease: uploadLease}
-	source := &uploading{doc: &vex.Document{Source: Upload, Name: name, URL: "upload:" + c.who.Subject, Content: content}, parse: h.Parse}
+	source := &uploading{doc: doc, parse: h.Parse}
 	if err := ingestSoon(c.r.Context(), i, source); err != nil {
 		return err
 	}
@@ -79,13 +83,13 @@ func (h *Handler) upload(c *call) error {
 		return fmt.Errorf("document %.200q was replaced by another upload at the same time: %w", name, fault.Conflict)
 	}
 	out.Reading = *reading
-	read, err := ingest.Read(c.r.Context(), source, Upload, verifier, source.doc)
+	read, err := ingest.Read(c.r.Context(), source, Upload, verifier, doc)
 	if err != nil {
 		return err
 	}
 	if reading.Quarantined != "" {
 		return &httpjson.Error{Status: http.StatusUnprocessableEntity, Extra: map[string]any{"reading": out.Reading},
-			Err: fmt.Errorf("document %.200q is kept, and nothing that it says to lower risk counts: %s: %w", name, reading.Quarantined, fault.Invalid)}
+			Err: fmt.Errorf("document %.200q is kept, and nothing that it says to lower risk counts: %s: %w", name, strings.TrimSuffix(reading.Quarantined, ": "+string(fault.Invalid)), fault.Invalid)}
 	}
 	slices.SortFunc(read.Statements, func(a, b *vex.Statement) int { return strings.Compare(a.ID, b.ID) })
 	out.Count = len(read.Statements)

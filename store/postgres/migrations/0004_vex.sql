@@ -18,26 +18,27 @@ CREATE TABLE vex.documents (
   PRIMARY KEY (tenant_id, seq));
 CREATE UNIQUE INDEX documents_current ON vex.documents (tenant_id, source, name) WHERE to_run = 0;
 CREATE INDEX documents_digest ON vex.documents (tenant_id, digest);
--- What came of reading a document, each time that somebody did. The identity is a
--- digest of the source with the document's own id and version, empty without an id;
--- the payload that of the bytes that were read.
+-- What came of reading a document, each time that somebody did. The payload is the
+-- digest of the bytes that were read.
 CREATE TABLE vex.readings (
   seq bigint GENERATED ALWAYS AS IDENTITY, tenant_id text COLLATE "C" NOT NULL, document bigint NOT NULL, source text COLLATE "C" NOT NULL, name text COLLATE "C" NOT NULL,
-  run bigint NOT NULL, at_us bigint NOT NULL, payload bytea NOT NULL, identity bytea NOT NULL, id text NOT NULL, version text NOT NULL,
+  run bigint NOT NULL, at_us bigint NOT NULL, payload bytea NOT NULL, id text NOT NULL, version text NOT NULL,
   signature text NOT NULL, signer text NOT NULL, why text NOT NULL, quarantined text NOT NULL, problem_count bigint NOT NULL, problems text NOT NULL,
   PRIMARY KEY (tenant_id, seq));
 CREATE INDEX readings_document ON vex.readings (tenant_id, document, seq);
 CREATE INDEX readings_name ON vex.readings (tenant_id, source, name, seq);
-CREATE INDEX readings_identity ON vex.readings (tenant_id, identity) WHERE identity <> '';
 CREATE INDEX readings_payload ON vex.readings (tenant_id, payload);
 -- A statement as one document makes it, while the document does. safe says that it
--- lowers risk.
+-- lowers risk; claim is a digest of what it is about, as of when, in a document of
+-- which id and version, empty without an id. One that never was in force ends as it
+-- begins.
 CREATE TABLE vex.observations (
   seq bigint GENERATED ALWAYS AS IDENTITY, tenant_id text COLLATE "C" NOT NULL, source text COLLATE "C" NOT NULL, document text COLLATE "C" NOT NULL, statement bytea NOT NULL,
-  from_run bigint NOT NULL, to_run bigint NOT NULL DEFAULT 0, safe bigint NOT NULL, body bytea NOT NULL,
+  from_run bigint NOT NULL, to_run bigint NOT NULL DEFAULT 0, safe bigint NOT NULL, payload bytea NOT NULL, claim bytea NOT NULL, body bytea NOT NULL,
   PRIMARY KEY (tenant_id, seq));
 CREATE UNIQUE INDEX observations_current ON vex.observations (tenant_id, source, document, statement) WHERE to_run = 0;
 CREATE INDEX observations_statement ON vex.observations (tenant_id, statement, seq);
+CREATE INDEX observations_claim ON vex.observations (tenant_id, claim, safe) WHERE claim <> '';
 CREATE INDEX observations_begun ON vex.observations (tenant_id, source, from_run);
 CREATE INDEX observations_ended ON vex.observations (tenant_id, source, to_run) WHERE to_run > 0;
 -- Which vulnerabilities a statement names, in upper case.

@@ -14,24 +14,25 @@ CREATE TABLE vex_documents (
   problem_count integer NOT NULL DEFAULT 0);
 CREATE UNIQUE INDEX vex_documents_current ON vex_documents (tenant_id, source, name) WHERE to_run = 0;
 CREATE INDEX vex_documents_digest ON vex_documents (tenant_id, digest);
--- What came of reading a document, each time that somebody did. The identity is a
--- digest of the source with the document's own id and version, empty without an id;
--- the payload that of the bytes that were read.
+-- What came of reading a document, each time that somebody did. The payload is the
+-- digest of the bytes that were read.
 CREATE TABLE vex_readings (
   seq integer PRIMARY KEY AUTOINCREMENT, tenant_id text NOT NULL, document integer NOT NULL, source text NOT NULL, name text NOT NULL,
-  run integer NOT NULL, at_us integer NOT NULL, payload blob NOT NULL, identity blob NOT NULL, id text NOT NULL, version text NOT NULL,
+  run integer NOT NULL, at_us integer NOT NULL, payload blob NOT NULL, id text NOT NULL, version text NOT NULL,
   signature text NOT NULL, signer text NOT NULL, why text NOT NULL, quarantined text NOT NULL, problem_count integer NOT NULL, problems text NOT NULL);
 CREATE INDEX vex_readings_document ON vex_readings (tenant_id, document, seq);
 CREATE INDEX vex_readings_name ON vex_readings (tenant_id, source, name, seq);
-CREATE INDEX vex_readings_identity ON vex_readings (tenant_id, identity) WHERE identity <> x'';
 CREATE INDEX vex_readings_payload ON vex_readings (tenant_id, payload);
 -- A statement as one document makes it, while the document does. safe says that it
--- lowers risk.
+-- lowers risk; claim is a digest of what it is about, as of when, in a document of
+-- which id and version, empty without an id. One that never was in force ends as it
+-- begins.
 CREATE TABLE vex_observations (
   seq integer PRIMARY KEY AUTOINCREMENT, tenant_id text NOT NULL, source text NOT NULL, document text NOT NULL, statement blob NOT NULL,
-  from_run integer NOT NULL, to_run integer NOT NULL DEFAULT 0, safe integer NOT NULL, body blob NOT NULL);
+  from_run integer NOT NULL, to_run integer NOT NULL DEFAULT 0, safe integer NOT NULL, payload blob NOT NULL, claim blob NOT NULL, body blob NOT NULL);
 CREATE UNIQUE INDEX vex_observations_current ON vex_observations (tenant_id, source, document, statement) WHERE to_run = 0;
 CREATE INDEX vex_observations_statement ON vex_observations (tenant_id, statement, seq);
+CREATE INDEX vex_observations_claim ON vex_observations (tenant_id, claim, safe) WHERE claim <> x'';
 CREATE INDEX vex_observations_begun ON vex_observations (tenant_id, source, from_run);
 CREATE INDEX vex_observations_ended ON vex_observations (tenant_id, source, to_run) WHERE to_run > 0;
 -- Which vulnerabilities a statement names, in upper case.
@@ -103,7 +104,7 @@ BEGIN SELECT RAISE(ABORT, 'a document can only be ended once'); END;
 CREATE TRIGGER vex_documents_read BEFORE UPDATE OF state, problem_count ON vex_documents WHEN NEW.state = 0
 BEGIN SELECT RAISE(ABORT, 'a document can only be read once'); END;
 CREATE TRIGGER vex_documents_delete BEFORE DELETE ON vex_documents BEGIN SELECT RAISE(ABORT, 'documents are never deleted'); END;
-CREATE TRIGGER vex_observations_update BEFORE UPDATE OF seq, tenant_id, source, document, statement, from_run, safe, body ON vex_observations
+CREATE TRIGGER vex_observations_update BEFORE UPDATE OF seq, tenant_id, source, document, statement, from_run, safe, payload, claim, body ON vex_observations
 BEGIN SELECT RAISE(ABORT, 'observations are never changed'); END;
 CREATE TRIGGER vex_observations_end BEFORE UPDATE OF to_run ON vex_observations WHEN OLD.to_run <> 0 OR NEW.to_run < OLD.from_run
 BEGIN SELECT RAISE(ABORT, 'an observation can only be ended once'); END;
