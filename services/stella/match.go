@@ -10,13 +10,15 @@ const matchHelp = `Match an SBOM with advisory data, and say what affects its pa
 not assessed. It is "stella scan sbom:FILE" for those who have the document
 already; "-" reads standard input.
 
-Exit codes: 0 pass, 1 error, 2 a finding reaches --fail-on, 3 --fail-on was asked
-for and something that matters was not assessed, 64 wrong arguments.`
+Exit codes: 0 pass, 1 error, 2 a finding reaches --fail-on or the policy blocks, 3
+--fail-on or a policy was asked for and something that matters was not assessed, 64
+wrong arguments.`
 
 func (p *program) matchCommand() *cobra.Command {
 	var output outputFlags
 	var gate gateFlags
 	var db dbFlags
+	var decide decideFlags
 	cmd := &cobra.Command{
 		Use:     "match FILE",
 		Short:   "Match an SBOM document with advisory data",
@@ -39,19 +41,12 @@ func (p *program) matchCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			report, err := db.match(cmd.Context(), p.env, doc)
-			if err != nil {
-				return err
-			}
-			r := &result{Reference: args[0], Document: doc, Report: limits.filter(report)}
-			if err := p.write(outputs, r, output.indent); err != nil {
-				return err
-			}
-			return limits.decide(r)
+			return p.conclude(cmd.Context(), args[0], doc, &decide, &db, limits, outputs, output.indent)
 		},
 	}
 	output.register(cmd.Flags())
 	gate.register(cmd.Flags())
 	db.register(cmd.Flags())
+	decide.register(cmd.Flags())
 	return cmd
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,7 +28,7 @@ type outputFlags struct {
 }
 
 func (f *outputFlags) register(fs *pflag.FlagSet) {
-	fs.StringArrayVarP(&f.outputs, "output", "o", nil, "FORMAT[=FILE], may be repeated: table, packages, json, "+strings.Join(format.Writable(), ", ")+" (with @VERSION); default table")
+	fs.StringArrayVarP(&f.outputs, "output", "o", nil, "FORMAT[=FILE], may be repeated: table, packages, json, "+strings.Join(verdictFormats, ", ")+", "+strings.Join(format.Writable(), ", ")+" (with @VERSION); default table")
 	fs.StringVar(&f.sbomFormat, "sbom-format", "", "write the SBOM to standard output in this format: spdx, cyclonedx or any of --output")
 	fs.BoolVar(&f.indent, "pretty", false, "write JSON and XML with white space")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "no progress, no notes")
@@ -70,7 +71,7 @@ func unknownFormat(name string) error {
 	if known := format.Versions(canonical); ok && len(known) > 0 {
 		return usageError("output format %q: %s has no version %q here, but %s", name, canonical, version, strings.Join(known, ", "))
 	}
-	return usageError("output format %q: want table, packages, json, %s", name, strings.Join(format.Writable(), ", "))
+	return usageError("output format %q: want table, packages, json, %s, %s", name, strings.Join(verdictFormats, ", "), strings.Join(format.Writable(), ", "))
 }
 
 func writable(name string) bool {
@@ -78,7 +79,15 @@ func writable(name string) bool {
 	case "table", "packages", "json":
 		return true
 	}
-	return format.CanEncode(name)
+	return slices.Contains(verdictFormats, name) || format.CanEncode(name)
+}
+
+// verdictFormats show what was decided.
+var verdictFormats = []string{"verdict", "trace", "explain", "sarif", "junit", "csv", "markdown"}
+
+// needsVerdict reports whether an output shows what was decided.
+func needsVerdict(outputs []output) bool {
+	return slices.ContainsFunc(outputs, func(o output) bool { return slices.Contains(verdictFormats, o.format) })
 }
 
 // write produces every output. Files appear whole or not at all.
@@ -109,6 +118,9 @@ func (p *program) encode(w io.Writer, name string, r *result, indent bool) error
 		return p.packageTable(w, r)
 	case "json":
 		return encodeReport(w, r, indent)
+	}
+	if slices.Contains(verdictFormats, name) {
+		return encodeVerdict(w, name, r)
 	}
 	losses, err := format.Encode(w, r.Document, name, &format.Options{Indent: indent, Created: sourceDate(p.env("SOURCE_DATE_EPOCH"))})
 	if err != nil {

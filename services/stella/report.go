@@ -23,6 +23,10 @@ type report struct {
 	Gaps     []sbom.Gap        `json:"gaps"`
 	Assessed bool              `json:"assessed"` // false: the absence of findings means nothing
 	Snapshot string            `json:"snapshot,omitempty"`
+	// Suppressed are findings that suppliers' statements or exceptions excuse, Verdict
+	// is what was decided; both where that was asked for.
+	Suppressed []excusedFinding `json:"suppressed,omitempty"`
+	Verdict    json.RawMessage  `json:"verdict,omitempty"`
 }
 
 func encodeReport(w io.Writer, r *result, indent bool) error {
@@ -30,6 +34,10 @@ func encodeReport(w io.Writer, r *result, indent bool) error {
 		Schema: reportSchema, Subject: r.Document.Subject, Source: r.Document.Source,
 		Packages: r.Document.Packages, Findings: r.Report.Findings, Gaps: r.gaps(),
 		Assessed: !r.Document.Blocked() && !r.Report.Blocked(), Snapshot: r.Report.Snapshot,
+	}
+	out.Suppressed = r.Excused
+	if r.Decided != nil {
+		out.Verdict = r.Decided.Body
 	}
 	if out.Packages == nil {
 		out.Packages = []sbom.Package{}
@@ -74,6 +82,12 @@ func (r *report) stream(w io.Writer) error {
 	member(`,"assessed":`, r.Assessed)
 	if r.Snapshot != "" {
 		member(`,"snapshot":`, r.Snapshot)
+	}
+	if len(r.Suppressed) > 0 {
+		member(`,"suppressed":`, r.Suppressed)
+	}
+	if len(r.Verdict) > 0 {
+		member(`,"verdict":`, r.Verdict)
 	}
 	out.WriteString("}\n")
 	return out.Flush()

@@ -22,7 +22,7 @@ func (p *program) rootCommand() *cobra.Command {
 	root.SetErr(p.stderr)
 	root.SetIn(p.stdin)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &codeError{exitUsage, err} })
-	root.AddCommand(p.scanCommand(), p.matchCommand(), p.explainCommand(), p.sbomCommand(), p.dbCommand(), p.demoCommand(), p.versionCommand())
+	root.AddCommand(p.scanCommand(), p.matchCommand(), p.explainCommand(), p.sbomCommand(), p.dbCommand(), p.vexCommand(), p.policyCommand(), p.replayCommand(), p.diffCommand(), p.demoCommand(), p.versionCommand())
 	return root
 }
 

@@ -21,6 +21,7 @@ type scanFlags struct {
 	output  outputFlags
 	gate    gateFlags
 	db      dbFlags
+	decide  decideFlags
 	noCache bool
 	cache   string
 	timeout time.Duration
@@ -39,8 +40,11 @@ Sources:
   dir:PATH                          a root filesystem or a project folder; dir:/ is this machine
   sbom:FILE                         a CycloneDX, SPDX or syft-json document ("-" reads standard input)
 
-Exit codes: 0 pass, 1 error, 2 a finding reaches --fail-on, 3 --fail-on was asked
-for and something that matters was not assessed, 64 wrong arguments.`
+With --policy, --vex or --exceptions it decides as well: "stella policy eval --help".
+
+Exit codes: 0 pass, 1 error, 2 a finding reaches --fail-on or the policy blocks, 3
+--fail-on or a policy was asked for and something that matters was not assessed, 64
+wrong arguments.`
 
 func (p *program) scanCommand() *cobra.Command {
 	var f scanFlags
@@ -58,6 +62,7 @@ func (p *program) scanCommand() *cobra.Command {
 	f.output.register(cmd.Flags())
 	f.gate.register(cmd.Flags())
 	f.db.register(cmd.Flags())
+	f.decide.register(cmd.Flags())
 	cmd.Flags().BoolVar(&f.noCache, "no-cache", false, "read every layer, keep nothing")
 	cmd.Flags().StringVar(&f.cache, "cache-dir", "", "folder of known layers (default: stella in the user's cache folder)")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 0, "give up after this time; 0 means never")
@@ -83,15 +88,36 @@ func (p *program) scan(ctx context.Context, ref string, f *scanFlags) error {
 	if err != nil {
 		return err
 	}
-	report, err := f.db.match(ctx, p.env, doc)
-	if err != nil {
+	return p.conclude(ctx, ref, doc, &f.decide, &f.db, gate, outputs, f.output.indent)
+}
+
+// conclude matches a document, decides where that is asked for, writes the outputs,
+// and turns it all into an exit code: the policy's, or else the gate's.
+func (p *program) conclude(ctx context.Context, ref string, doc *sbom.Document, f *decideFlags, db *dbFlags, gate *gate, outputs []output, indent bool) error {
+	r := &result{Reference: ref, Document: doc}
+	if f.asked() || f.vex.kept(db, p.env) || needsVerdict(outputs) {
+		d, found, err := p.decide(ctx, f, db, doc)
+		if err != nil {
+			return err
+		}
+		r = newResult(ref, doc, found, d)
+	} else {
+		report, err := db.match(ctx, p.env, doc)
+		if err != nil {
+			return err
+		}
+		r.Report = report
+	}
+	r.Report, r.showExcused = gate.filter(r.Report), f.showExcused
+	if err := p.write(outputs, r, indent); err != nil {
 		return err
 	}
-	result := &result{Document: doc, Report: gate.filter(report), Reference: ref}
-	if err := p.write(outputs, result, f.output.indent); err != nil {
-		return err
+	if f.policy != "" {
+		if err := r.Decided.exit(); err != nil {
+			return err
+		}
 	}
-	return gate.decide(result)
+	return gate.decide(r)
 }
 
 // result is what a scan has to say.
@@ -99,6 +125,11 @@ type result struct {
 	Reference string
 	Document  *sbom.Document
 	Report    *finding.Report
+	// Decided is the verdict, nil where nobody asked; Excused are the findings that
+	// statements or exceptions take out of the report.
+	Decided     *decided
+	Excused     []excusedFinding
+	showExcused bool
 }
 
 // gaps are all gaps: of the document and of the match.

@@ -33,7 +33,9 @@ func (p *program) table(w io.Writer, r *result) error {
 	case len(r.Report.Findings) > 0:
 		writeFindings(&b, r, color)
 	}
+	writeExcused(&b, r, color)
 	writeSummary(&b, r, color)
+	writeVerdict(&b, r, color)
 	writeGaps(&b, r, color)
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -88,12 +90,21 @@ func writeFindings(b *strings.Builder, r *result, color bool) {
 	layers := layerNames(r.Document)
 	findings := slices.Clone(r.Report.Findings)
 	slices.SortStableFunc(findings, func(x, y finding.Finding) int { return cmp.Compare(y.Severity.Rank(), x.Severity.Rank()) })
-	t := newTable("severity", "vulnerability", "package", "installed", "fixed in", "layer", "link")
+	decided := r.Decided.decisions()
+	columns := []any{"severity", "vulnerability", "package", "installed", "fixed in", "layer", "link"}
+	if len(decided) > 0 {
+		columns = append([]any{"decision"}, columns...)
+	}
+	t := newTable(columns...)
 	for _, f := range findings {
-		t.AppendRow(gotable.Row{
+		row := gotable.Row{
 			paint(f.Severity, color), clean(f.Vulnerability) + exploited(&f), clean(f.Name), clean(f.Version),
 			clean(cmp.Or(strings.Join(f.Fixed, ", "), strings.ReplaceAll(f.FixStatus, "_", " "), "-")), layers.of(r.Document.PackageByID(f.Package)), clean(f.URL),
-		})
+		}
+		if len(decided) > 0 {
+			row = append(gotable.Row{clean(decided.of(&f))}, row...)
+		}
+		t.AppendRow(row)
 	}
 	b.WriteString(t.Render())
 	b.WriteString("\n\n")
