@@ -260,11 +260,23 @@ func namesOf(s *vex.Statement) []string {
 	return out
 }
 
-// keepReading notes what came of reading a document.
+// keepReading notes what came of reading a document, unless it is what came of it
+// the last time.
 func (t *tx) keepReading(d *reading, quarantined string) error {
-	_, err := t.exec(`INSERT INTO vex.readings (tenant_id, document, source, name, run, at_us, payload, id, version, signature, signer, why, quarantined, problem_count, problems)
+	now := readingRow{string(d.payload), d.id, d.version, string(d.Signature), clean(d.Signer), cut(d.Why), quarantined, len(d.Problems), d.problems}
+	var last readingRow
+	var payload []byte
+	err := t.get(`SELECT payload, id, version, signature, signer, why, quarantined, problem_count, problems FROM vex.readings WHERE tenant_id = $1 AND document = $2 ORDER BY seq DESC LIMIT 1`,
+		[]any{t.tenant, d.document}, &payload, &last.id, &last.version, &last.signature, &last.signer, &last.why, &last.quarantined, &last.count, &last.problems)
+	if last.payload = string(payload); err == nil && last == now {
+		return nil
+	}
+	if err != nil && !isNoRows(err) {
+		return err
+	}
+	_, err = t.exec(`INSERT INTO vex.readings (tenant_id, document, source, name, run, at_us, payload, id, version, signature, signer, why, quarantined, problem_count, problems)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
-		t.tenant, d.document, d.run.Source, d.name, d.run.Number, t.now, d.payload, d.id, d.version, string(d.Signature), clean(d.Signer), cut(d.Why), quarantined, len(d.Problems), d.problems)
+		t.tenant, d.document, d.run.Source, d.name, d.run.Number, t.now, d.payload, now.id, now.version, now.signature, now.signer, now.why, now.quarantined, now.count, now.problems)
 	if err != nil {
 		return err
 	}
@@ -274,4 +286,11 @@ func (t *tx) keepReading(d *reading, quarantined string) error {
 	}
 	_, err = t.exec(`UPDATE vex.documents SET state = $3, problem_count = $4 WHERE tenant_id = $1 AND seq = $2`, t.tenant, d.document, state, len(d.Problems))
 	return err
+}
+
+// readingRow is a row of readings without where and when it was made.
+type readingRow struct {
+	payload, id, version, signature, signer, why, quarantined string
+	count                                                     int
+	problems                                                  string
 }

@@ -40,6 +40,8 @@ type Image struct {
 	// Names are where it was found, with the registry, and with the tag where
 	// there is one: "docker.io/library/alpine:3.20".
 	Names []string `json:"names,omitempty"`
+	// CPEs name the products that it is, such as the label "cpe" of Red Hat's images.
+	CPEs []string `json:"cpes,omitempty"`
 }
 
 // Claim is a statement that applies to what a query asks about, by one of its
@@ -180,6 +182,7 @@ type asked struct {
 	digests       []string
 	owners        []purl.PackageURL
 	image         Image
+	imageCPEs     []cpe.Name
 }
 
 func (q *Query) asked() *asked {
@@ -187,6 +190,11 @@ func (q *Query) asked() *asked {
 	for _, c := range q.Package.CPEs {
 		if n, err := cpe.Parse(c); err == nil {
 			a.cpes = append(a.cpes, n)
+		}
+	}
+	for _, c := range q.Image.CPEs {
+		if n, err := cpe.Parse(c); err == nil {
+			a.imageCPEs = append(a.imageCPEs, n)
 		}
 	}
 	for _, o := range q.Owners {
@@ -267,6 +275,8 @@ func (a *asked) container(p *Product) match {
 			}
 		}
 		all.name(best)
+	case p.id.hasCPE && len(a.imageCPEs) > 0:
+		all.name(compareCPE(&p.id, a.imageCPEs))
 	case p.id.hasCPE && len(p.Digests) > 0: // nothing says which CPE names an image or an owner has
 		all.name(match{is: unknown, why: Uncertain})
 	}

@@ -35,7 +35,10 @@ func weight(c vex.Claim, at time.Time) (issuer *vex.Issuer, worth string) {
 		if s.Status == vex.Affected {
 			return p, "counts"
 		}
-		if s.Status == vex.NotAffected && s.Justification == "" || s.Status == vex.Fixed && !c.Versioned || s.Time.After(at) {
+		if s.Status == vex.NotAffected && s.Justification == "" || s.Status == vex.Fixed && !c.Versioned {
+			return p, "expired" // it replaces, and counts for nothing
+		}
+		if s.Time.After(at) {
 			return nil, ""
 		}
 		old := p.MaxAge > 0 && !at.Before(s.Time.AddDate(0, 0, p.MaxAge))

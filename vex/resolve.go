@@ -244,7 +244,7 @@ type latest struct {
 // supersede takes out what an issuer has replaced by something newer, and copies.
 //
 // An assurance ends with whatever its issuer says later, also when that has expired
-// since: what was replaced does not come back. A warning ends with a later
+// since, or says too little to count: what was replaced does not come back. A warning ends with a later
 // warning, and with a later assurance that is at least as precise about the version.
 func (r *resolution) supersede() {
 	if len(r.out.Claims) < 2 {
@@ -279,7 +279,7 @@ func (r *resolution) supersede() {
 	}
 	for i := range r.out.Claims {
 		switch c := &r.out.Claims[i]; c.Standing {
-		case Counts, Informs, Expired:
+		case Counts, Informs, Expired, VersionUnproven, Incomplete:
 			find(r.by[i]).hear(c)
 		}
 	}

@@ -74,7 +74,7 @@ func laws(t *testing.T, j *vex.Judge, set []vex.Claim, nth int) {
 	// What counts for nothing changes nothing.
 	var counts, proof []vex.Claim
 	for _, c := range r.Claims {
-		if c.Standing == vex.Counts || c.Standing == vex.Informs || c.Standing == vex.Expired {
+		if slices.Contains([]vex.Standing{vex.Counts, vex.Informs, vex.Expired, vex.VersionUnproven, vex.Incomplete}, c.Standing) {
 			counts = append(counts, c.Claim)
 		}
 	}

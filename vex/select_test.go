@@ -15,7 +15,7 @@ var asking = vex.Query{
 	Package:         vex.Part{PURL: "pkg:deb/debian/libssl3@3.0.11-1?arch=amd64&distro=debian-12", CPEs: []string{"cpe:2.3:a:openssl:openssl:3.0.11:*:*:*:*:*:*:*"}, Digests: []string{"sha256:" + strings.Repeat("1", 64)}},
 	Upstream:        "pkg:deb/debian/openssl@3.0.11-1?distro=debian-12",
 	Owners:          []string{"pkg:golang/example.com/app@v1.2.0"},
-	Image:           vex.Image{Digests: []string{"sha256:" + strings.Repeat("a", 64)}, Names: []string{"docker.io/library/web:1.0", "registry.example.com/team/web"}},
+	Image:           vex.Image{Digests: []string{"sha256:" + strings.Repeat("a", 64)}, Names: []string{"docker.io/library/web:1.0", "registry.example.com/team/web"}, CPEs: []string{"cpe:/a:example:platform:4::el9"}},
 }
 
 // TestIdentity: which products are what is asked about. Each is asked with a claim
@@ -90,6 +90,8 @@ func TestIdentity(t *testing.T) {
 		"part of another image":   {p{PURL: "pkg:docker/db", Subcomponents: []p{{PURL: "pkg:deb/debian/libssl3"}}}, "other_image"},
 		"part of the owner":       {p{PURL: "pkg:golang/example.com/app@1.2.0", Subcomponents: []p{{PURL: "pkg:deb/debian/openssl"}}}, "yes"},
 		"part, doubtful image":    {p{PURL: "pkg:oci/web?repository_url=registry.example.com/team/web&tag=7", Subcomponents: []p{{PURL: "pkg:deb/debian/libssl3"}}}, "doubt"},
+		"cpe of the image":        {p{CPE: "cpe:/a:example:platform:4", Subcomponents: []p{{PURL: "pkg:deb/debian/libssl3"}}}, "yes"},
+		"cpe of another image":    {p{CPE: "cpe:/a:example:platform:5", Subcomponents: []p{{PURL: "pkg:deb/debian/libssl3"}}}, "other_version"},
 		"package with parts":      {p{PURL: "pkg:deb/debian/libssl3", Subcomponents: []p{{PURL: "pkg:npm/x"}}}, "other_package"},
 	} {
 		got := map[bool]vex.Selection{}

@@ -1,6 +1,7 @@
 package policyfile
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,8 +10,8 @@ import (
 	"github.com/stella-ops/stella/policy"
 )
 
-// maxCompared bounds how many pairs of rules are compared.
-const maxCompared = 2_000_000
+// maxCompared bounds how many pairs of rules are compared, and values within them.
+const maxCompared = 5_000_000
 
 // lint warns of rules that can never decide. What it says is certain: it compares
 // conditions of facts by what they allow, and expressions by their texts alone.
@@ -27,11 +28,12 @@ func (p *parser) lint() {
 			continue
 		}
 		for j := 0; j < i && compared < maxCompared; j++ {
-			compared++
 			a, b := &known[j], &known[i]
+			compared++
 			if a.fields&^b.fields != 0 || a.expressions > b.expressions {
 				continue
 			}
+			compared += a.values
 			if a.ends() && (!b.rule.DespiteVEX || a.rule.DespiteVEX) && a.holdsWith(b) {
 				p.warn(at, path, "%q never decides: whenever it holds, %q in line %d has ended it", b.rule.ID, a.rule.ID, p.rules[j].Line)
 				break
@@ -65,6 +67,7 @@ type knownRule struct {
 	rule        *policy.Rule
 	fields      uint64 // bits of the facts that its conditions ask about
 	expressions int
+	values      int // in all of its conditions
 	ranges      map[string]*span
 }
 
@@ -79,6 +82,7 @@ func newKnownRule(r *policy.Rule) knownRule {
 	k := knownRule{rule: r, ranges: map[string]*span{}}
 	for i := range r.Conditions {
 		c := &r.Conditions[i]
+		k.values += len(c.Values)
 		if c.Expression != "" {
 			k.expressions++
 			continue
@@ -100,7 +104,7 @@ func newKnownRule(r *policy.Rule) knownRule {
 	return k
 }
 
-// numbers are the values of a condition as integers.
+// numbers are the values of a condition as integers, sorted.
 func numbers(c *policy.Condition, f *policy.Field) []int64 {
 	var out []int64
 	for _, v := range c.Values {
@@ -110,7 +114,14 @@ func numbers(c *policy.Condition, f *policy.Field) []int64 {
 			out = append(out, n)
 		}
 	}
+	slices.Sort(out)
 	return out
+}
+
+// in reports whether a sorted list has an element.
+func in[T cmp.Ordered](list []T, x T) bool {
+	_, ok := slices.BinarySearch(list, x)
+	return ok
 }
 
 // narrow takes away what a condition does not allow.
@@ -132,10 +143,11 @@ func (s *span) narrow(c *policy.Condition, f *policy.Field) {
 		switch {
 		case c.Negate:
 			s.except = append(s.except, list...)
+			slices.Sort(s.except)
 		case s.among == nil:
 			s.among = list
 		default:
-			s.among = slices.DeleteFunc(slices.Clone(s.among), func(n int64) bool { return !slices.Contains(list, n) })
+			s.among = slices.DeleteFunc(slices.Clone(s.among), func(n int64) bool { return !in(list, n) })
 		}
 	}
 }
@@ -170,7 +182,7 @@ func (s *span) values() (out []int64, ok bool) {
 		}
 	}
 	for _, n := range list {
-		if n >= s.low && n <= s.high && !slices.Contains(s.except, n) {
+		if n >= s.low && n <= s.high && !in(s.except, n) {
 			out = append(out, n)
 		}
 	}
@@ -183,11 +195,11 @@ func (s *span) within(c *policy.Condition, f *policy.Field) bool {
 	want.narrow(c, f)
 	if left, ok := s.values(); ok {
 		return !slices.ContainsFunc(left, func(n int64) bool {
-			return n < want.low || n > want.high || want.among != nil && !slices.Contains(want.among, n) || slices.Contains(want.except, n)
+			return n < want.low || n > want.high || want.among != nil && !in(want.among, n) || in(want.except, n)
 		})
 	}
 	return s.low >= want.low && s.high <= want.high && want.among == nil &&
-		!slices.ContainsFunc(want.except, func(n int64) bool { return n >= s.low && n <= s.high && !slices.Contains(s.except, n) })
+		!slices.ContainsFunc(want.except, func(n int64) bool { return n >= s.low && n <= s.high && !in(s.except, n) })
 }
 
 // contradiction says why the rule can never hold, "" where it may.
@@ -235,7 +247,7 @@ func excludes(a, b *policy.Condition) bool {
 	case policy.KindText:
 		switch {
 		case !a.Negate && !b.Negate:
-			return !slices.ContainsFunc(append(slices.Clone(a.Values), b.Values...), wild) && !slices.ContainsFunc(a.Values, func(v string) bool { return containsFold(b.Values, v) })
+			return apart(a.Values, b.Values)
 		case a.Negate && !b.Negate:
 			return subset(b.Values, a.Values)
 		case b.Negate && !a.Negate:
@@ -247,17 +259,23 @@ func excludes(a, b *policy.Condition) bool {
 	return false
 }
 
-func wild(s string) bool { return strings.Contains(s, "*") }
-
-func containsFold(list []string, s string) bool {
-	return slices.ContainsFunc(list, func(x string) bool { return strings.EqualFold(x, s) })
+// apart reports whether no text can match one of some values and one of others, in any
+// case.
+func apart(some, others []string) bool {
+	seen := make(map[string]bool, len(some))
+	for _, v := range some {
+		if strings.Contains(v, "*") {
+			return false
+		}
+		seen[strings.ToLower(v)] = true
+	}
+	return !slices.ContainsFunc(others, func(v string) bool { return strings.Contains(v, "*") || seen[strings.ToLower(v)] })
 }
 
-// subset reports whether what any of some values matches one of others matches too.
+// subset reports whether what any of some values matches one of others, which are
+// sorted, matches too.
 func subset(some, others []string) bool {
-	return !slices.ContainsFunc(some, func(v string) bool {
-		return !slices.Contains(others, v) && !slices.Contains(others, "*")
-	})
+	return in(others, "*") || !slices.ContainsFunc(some, func(v string) bool { return !in(others, v) })
 }
 
 // ends reports whether nothing comes after the rule where it holds.
@@ -292,7 +310,7 @@ func (k *knownRule) implies(c *policy.Condition) bool {
 		case policy.FieldByName(c.Field).Kind == policy.KindLabels:
 			return subset(has.Values, c.Values) || !slices.ContainsFunc(has.Values, func(v string) bool {
 				key, _, _ := strings.Cut(v, "=")
-				return !slices.Contains(c.Values, v) && !slices.Contains(c.Values, key)
+				return !in(c.Values, v) && !in(c.Values, key)
 			})
 		}
 		return subset(has.Values, c.Values)

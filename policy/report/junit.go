@@ -72,6 +72,9 @@ func JUnit(w io.Writer, t *policy.Trace, opts *Options) error {
 	if v.opts.Vulnerability == "" && v.opts.Package == "" {
 		v.junitGaps(&doc)
 	}
+	if all := v.opts.Vulnerability == "" && v.opts.Package == ""; all && !v.Outcome.Allows() && doc.Suite.Failures+doc.Suite.Errors == 0 {
+		doc.add(junitCase{Class: "verdict", Name: name, Error: &junitReason{Message: plain.Text(cmp.Or(v.Because, words(v.Outcome))), Type: string(v.Outcome)}})
+	}
 	if len(doc.Suite.Cases) == 0 {
 		doc.add(junitCase{Class: name, Name: "nothing was found"})
 	}
