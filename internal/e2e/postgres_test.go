@@ -89,7 +89,7 @@ func TestCatalog(t *testing.T) {
 			t.Errorf("%s: tenant column %v, row-level security %v, forced %v; a table of tenants needs all, a global one a reason", name, tenant, rls, force)
 		case !strings.Contains(policies, "tenant:*:{stella_app}:"+own+":"+own):
 			t.Errorf("%s: no policy that binds stella_app to its tenant: %s", name, policies)
-		case relay && !slices.Contains([]string{"scanner.scan_jobs", "scheduler.evaluations", "transport.inbox", "transport.outbox"}, name):
+		case relay && !slices.Contains([]string{"policy.due", "policy.locks", "scanner.scan_jobs", "scheduler.evaluations", "transport.inbox", "transport.outbox"}, name):
 			t.Errorf("%s: the relay's role can read it", name)
 		case index && !slices.Contains([]string{"scanner.scan_jobs", "scanner.packages", "scanner.package_facts", "scanner.package_keys", "scanner.package_postings", "scanner.package_runs", "scanner.sboms"}, name):
 			t.Errorf("%s: the index's role can read it", name)
@@ -104,7 +104,7 @@ func TestCatalog(t *testing.T) {
 	// outbox's own sequence.
 	var loose []string
 	keys, err := db.Query(`SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE i.indisunique AND n.nspname IN ('scanner', 'transport', 'vuln', 'vex', 'scheduler') AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id')
+		WHERE i.indisunique AND n.nspname IN ('scanner', 'transport', 'vuln', 'vex', 'policy', 'scheduler') AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id')
 		AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND a.attnum = ANY (i.indkey))`)
 	if err != nil {
 		t.Fatal(err)
