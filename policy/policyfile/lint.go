@@ -92,7 +92,7 @@ func newKnownRule(r *policy.Rule) knownRule {
 		if f := policy.FieldByName(c.Field); f.Kind == policy.KindNumber || f.Kind == policy.KindSeverity {
 			s := k.ranges[c.Field]
 			if s == nil {
-				s = &span{low: -1 << 62, high: 1 << 62}
+				s = &span{low: -noBound, high: noBound}
 				if f.Kind == policy.KindSeverity {
 					s.low, s.high = 1, 5
 				}
@@ -103,6 +103,10 @@ func newKnownRule(r *policy.Rule) knownRule {
 	}
 	return k
 }
+
+// noBound is beyond every number that a document can have (18 digits), and so small
+// that differences do not overflow.
+const noBound = 1 << 61
 
 // numbers are the values of a condition as integers, sorted.
 func numbers(c *policy.Condition, f *policy.Field) []int64 {
@@ -191,7 +195,7 @@ func (s *span) values() (out []int64, ok bool) {
 
 // within reports whether everything that is left meets a condition.
 func (s *span) within(c *policy.Condition, f *policy.Field) bool {
-	want := &span{low: -1 << 62, high: 1 << 62}
+	want := &span{low: -noBound, high: noBound}
 	want.narrow(c, f)
 	if left, ok := s.values(); ok {
 		return !slices.ContainsFunc(left, func(n int64) bool {
