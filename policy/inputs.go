@@ -2,6 +2,7 @@ package policy
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -123,6 +124,7 @@ func (in *Inputs) Of(doc *sbom.Document) {
 			s.OS += "-" + os.VersionID
 		}
 	}
+	s.label(doc)
 	s.Layers = nil
 	for _, l := range doc.Subject.Layers {
 		s.Layers = append(s.Layers, l.DiffID)
@@ -130,6 +132,26 @@ func (in *Inputs) Of(doc *sbom.Document) {
 	in.Packages = doc.Packages
 	in.Gaps = append(in.Gaps, doc.Gaps...)
 	in.own(doc)
+}
+
+// label fills in what the image's labels say (OCI image-spec, annotations.md; the label
+// "cpe" is Red Hat's). Where it is known what platform an image is for, its
+// configuration was read, and it has these labels and no others.
+func (s *Subject) label(doc *sbom.Document) {
+	if of := &doc.Subject; len(of.Labels) == 0 && (of.Kind != sbom.SubjectImage || of.Platform == "") {
+		return
+	}
+	s.Labels = make(map[string]string, len(doc.Subject.Labels))
+	for _, l := range doc.Subject.Labels {
+		s.Labels[l.Name] = l.Value
+		switch {
+		case l.Value == "":
+		case l.Name == "org.opencontainers.image.base.name" && !slices.Contains(s.Base, l.Value):
+			s.Base = append(s.Base, l.Value)
+		case l.Name == "cpe" && !slices.Contains(s.Image.CPEs, l.Value):
+			s.Image.CPEs = append(s.Image.CPEs, l.Value)
+		}
+	}
 }
 
 // own finds for each package what depends on it or contains it, up to the roots.

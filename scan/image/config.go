@@ -2,9 +2,11 @@ package image
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/stella-ops/stella/internal/fault"
@@ -12,14 +14,15 @@ import (
 )
 
 // config is what an image config says that a scan needs (OCI image-spec,
-// config.md). Environment, labels and commands are not kept: they are not about
-// packages, and environments hold secrets.
+// config.md). Environment and commands are not kept: they are not about packages, and
+// environments hold secrets.
 type config struct {
 	digest    string
 	created   string
 	platform  platform
 	diffIDs   []string
 	createdBy []string // by layer; nil where the history does not tell
+	labels    []sbom.Property
 	gaps      []sbom.Gap
 }
 
@@ -30,7 +33,14 @@ type jsonConfig struct {
 	Variant      string         `json:"variant"`
 	RootFS       *jsonRootFS    `json:"rootfs"`
 	History      jsontext.Value `json:"history"`
+	Config       jsontext.Value `json:"config"`
 }
+
+// The bounds of an image's labels. More are left out, which is noted.
+const (
+	maxLabels     = 1000
+	maxLabelBytes = 64 << 10
+)
 
 type jsonRootFS struct {
 	Type    string         `json:"type"`
@@ -48,7 +58,7 @@ func isConfigType(t string) bool { return t == typeOCIConfig || t == typeDockerC
 func parseConfig(b []byte, digest string, lim *Limits) (*config, error) {
 	what := "image config " + digest
 	var j jsonConfig
-	if err := decode(b, what, &j, "created", "os", "architecture", "variant", "rootfs", "history"); err != nil {
+	if err := decode(b, what, &j, "created", "os", "architecture", "variant", "rootfs", "history", "config"); err != nil {
 		return nil, err
 	}
 	c := &config{digest: digest, created: normalTime(j.Created), platform: platform{j.OS, j.Architecture, j.Variant}}
@@ -71,7 +81,38 @@ func parseConfig(b []byte, digest string, lim *Limits) (*config, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.setLabels(j.Config)
 	return c, c.setHistory(history, what)
+}
+
+// setLabels keeps the labels. They are about the image and not about what is in it, so
+// that what is wrong with them is noted, and the image is read all the same.
+func (c *config) setLabels(text jsontext.Value) {
+	var j struct {
+		Labels map[string]string
+	}
+	what := ""
+	if len(text) > 0 {
+		if err := json.Unmarshal(text, &j); err != nil {
+			what = "the labels cannot be read"
+		}
+	}
+	size := 0
+	for name, value := range j.Labels {
+		size += len(name) + len(value)
+		if strings.ContainsRune(name+value, 0) {
+			what = "a label has a NUL"
+		}
+		c.labels = append(c.labels, sbom.Property{Name: name, Value: value})
+	}
+	if len(j.Labels) > maxLabels || size > maxLabelBytes {
+		what = fmt.Sprintf("there are %d labels of %d bytes, at most %d of %d are kept", len(j.Labels), size, maxLabels, maxLabelBytes)
+	}
+	if what != "" {
+		c.labels = nil
+		c.gaps = append(c.gaps, sbom.Gap{Code: sbom.GapOddity, Where: "image config", What: what + ": the image is shown without labels"})
+	}
+	slices.SortFunc(c.labels, func(a, b sbom.Property) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // setHistory gives each layer its line. A history of another length is of no use
@@ -101,7 +142,7 @@ func (c *config) setHistory(history []jsonHistory, what string) error {
 // subject is what is known of the image before a layer is read.
 func (c *config) subject() sbom.Subject {
 	s := sbom.Subject{
-		Kind: sbom.SubjectImage, Name: c.digest, ConfigDigest: c.digest, Platform: c.platform.String(),
+		Kind: sbom.SubjectImage, Name: c.digest, ConfigDigest: c.digest, Platform: c.platform.String(), Labels: c.labels,
 		Layers: make([]sbom.Layer, len(c.diffIDs)),
 	}
 	for i, d := range c.diffIDs {

@@ -117,6 +117,7 @@ func TestRegistryImage(t *testing.T) {
 	t2, _ := layerOf("usr/bin/tool", imagetest.Plain)
 	subject := sbom.Subject{
 		Kind: sbom.SubjectImage, Name: manifest.Config.Digest, ConfigDigest: manifest.Config.Digest, Platform: "linux/amd64",
+		Labels: []sbom.Property{{Name: "Layers", Value: "x"}, {Name: "Size", Value: "1"}},
 		Layers: []sbom.Layer{
 			{DiffID: imagetest.Digest(t1), CreatedBy: "COPY layer 0"},
 			{DiffID: imagetest.Digest(t2), CreatedBy: "COPY layer 1"},

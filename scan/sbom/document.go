@@ -69,6 +69,8 @@ type Subject struct {
 	Platform string `json:"platform,omitempty"`
 	// OS is the distribution found inside; nil where there is none.
 	OS *OS `json:"os,omitempty"`
+	// Labels are those of the image's configuration, sorted by name.
+	Labels []Property `json:"labels,omitempty"`
 	// Layers are in order, base first.
 	Layers []Layer `json:"layers,omitempty"`
 	// Package carries what a decoded document said of its root component beyond

@@ -28,6 +28,8 @@ func (d *Document) Identify() {
 	if d.Subject.ID == "" {
 		d.Subject.ID = d.Subject.deriveID()
 	}
+	slices.SortFunc(d.Subject.Labels, compareProperties)
+	d.Subject.Labels = slices.Compact(d.Subject.Labels)
 	for i := range d.Packages {
 		d.Packages[i].normalize()
 	}
@@ -41,6 +43,10 @@ func compareRelationships(a, b Relationship) int {
 func compareGaps(a, b Gap) int {
 	return cmp.Or(strings.Compare(a.Where, b.Where), strings.Compare(string(a.Code), string(b.Code)),
 		strings.Compare(a.Layer, b.Layer), strings.Compare(a.What, b.What))
+}
+
+func compareProperties(a, b Property) int {
+	return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Value, b.Value))
 }
 
 func (p *Package) normalize() {
@@ -57,9 +63,7 @@ func (p *Package) normalize() {
 			strings.Compare(a.Name, b.Name), strings.Compare(a.URL, b.URL))
 	})
 	p.Licenses = slices.Compact(p.Licenses)
-	slices.SortFunc(p.Properties, func(a, b Property) int {
-		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Value, b.Value))
-	})
+	slices.SortFunc(p.Properties, compareProperties)
 	p.Properties = slices.Compact(p.Properties)
 	slices.Sort(p.CPEs)
 	p.CPEs = slices.Compact(p.CPEs)

@@ -35,7 +35,8 @@ const (
 	ownSubject      = "stella:subject"
 	ownConfigDigest = "stella:config-digest"
 	ownPlatform     = "stella:platform"
-	ownCreatedBy    = ":created-by" // after "stella:layer:<n>"
+	ownLabel        = "stella:label:" // and its name
+	ownCreatedBy    = ":created-by"   // after "stella:layer:<n>"
 
 	// of the component of the operating system
 	ownOS          = "stella:os:"

@@ -62,6 +62,10 @@ func subjectProperty(s *sbom.Subject, p sbom.Property) bool {
 		s.Platform = p.Value
 		return true
 	}
+	if name, ok := strings.CutPrefix(p.Name, ownLabel); ok {
+		s.Labels = append(s.Labels, sbom.Property{Name: name, Value: p.Value})
+		return true
+	}
 	name, created := strings.CutSuffix(p.Name, ownCreatedBy)
 	n, ok := indexed(name, ownLayer+":")
 	if !ok {

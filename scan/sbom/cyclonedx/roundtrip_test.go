@@ -104,6 +104,7 @@ func drawSubject(t *rapid.T, d *sbom.Document) {
 	case sbom.SubjectImage:
 		s.ConfigDigest = digest(t)
 		s.Name, s.Platform = s.ConfigDigest, "linux/arm64/v8"
+		s.Labels = []sbom.Property{{Name: "a", Value: maybe(t, "label")}, {Name: "b:c", Value: "=\n\u00e9"}}
 		for range rapid.IntRange(0, 2).Draw(t, "layers") {
 			s.Layers = append(s.Layers, sbom.Layer{DiffID: digest(t), CreatedBy: maybe(t, "created by")})
 		}

@@ -65,6 +65,9 @@ func subjectProperties(s *sbom.Subject, known []sbom.Property, typ string) (list
 	if s.Platform != "" {
 		add(ownPlatform, s.Platform)
 	}
+	for _, l := range s.Labels {
+		add(ownLabel+l.Name, l.Value)
+	}
 	for i, l := range s.Layers {
 		name := ownLayer + ":" + strconv.Itoa(i)
 		if i >= len(layers) || layers[i].DiffID != l.DiffID {

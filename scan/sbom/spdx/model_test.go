@@ -191,6 +191,7 @@ func subjects() *rapid.Generator[sbom.Subject] {
 			Kind: rapid.SampledFrom([]sbom.SubjectKind{"", sbom.SubjectImage, sbom.SubjectDirectory, sbom.SubjectOther}).Draw(t, "kind"),
 			Name: word(t, "name"), Version: word(t, "version"), ConfigDigest: maybe(t, "config", rapid.Custom(digest)),
 			Platform: maybe(t, "platform", rapid.Just("linux/amd64")),
+			Labels:   []sbom.Property{{Name: "label." + word(t, "label"), Value: word(t, "label value")}},
 			OS: maybe(t, "os", rapid.Custom(func(t *rapid.T) *sbom.OS {
 				return &sbom.OS{ID: word(t, "id"), IDLike: maybe(t, "like", some(words, 2)), Name: word(t, "name"), PrettyName: word(t, "pretty"), VersionID: word(t, "version"),
 					Codename: word(t, "code"), CPE: maybe(t, "cpe", rapid.SampledFrom([]string{"cpe:/o:x", "cpe:2.3:o:x:y:1:*:*:*:*:*:*:*"})), BuildID: word(t, "build"), VariantID: word(t, "variant")}
