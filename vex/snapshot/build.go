@@ -32,7 +32,7 @@ type Info struct {
 // it is; others wrap ErrInvalid or ErrLimit, or are w's. The file is held in memory
 // until it is written.
 func Build(ctx context.Context, w io.Writer, statements iter.Seq2[*vex.Statement, error]) (*Info, error) {
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false))
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false))
 	if err != nil {
 		return nil, err
 	}

@@ -28,13 +28,14 @@ type Snapshot struct {
 	dec     *zstd.Decoder
 	mapped  mapping
 	mu      sync.Mutex
-	decoded map[uint32]*vex.Statement
+	decoded map[uint32]*vex.Statement // read last
+	before  map[uint32]*vex.Statement // and before those
 }
 
 var _ vex.View = (*Snapshot)(nil)
 
-// cachedStatements bounds the statements that are held ready.
-const cachedStatements = 8192
+// cachedStatements is half of how many statements are held ready.
+const cachedStatements = 16384
 
 // Open opens a file in memory, which must not change meanwhile. An error wraps
 // ErrNotFound, ErrInvalid or ErrMismatch.
@@ -215,6 +216,11 @@ func (s *Snapshot) postingsOf(i uint32) ([]uint32, error) {
 func (s *Snapshot) statement(n uint32) (*vex.Statement, error) {
 	s.mu.Lock()
 	st := s.decoded[n]
+	if st == nil {
+		if st = s.before[n]; st != nil {
+			s.remember(n, st)
+		}
+	}
 	s.mu.Unlock()
 	if st != nil {
 		return st, nil
@@ -225,11 +231,16 @@ func (s *Snapshot) statement(n uint32) (*vex.Statement, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.remember(n, st)
+	return st, nil
+}
+
+// remember holds a statement ready. The lock must be held.
+func (s *Snapshot) remember(n uint32, st *vex.Statement) {
 	if s.decoded == nil || len(s.decoded) >= cachedStatements {
-		s.decoded = map[uint32]*vex.Statement{}
+		s.before, s.decoded = s.decoded, map[uint32]*vex.Statement{}
 	}
 	s.decoded[n] = st
-	return st, nil
 }
 
 // read reads the nth statement and verifies it by its ID.

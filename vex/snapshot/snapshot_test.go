@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"math/rand/v2"
 	"os"
@@ -233,52 +232,4 @@ func FuzzOpen(f *testing.F) {
 		}
 		_ = s.Verify(t.Context(), s.Digest())
 	})
-}
-
-func many(t testing.TB, n int) []*vex.Statement {
-	var out []*vex.Statement
-	for i := range n {
-		s := &vex.Statement{Vulnerability: fmt.Sprintf("CVE-2025-%d", i/4), Status: vex.NotAffected, Justification: vex.CodeNotPresent, Impact: "The vulnerable function is not part of what is shipped.",
-			Products: []vex.Product{{PURL: fmt.Sprintf("pkg:deb/debian/p%d@1.%d?arch=amd64&distro=debian-12", i%997, i%7)}}, Origin: vex.Origin{Document: fmt.Sprintf("sha256:%064x", i), Format: "openvex", Source: "s", Author: "Example"}}
-		if err := s.Prepare(); err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, s)
-	}
-	return vex.NewSet(out).All()
-}
-
-func BenchmarkBuild(b *testing.B) {
-	list := many(b, 20_000)
-	for b.Loop() {
-		build(b, list)
-	}
-	b.ReportMetric(float64(b.N*len(list))/b.Elapsed().Seconds(), "statements/s")
-	b.ReportMetric(float64(len(build(b, list)))/float64(len(list)), "B/statement")
-}
-
-func BenchmarkOpen(b *testing.B) {
-	path := write(b, build(b, many(b, 20_000)))
-	for b.Loop() {
-		s, err := snapshot.Open(path)
-		if err != nil {
-			b.Fatal(err)
-		}
-		s.Close()
-	}
-}
-
-func BenchmarkLookup(b *testing.B) {
-	s, err := snapshot.Open(write(b, build(b, many(b, 20_000))))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer s.Close()
-	i := 0
-	for b.Loop() {
-		i++
-		if got, err := s.Statements(b.Context(), []string{fmt.Sprintf("CVE-2025-%d", i*31%5000)}); err != nil || len(got) != 4 {
-			b.Fatal(err)
-		}
-	}
 }
