@@ -242,9 +242,9 @@ type Heads interface {
 	Head(ctx context.Context, number int64) (*Head, error)
 	// Sources returns how every source stands, sorted by name.
 	Sources(ctx context.Context) ([]SourceState, error)
-	// Changed returns the vulnerabilities that statements name which differ between a
-	// head, nil for none, and what is released now, sorted; and those whose consensus
-	// is due to change by a time.
+	// Changed returns the vulnerabilities, in upper case and sorted, that statements
+	// name which differ between a head, nil for none, and what is released now; and
+	// those whose consensus is due to change by a time.
 	Changed(ctx context.Context, since *Head, at time.Time) ([]string, error)
 	// Statements yields what is in force as of the runs of a head, nil for what is
 	// released now, about any of the vulnerabilities, nil for all; sorted by ID and
@@ -272,10 +272,11 @@ type Head struct {
 }
 
 // Decision is what is decided about one vulnerability of one product, as statements
-// name it.
+// name it. Each of the names of a vulnerability is decided about by itself.
 type Decision struct {
-	Vulnerability string `json:"vulnerability"`
-	// Product is the product's first identifier, followed by "#" and that of the
+	Vulnerability string `json:"vulnerability"` // in upper case
+	// Product is the product's first identifier, a package URL in canonical form, and
+	// its range of versions after a space; followed by "#" and the same of the
 	// subcomponent where there is one.
 	Product  string   `json:"product"`
 	Status   Status   `json:"status,omitempty"`
