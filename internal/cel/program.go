@@ -49,17 +49,32 @@ func (p *Program) Eval(lookup func(name string) (value any, ok bool)) (bool, err
 	}
 	b, ok := out.(types.Bool)
 	if !ok {
-		return false, fmt.Errorf("expression %.80q: the answer is of type %s: %w", p.text, out.Type().TypeName(), fault.Invalid)
+		return false, &EvalError{p.text, "the answer is of type " + out.Type().TypeName(), fault.Invalid}
 	}
 	return bool(b), nil
 }
 
+// EvalError says why an expression has no answer. It matches fault.Limit or
+// fault.Invalid under errors.Is.
+type EvalError struct {
+	Text string // the expression, in canonical form
+	What string
+
+	kind fault.Kind
+}
+
+// Error names the expression and the reason.
+func (e *EvalError) Error() string { return fmt.Sprintf("expression %.200q: %s", e.Text, e.What) }
+
+// Is reports whether target is the kind of error that this is.
+func (e *EvalError) Is(target error) bool { return target == e.kind }
+
 func (p *Program) failed(err error) error {
 	var cancelled interpreter.EvalCancelledError
 	if errors.As(err, &cancelled) {
-		return fmt.Errorf("expression %.80q: %w", p.text, &fault.LimitError{What: "cost of an evaluation", Where: "expression", Max: MaxCost})
+		return &EvalError{p.text, fmt.Sprintf("it costs more than %d", MaxCost), fault.Limit}
 	}
-	return fmt.Errorf("expression %.80q: %s: %w", p.text, plain.Text(err.Error()), fault.Invalid)
+	return &EvalError{p.text, plain.Text(err.Error()), fault.Invalid}
 }
 
 // scope resolves variables while an expression is evaluated.

@@ -6,8 +6,9 @@ import (
 	"unicode"
 )
 
-// Text replaces what could command a terminal, break a line or reorder one: control
-// and format characters, line separators and broken UTF-8, each by U+FFFD.
+// Text replaces what could command a terminal, break a line or reorder one, and what no
+// text has: control and format characters, line separators, noncharacters and broken
+// UTF-8, each by U+FFFD.
 func Text(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unsafe(r) {
@@ -18,5 +19,5 @@ func Text(s string) string {
 }
 
 func unsafe(r rune) bool {
-	return r < 0x20 || r >= 0x7f && (r < 0xa0 || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp))
+	return r < 0x20 || r >= 0x7f && (r < 0xa0 || r&0xfffe == 0xfffe || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp))
 }

@@ -114,13 +114,17 @@ func TestLimits(t *testing.T) {
 
 // TestEvaluationFails: what goes wrong in an evaluation is an error, which is no pass.
 func TestEvaluationFails(t *testing.T) {
-	for _, when := range []string{`cvss / (cvss - cvss) == 1`, `cvss * 9223372036854775807 > 1`, `label.nothing == "x"`} {
+	var paths strings.Builder
+	for i := range 400 {
+		fmt.Fprintf(&paths, "p%d, ", i)
+	}
+	for _, when := range []string{`cvss / (cvss - cvss) == 1`, `cvss * 9223372036854775807 > 1`, `label.nothing == "x"`, `path.all(a, path.all(b, a + b != "x"))`} {
 		p, _, err := Parse("p.yaml", []byte("id: p\nversion: 1\nrules:\n  - id: a\n    action: allow\n    because: x\n    when: "+when+"\n"))
 		if err != nil {
 			t.Errorf("%s: %v", when, err)
 			continue
 		}
-		out, err := Test(p, "t.yaml", []byte("image: {labels: {a: b}}\ntests:\n  - name: a\n    finding: {vulnerability: CVE-2026-1, package: pkg:npm/a@1, cvss: \"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H\"}\n    want: error\n"))
+		out, err := Test(p, "t.yaml", []byte("image: {labels: {a: b}}\ntests:\n  - name: a\n    finding: {vulnerability: CVE-2026-1, package: pkg:npm/a@1, cvss: \"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H\", paths: ["+paths.String()+"]}\n    want: error\n"))
 		if err != nil || !out[0].Passed || out[0].Got.Outcome.Allows() {
 			t.Errorf("%s: %+v %v, want an error that does not allow", when, out, err)
 		}
@@ -237,6 +241,61 @@ func TestDefault(t *testing.T) {
 	for _, r := range p.Rules {
 		if !decided[r.ID] {
 			t.Errorf("no test of rule %s", r.ID)
+		}
+	}
+}
+
+// TestExceptionsOfPolicies: what an exception must have to count, and what nothing
+// softens.
+func TestExceptionsOfPolicies(t *testing.T) {
+	p, _, err := Parse("p.yaml", []byte(`
+id: p
+version: 1
+threshold: {block: medium}
+exceptions: {max_days: 30, approver: true, severity: high, effects: [defer, downgrade, require_control]}
+rules:
+  - {id: final, match: {kev: true}, action: block, because: x, final: true}
+  - {id: fails, match: {name: broken}, when: age / (age - age) == 1, action: block, because: x}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	results, err := Test(p, "t.yaml", []byte(`
+at: 2026-11-29
+tests:
+  - {name: granted, finding: &f {vulnerability: CVE-1, package: pkg:npm/a@1, severity: high}, want: block}
+`))
+	if err == nil || results != nil {
+		t.Error("a file of tests with an anchor was read")
+	}
+	var b strings.Builder
+	b.WriteString("at: 2026-11-29\ncontrols: [waf]\ntests:\n")
+	for _, tt := range [][3]string{ // name, exception, outcome
+		{"granted", "effect: defer, approver: bo", "warn"},
+		{"without an approver", "effect: defer", "block"},
+		{"by its owner", "effect: defer, approver: owner", "block"},
+		{"effect", "effect: suppress, approver: bo", "block"},
+		{"expired", "effect: defer, approver: bo, created: 2026-11-01, expires: 2026-11-02", "block"},
+		{"too old", "effect: defer, approver: bo, created: 2026-10-01", "block"},
+		{"not yet", "effect: defer, approver: bo, created: 2026-12-01", "block"},
+		{"for another environment", "effect: defer, approver: bo, environments: [development]", "block"},
+		{"for another package", `effect: defer, approver: bo, packages: ["pkg:npm/b"]`, "block"},
+		{"lower", "effect: downgrade, severity: low, approver: bo", "pass"},
+		{"a control that is there", "effect: require_control, control: waf, approver: bo", "warn"},
+		{"one that is not", "effect: require_control, control: other, approver: bo", "block"},
+	} {
+		fmt.Fprintf(&b, "  - name: %s\n    finding: {vulnerability: CVE-1, package: pkg:npm/a@1, severity: high}\n    exceptions: [{%s}]\n    want: %s\n", tt[0], tt[1], tt[2])
+	}
+	for name, more := range map[string][2]string{"severity": {"severity: critical", "block"}, "final": {"severity: low, exploited: true", "block"}, "error": {"severity: low, published: 2026-01-01", "error"}} {
+		pkg := map[bool]string{true: "broken", false: "a"}[name == "error"]
+		fmt.Fprintf(&b, "  - name: %s\n    finding: {vulnerability: CVE-1, package: pkg:npm/%s@1, %s}\n    exceptions: [{effect: defer, approver: bo}]\n    want: %s\n", name, pkg, more[0], more[1])
+	}
+	if results, err = Test(p, "t.yaml", []byte(b.String())); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range results {
+		if !r.Passed {
+			t.Errorf("%s: want %s, got %s because %s", r.Name, r.Want, r.Got, r.Because)
 		}
 	}
 }

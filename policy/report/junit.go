@@ -44,7 +44,7 @@ type junitCase struct {
 type junitReason struct {
 	Message string `xml:"message,attr"`
 	Type    string `xml:"type,attr,omitempty"`
-	Text    string `xml:",chardata"`
+	Text    string `xml:",cdata"`
 }
 
 // JUnit writes the findings and gaps that are chosen as test cases of JUnit's XML. What
