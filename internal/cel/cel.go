@@ -182,7 +182,7 @@ func (e *Env) Compile(text string) (*Program, error) {
 	if err != nil {
 		return nil, wrong(text, 1, 1, strings.TrimSpace(err.Error()))
 	}
-	return newProgram(program, e, canonical, c.reads), nil
+	return newProgram(program, e, canonical, c.reads, e.compileDirect(c.ast, c.ast.Expr())), nil
 }
 
 // parse bounds and parses a text.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/stella-ops/stella/internal/fault"
 )
@@ -225,7 +226,7 @@ func FuzzCompile(f *testing.F) {
 			return
 		}
 		first, err1 := p.Eval(facts)
-		second, err2 := p.Eval(facts)
+		second, err2 := p.evalLibrary(facts)
 		if first != second || fmt.Sprint(err1) != fmt.Sprint(err2) {
 			t.Fatalf("%q: %v %v, then %v %v", text, first, err1, second, err2)
 		}
@@ -244,6 +245,63 @@ func FuzzCompile(f *testing.F) {
 			t.Fatalf("%q compiles and is not split", text)
 		}
 	})
+}
+
+// TestDirect: what the closures answer, the library answers, whatever the variables are
+// and whichever are missing.
+func TestDirect(t *testing.T) {
+	e := testEnv(t)
+	direct := 0
+	rapid.Check(t, func(t *rapid.T) {
+		atom := rapid.SampledFrom([]string{
+			"kev", "true", "false", "severity >= HIGH", "cvss < 75", "cvss != 75", "severity == 4", "cvss <= CRITICAL", "cvss > -1", `product == "openssl"`, `product != ""`, `product < "p"`, `product >= "openssl"`,
+			`product in ["a", "openssl"]`, `product in []`, `"/opt/a" in path`, `product.startsWith("open")`, `product.endsWith("x")`, `product.contains("ssl")`, `"team" in label`, `path.size() > 1`, `cvss / severity == 18`, `label.nothing == "x"`,
+		})
+		var draw func(depth int) string
+		draw = func(depth int) string {
+			switch rapid.IntRange(0, 3).Draw(t, "kind") * min(depth, 1) {
+			case 1:
+				return "!(" + draw(depth-1) + ")"
+			case 2:
+				return "(" + draw(depth-1) + " && " + draw(depth-1) + ")"
+			case 3:
+				return "(" + draw(depth-1) + " || " + draw(depth-1) + ")"
+			}
+			return atom.Draw(t, "atom")
+		}
+		text := draw(3)
+		p, err := e.Compile(text)
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		if p.direct != nil {
+			direct++
+		}
+		missing := rapid.SampledFrom([]string{"", "kev", "severity", "cvss", "product", "path"}).Draw(t, "missing")
+		wrong := rapid.SampledFrom([]string{"", "kev", "severity", "cvss", "product", "path"}).Draw(t, "wrong")
+		n := rapid.Int64Range(-2, 80).Draw(t, "n")
+		lookup := func(name string) (any, bool) {
+			switch {
+			case name == missing:
+				return nil, false
+			case name == wrong:
+				return 7, true
+			case name == "cvss" || name == "severity":
+				return n, true
+			case name == "kev":
+				return n%2 == 0, true
+			}
+			return facts(name)
+		}
+		got, err1 := p.Eval(lookup)
+		want, err2 := p.evalLibrary(lookup)
+		if got != want || fmt.Sprint(err1) != fmt.Sprint(err2) {
+			t.Fatalf("%s without %q and with a wrong %q: %v %v, the library says %v %v", text, missing, wrong, got, err1, want, err2)
+		}
+	})
+	if direct < 10 {
+		t.Errorf("%d expressions were answered by closures", direct)
+	}
 }
 
 func BenchmarkEval(b *testing.B) {

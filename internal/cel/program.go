@@ -20,11 +20,12 @@ type Program struct {
 	text    string
 	reads   []string
 	vars    map[string]Type
+	direct  direct    // nil where the library alone answers
 	scopes  sync.Pool // of *scope: an evaluation needs one for its time
 }
 
-func newProgram(p cel.Program, e *Env, text string, reads []string) *Program {
-	return &Program{program: p, text: text, reads: reads, vars: e.vars, scopes: sync.Pool{New: func() any { return new(scope) }}}
+func newProgram(p cel.Program, e *Env, text string, reads []string, d direct) *Program {
+	return &Program{program: p, text: text, reads: reads, vars: e.vars, direct: d, scopes: sync.Pool{New: func() any { return new(scope) }}}
 }
 
 // Text returns the expression in canonical form.
@@ -39,6 +40,15 @@ func (p *Program) Reads() []string { return slices.Clone(p.reads) }
 // there is no answer; it wraps fault.Limit where the evaluation would cost more than
 // MaxCost, else fault.Invalid.
 func (p *Program) Eval(lookup func(name string) (value any, ok bool)) (bool, error) {
+	if p.direct != nil {
+		if v := p.direct(lookup); v != ask {
+			return v == yes, nil
+		}
+	}
+	return p.evalLibrary(lookup)
+}
+
+func (p *Program) evalLibrary(lookup func(string) (any, bool)) (bool, error) {
 	s := p.scopes.Get().(*scope)
 	s.lookup, s.vars = lookup, p.vars
 	out, _, err := p.program.Eval(s)
