@@ -67,6 +67,12 @@ func TestPage(t *testing.T) {
 			}
 			continue
 		}
+		if strings.HasPrefix(m[1], "exceptions:") {
+			if list, err := ParseExceptions(name, []byte(m[1])); err != nil || len(list) == 0 {
+				t.Errorf("%d exceptions, %v", len(list), err)
+			}
+			continue
+		}
 		results, err := Test(first, name, []byte(m[1]))
 		if err != nil {
 			t.Error(err)
