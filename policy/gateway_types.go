@@ -201,7 +201,8 @@ type Revision struct {
 	Source []byte  `json:"-"`
 }
 
-// Activation is a policy that was put in force in an environment.
+// Activation is a policy that was put in force in an environment. The zero Policy says
+// that none is in force any more.
 type Activation struct {
 	Number      int64  `json:"number"` // from 1 on; a store sets it
 	Environment string `json:"environment"`

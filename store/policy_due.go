@@ -173,7 +173,7 @@ func (c *Causes) Completed(ctx context.Context, tenant, eventID, scanID string) 
 		var missing int64
 		at := job.Summary.At.UnixMicro()
 		err = tx.get(`SELECT count(*) FROM (SELECT DISTINCT environment FROM policy.activations WHERE tenant_id = $1) AS a
-			WHERE NOT EXISTS (SELECT 1 FROM policy.current c WHERE c.tenant_id = $1 AND c.scan_id = $2 AND c.environment = a.environment AND c.at_us >= $3)`,
+			WHERE a.environment NOT IN (`+ended+`) AND NOT EXISTS (SELECT 1 FROM policy.current c WHERE c.tenant_id = $1 AND c.scan_id = $2 AND c.environment = a.environment AND c.at_us >= $3)`,
 			[]any{tx.tenant, scanID, at}, &missing)
 		if err != nil || missing == 0 {
 			return err

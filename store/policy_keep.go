@@ -99,6 +99,10 @@ func (t *tx) keepVerdicts(b *policy.Batch, list []keptVerdict) error {
 			return err
 		}
 	}
+	// Where no policy is in force any more, nothing holds.
+	if _, err := t.exec(`DELETE FROM policy.current WHERE tenant_id = $1 AND scan_id = $2 AND environment IN (`+ended+`)`, t.tenant, b.ScanID); err != nil {
+		return err
+	}
 	crashpoint.Hit(crashpoint.PolicyCurrent)
 	if len(list) > 0 {
 		if err := t.watch(b); err != nil {
@@ -112,6 +116,10 @@ func (t *tx) keepVerdicts(b *policy.Batch, list []keptVerdict) error {
 	crashpoint.Hit(crashpoint.PolicyNext)
 	return err
 }
+
+// ended are the environments of tenant $1 where a policy was in force and none is.
+const ended = `SELECT a.environment FROM policy.activations a WHERE a.tenant_id = $1 AND a.policy_id = ''
+	AND NOT EXISTS (SELECT 1 FROM policy.activations b WHERE b.tenant_id = $1 AND b.environment = a.environment AND b.number > a.number)`
 
 // lockPolicy takes the tenant's lock. Who keeps verdicts shares it; who changes
 // policies or exceptions has it alone: a verdict is kept before a change, and then the

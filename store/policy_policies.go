@@ -161,7 +161,8 @@ func badCursor(after string) error {
 // Activate puts a version of a policy in force in an environment, "" for none in
 // particular, and makes all scans due. What is in force already stays as it is. Going
 // back to an older version of the same policy is refused with ErrConflict, unless
-// Rollback is set with a Reason.
+// Rollback is set with a Reason. The zero Policy puts nothing in force there any more,
+// and needs a Reason: what holds in the environment goes.
 func (p *Policy) Activate(ctx context.Context, a policy.Activation) (*policy.Activation, error) {
 	if err := checkActivation(&a); err != nil {
 		return nil, err
@@ -191,8 +192,8 @@ func checkActivation(a *policy.Activation) error {
 	if !name(a.Environment) {
 		return bad("environment %.80q: want up to %d printable ASCII characters", a.Environment, maxPolicyName)
 	}
-	if a.Rollback && strings.TrimSpace(a.Reason) == "" {
-		return bad("a rollback needs a reason")
+	if (a.Rollback || a.Policy == policy.Named{}) && strings.TrimSpace(a.Reason) == "" {
+		return bad("a rollback, and the end of a policy, need a reason")
 	}
 	a.Controls = slices.Clone(a.Controls)
 	slices.Sort(a.Controls)
@@ -207,30 +208,23 @@ func (t *tx) activate(a policy.Activation) (*policy.Activation, error) {
 	if err := t.lockPolicy(forUpdate); err != nil {
 		return nil, err
 	}
-	r, err := t.revision(a.Policy.ID, a.Policy.Version)
-	if err != nil {
-		return nil, err
-	}
-	a.Policy.Version, a.Digest = r.Version, r.Digest
-	before, err := t.activations(` AND environment = $2 ORDER BY number DESC LIMIT 1`, a.Environment)
-	if err != nil {
-		return nil, err
-	}
-	data := event.Activation{Environment: a.Environment, Policy: r.ID, Version: r.Version, Digest: r.Digest, By: cut(a.By), Reason: cut(a.Reason)}
-	older := false
-	if len(before) > 0 {
-		b := &before[0]
-		if b.Policy == a.Policy && slices.Equal(b.Controls, a.Controls) {
-			return b, nil
+	a.Digest = ""
+	if a.Policy != (policy.Named{}) {
+		r, err := t.revision(a.Policy.ID, a.Policy.Version)
+		if err != nil {
+			return nil, err
 		}
-		data.Before, data.BeforeVersion = b.Policy.ID, b.Policy.Version
-		older = b.Policy.ID == a.Policy.ID && b.Policy.Version > a.Policy.Version
+		a.Policy.Version, a.Digest = r.Version, r.Digest
 	}
-	if older && !a.Rollback {
-		return nil, fmt.Errorf("version %d of policy %s is older than version %d, which is in force in environment %q; say rollback, with a reason: %w",
-			r.Version, r.ID, data.BeforeVersion, a.Environment, fault.Conflict)
+	before, older, err := t.activeBefore(&a)
+	if err != nil || before != nil && before.Policy == a.Policy && slices.Equal(before.Controls, a.Controls) {
+		return before, err
 	}
-	a.Rollback, data.Rollback, a.At, a.By, a.Reason = older, older, micros(t.now), data.By, data.Reason
+	a.Rollback, a.At, a.By, a.Reason = older, micros(t.now), cut(a.By), cut(a.Reason)
+	data := event.Activation{Environment: a.Environment, Policy: a.Policy.ID, Version: a.Policy.Version, Digest: a.Digest, Rollback: older, By: a.By, Reason: a.Reason}
+	if before != nil {
+		data.Before, data.BeforeVersion = before.Policy.ID, before.Policy.Version
+	}
 	if err := t.get(`SELECT coalesce(max(number), 0) + 1 FROM policy.activations WHERE tenant_id = $1`, []any{t.tenant}, &a.Number); err != nil {
 		return nil, err
 	}
@@ -239,7 +233,7 @@ func (t *tx) activate(a policy.Activation) (*policy.Activation, error) {
 		return nil, err
 	}
 	_, err = t.exec(`INSERT INTO policy.activations (tenant_id, number, environment, policy_id, version, digest, controls, rollback, by_whom, reason, at_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		t.tenant, a.Number, a.Environment, r.ID, r.Version, r.Digest, controls, bit(older), a.By, a.Reason, t.now)
+		t.tenant, a.Number, a.Environment, a.Policy.ID, a.Policy.Version, a.Digest, controls, bit(older), a.By, a.Reason, t.now)
 	if err != nil {
 		return nil, err
 	}
@@ -253,6 +247,33 @@ func (t *tx) activate(a policy.Activation) (*policy.Activation, error) {
 		return nil, err
 	}
 	return &a, t.due("", t.now, cause, "")
+}
+
+// activeBefore returns what was activated last in the environment, nil for nothing,
+// and whether the new one goes back to an older version than any that was in force
+// last: to end a policy in between makes no difference.
+func (t *tx) activeBefore(a *policy.Activation) (last *policy.Activation, older bool, err error) {
+	const newest = ` AND environment = $2 ORDER BY number DESC LIMIT 1`
+	list, err := t.activations(newest, a.Environment)
+	if err != nil {
+		return nil, false, err
+	}
+	if len(list) > 0 {
+		last = &list[0]
+	} else if a.Policy == (policy.Named{}) {
+		return nil, false, fmt.Errorf("no policy is in force in environment %q: %w", a.Environment, fault.NotFound)
+	}
+	list, err = t.activations(` AND policy_id <> ''`+newest, a.Environment)
+	if err != nil || len(list) == 0 {
+		return last, false, err
+	}
+	b := &list[0]
+	older = b.Policy.ID == a.Policy.ID && b.Policy.Version > a.Policy.Version
+	if older && !a.Rollback {
+		return nil, false, fmt.Errorf("version %d of policy %s is older than version %d, which was in force in environment %q; say rollback, with a reason: %w",
+			a.Policy.Version, a.Policy.ID, b.Policy.Version, a.Environment, fault.Conflict)
+	}
+	return last, older, nil
 }
 
 func (t *tx) activations(where string, args ...any) ([]policy.Activation, error) {

@@ -84,6 +84,18 @@ func (c *Client) Activate(ctx context.Context, a policy.Activation) (*policy.Act
 	return out, nil
 }
 
+// Deactivate has no policy in force in an environment any more. A reason is required.
+func (c *Client) Deactivate(ctx context.Context, environment, reason string) (*policy.Activation, error) {
+	out := new(policy.Activation)
+	err := c.post(ctx, fmt.Sprintf("end the policy of environment %q", environment), "/policies/deactivate", ending{environment, reason}, into(out, func(o *policy.Activation) bool {
+		return o.Policy == policy.Named{} && o.Environment == environment
+	}))
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // Except keeps an exception. The same key, or ID, and draft is the same exception;
 // repeated reports that it was kept before.
 func (c *Client) Except(ctx context.Context, d Draft, key string) (k *policy.KeptException, repeated bool, err error) {

@@ -21,4 +21,6 @@ func Restricted() [][2]string {
 }
 
 // Bodies makes an empty body of each kind that is read from strangers.
-func Bodies() []any { return []any{new(Simulation), new(Draft), new(activation), new(revocation)} }
+func Bodies() []any {
+	return []any{new(Simulation), new(Draft), new(activation), new(ending), new(revocation)}
+}

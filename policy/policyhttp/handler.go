@@ -71,6 +71,7 @@ var (
 		{"GET", root + "/policies", mayRead, pageKeys, (*Handler).policies},
 		{"POST", root + "/policies", mayAuthor, nil, (*Handler).add},
 		{"GET", root + "/policies/activations", mayRead, pageKeys, (*Handler).activations},
+		{"POST", root + "/policies/deactivate", mayAuthor, nil, (*Handler).deactivate},
 		{"POST", root + "/policies/simulate", mayRead, nil, (*Handler).simulate},
 		{"GET", root + "/policies/{policy_id}", mayRead, nil, (*Handler).policy},
 		{"GET", root + "/policies/{policy_id}/versions/{version}", mayRead, nil, (*Handler).policy},
@@ -88,7 +89,7 @@ var (
 )
 
 // reserved are ids that no policy can have: their paths are other things.
-var reserved = []string{"activations", "simulate"}
+var reserved = []string{"activations", "deactivate", "simulate"}
 
 // call is one request on its way.
 type call struct {

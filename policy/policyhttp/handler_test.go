@@ -32,7 +32,7 @@ func pattern(p string) string {
 		return ""
 	}
 	names := map[string]string{"exceptions": "{exception_id}", "scans": "{scan_id}", "verdicts": "{key}", "policies": "{policy_id}"}
-	if len(part) > 3 && part[3] != "activations" && part[3] != "simulate" {
+	if len(part) > 3 && part[3] != "activations" && part[3] != "deactivate" && part[3] != "simulate" {
 		part[3] = names[part[2]]
 	}
 	if len(part) > 5 {
@@ -88,6 +88,12 @@ func play(t *testing.T) *rig {
 		t.Error(err)
 	}
 	if a, _, err := bob.Activations(ctx, 0); err != nil || len(a) != 4 || !a[0].Rollback || a[0].By != "ann" {
+		t.Errorf("%+v, %v", a, err)
+	}
+	if _, err := ann.Activate(ctx, policy.Activation{Environment: "old", Policy: policy.Named{ID: "release", Version: 1}}); err != nil {
+		t.Error(err)
+	}
+	if a, err := ann.Deactivate(ctx, "old", "nobody uses it"); err != nil || a.Policy != (policy.Named{}) || a.Reason == "" {
 		t.Errorf("%+v, %v", a, err)
 	}
 	g.playScan(t, ann, bob)
@@ -225,6 +231,8 @@ func TestRefusals(t *testing.T) {
 		{"acme/ann/author", "POST", "/policies/none/versions/1/activate", `{"environment":"a b"}`, "", 422},
 		{"acme/ann/author", "POST", "/policies/none/versions/1/activate", `{"environment":"","by":"eve"}`, "", 400},
 		{"acme/ann/author", "POST", "/policies/none/versions/1/activate", `{"environment":"","rollback":true}`, "", 422},
+		{"acme/ann/author", "POST", "/policies/deactivate", `{"environment":"none","reason":"r"}`, "", 404},
+		{"acme/ann/author", "POST", "/policies/deactivate", `{"environment":"none","reason":""}`, "", 422},
 		{"acme/ann", "POST", "/policies/simulate", `{"scan_id":"x","policy":"id: a"}`, "", 404},
 		{"acme/ann", "POST", "/policies/simulate", `{"scan_id":"scan-a","policy":"id: a"}`, "", 422},
 		{"acme/ann", "POST", "/policies/simulate", `{"scan_id":"scan-a","policy":"id: a\nversion: 1\n"}`, "", 404},

@@ -41,7 +41,7 @@ func (h *Handler) add(c *call) error {
 		return err
 	}
 	if !isName(p.ID, maxName) || slices.Contains(reserved, p.ID) {
-		return fmt.Errorf("policy: id %.80q: want up to %d printable ASCII characters without a slash, and not %s: %w", p.ID, maxName, strings.Join(reserved, " or "), fault.Invalid)
+		return fmt.Errorf("policy: id %.80q: want up to %d printable ASCII characters without a slash, and none of %s: %w", p.ID, maxName, strings.Join(reserved, ", "), fault.Invalid)
 	}
 	r, repeated, err := c.store.Add(c.r.Context(), p, text, c.who.Subject)
 	if err != nil {
@@ -143,6 +143,18 @@ func (h *Handler) activate(c *call) error {
 		Environment: body.Environment, Policy: policy.Named{ID: c.r.PathValue("policy_id"), Version: version}, Controls: body.Controls,
 		Rollback: body.Rollback, Reason: body.Reason, By: c.who.Subject,
 	})
+	if err != nil {
+		return err
+	}
+	return c.answer(http.StatusOK, a)
+}
+
+func (h *Handler) deactivate(c *call) error {
+	var body ending
+	if err := httpjson.Read(c.r, MaxBody, &body); err != nil {
+		return err
+	}
+	a, err := c.store.Activate(c.r.Context(), policy.Activation{Environment: body.Environment, Reason: body.Reason, By: c.who.Subject})
 	if err != nil {
 		return err
 	}

@@ -75,7 +75,7 @@ type Policies interface {
 	Revision(ctx context.Context, id string, version int) (*policy.Revision, error)
 	// Revisions lists versions by id, the newest first.
 	Revisions(ctx context.Context, after string, limit int) (list []policy.Revision, next string, err error)
-	// Activate puts a version in force.
+	// Activate puts a version in force, or ends what is for the zero policy.
 	Activate(ctx context.Context, a policy.Activation) (*policy.Activation, error)
 	// Activations lists what was put in force, the newest first.
 	Activations(ctx context.Context, before int64, limit int) ([]policy.Activation, error)
@@ -159,6 +159,12 @@ type activation struct {
 	Controls    []string `json:"controls,omitempty"`
 	Rollback    bool     `json:"rollback,omitzero"`
 	Reason      string   `json:"reason,omitempty"`
+}
+
+// ending is the body that has no policy in force any more.
+type ending struct {
+	Environment string `json:"environment"`
+	Reason      string `json:"reason"`
 }
 
 type revocation struct {

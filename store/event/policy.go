@@ -60,7 +60,8 @@ type VerdictChange struct {
 	Blocking []string `json:"blocking,omitempty"`
 }
 
-// Activation is the data of policy.activated: another policy is in force.
+// Activation is the data of policy.activated: another policy is in force, or none any
+// more, with an empty Policy.
 type Activation struct {
 	Number      int64  `json:"number"` // of the activation, from 1 on
 	Environment string `json:"environment"`

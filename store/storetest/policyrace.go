@@ -84,19 +84,7 @@ func testPolicyRace(w *policyWorld) {
 	for i := range scans {
 		ids = append(ids, w.scan(w.acme, fmt.Sprint("image-", i), fmt.Sprintf("CVE-%d high", i), "CVE-7 medium"))
 	}
-	retry := func(f func() error) {
-		for range 100 {
-			err := f()
-			if err == nil {
-				return
-			}
-			if !errors.Is(err, policy.ErrUnavailable) {
-				w.Error(err)
-				return
-			}
-		}
-		w.Error("it is never available")
-	}
+	retry := w.retry
 	var changing, deciding sync.WaitGroup
 	p := w.acme.Policy()
 	changing.Go(func() {
@@ -159,4 +147,19 @@ func testPolicyRace(w *policyWorld) {
 			w.Errorf("%s (-now +held), stale %v:\n%s", id, held.Stale, diff)
 		}
 	}
+}
+
+// retry does something until the store is available.
+func (w *policyWorld) retry(f func() error) {
+	for range 100 {
+		err := f()
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, policy.ErrUnavailable) {
+			w.Error(err)
+			return
+		}
+	}
+	w.Error("it is never available")
 }

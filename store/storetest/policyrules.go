@@ -125,6 +125,48 @@ func testActivate(w *policyWorld) {
 	}
 }
 
+// testDeactivate: where a policy is no longer in force nothing holds, and whoever goes
+// back to an older version afterwards has to say so.
+func testDeactivate(w *policyWorld) {
+	p, ctx := w.acme.Policy(), w.Context()
+	id := w.scan(w.acme, "a", "CVE-1 high")
+	w.enforce(w.acme, "staging", blockFrom(1, finding.High))
+	w.enforce(w.acme, "production", blockFrom(2, finding.High))
+	w.settle()
+	w.want(w.acme, id, "production:block:1 staging:block:1")
+	end := func(environment, reason string) (*policy.Activation, error) {
+		return p.Activate(ctx, policy.Activation{Environment: environment, By: "ann", Reason: reason})
+	}
+	if _, err := end("production", ""); !errors.Is(err, policy.ErrInvalid) {
+		w.Errorf("without a reason: %v", err)
+	}
+	if _, err := end("testing", "why not"); !errors.Is(err, policy.ErrNotFound) {
+		w.Errorf("where nothing is in force: %v", err)
+	}
+	first := must[*policy.Activation](w)(end("production", "it moved"))
+	if again := must[*policy.Activation](w)(end("production", "it moved")); again.Number != first.Number {
+		w.Errorf("again: %+v", again)
+	}
+	w.settle()
+	w.want(w.acme, id, "staging:block:1")
+	if r := must[*policy.Revision](w)(p.Revision(ctx, "release", 2)); len(r.Environments) != 0 {
+		w.Errorf("in force in %q", r.Environments)
+	}
+	fresh := w.scan(w.acme, "b", "CVE-1 high")
+	w.settle()
+	w.want(w.acme, fresh, "staging:block:1")
+	if _, err := p.Activate(ctx, policy.Activation{Environment: "production", Policy: policy.Named{ID: "release", Version: 1}}); !errors.Is(err, policy.ErrConflict) {
+		w.Errorf("an older version than before: %v", err)
+	}
+	must[*policy.Activation](w)(end("staging", "all of it"))
+	w.settle()
+	w.want(w.acme, id, "")
+	w.wantAsked(id, fresh)
+	if told := w.told(event.PolicyActivated); len(told) != 4 {
+		w.Errorf("told %q", told)
+	}
+}
+
 // suppress is an exception for vulnerabilities.
 func suppress(id string, expires time.Time, vulnerabilities ...string) policy.Exception {
 	return policy.Exception{ID: id, Effect: policy.Suppress, Owner: "ann", Reason: "it is not reachable", Expires: expires, Scope: policy.ExceptionScope{Vulnerabilities: vulnerabilities}}
