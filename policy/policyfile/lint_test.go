@@ -105,7 +105,7 @@ func TestLintIsBounded(t *testing.T) {
 		fmt.Fprintf(&values, "v%04d,", i)
 	}
 	b.WriteString("id: p\nversion: 1\nrules:\n")
-	for i := range 120 {
+	for i := range 40 {
 		fmt.Fprintf(&b, "  - {id: r%d, action: block, because: x, match: {name: [%sz%d]}}\n", i, values.String(), i)
 	}
 	_, found, err := Parse("p.yaml", []byte(b.String()))

@@ -14,7 +14,7 @@ func (w *writer) notify(id, level, text string, at []location) {
 		index = len(w.notes)
 		w.notes = append(w.notes, descriptor{ID: id, Name: "Notice", ShortDescription: &message{Text: "Something that the results do not say."}})
 	}
-	w.notifications = append(w.notifications, notification{Descriptor: reference{id, index}, Level: level, Message: message{Text: sentence(text)}, Locations: at})
+	w.notifications = append(w.notifications, notification{Descriptor: reference{id, index}, Level: level, Message: message{Text: said(text)}, Locations: at})
 }
 
 // gaps notifies of what was not assessed.

@@ -27,7 +27,7 @@ func (w *writer) result(c chosen) {
 	}
 	w.about[d.Vulnerability] = append(w.about[d.Vulnerability], c)
 	r := result{
-		RuleID: d.Vulnerability, RuleIndex: index, Level: level(d.Outcome), Message: message{Text: sentence(w.say(c))},
+		RuleID: d.Vulnerability, RuleIndex: index, Level: level(d.Outcome), Message: message{Text: said(w.say(c))},
 		Locations: w.locations(d), Suppressions: w.suppressions(d),
 		Properties: map[string]any{"outcome": string(d.Outcome), "gate": string(d.Gate), "package": d.Name, "version": d.Version, "advisory": d.Advisory},
 	}
@@ -81,6 +81,12 @@ func sentence(s string) string {
 		s += "."
 	}
 	return s
+}
+
+// said is a sentence as the text of a message, in which brackets would make links and
+// braces placeholders (SARIF 2.1.0 §3.11.5 and §3.11.6).
+func said(s string) string {
+	return strings.NewReplacer(`\`, `\\`, "[", `\[`, "]", `\]`, "{", "{{", "}", "}}").Replace(sentence(s))
 }
 
 // locations says where the package lies, one at least.
@@ -221,12 +227,12 @@ func (w *writer) describeRules() {
 			short += ": " + summary
 		}
 		r.Name, r.HelpURI = "VulnerablePackage", link(url, r.ID)
-		r.ShortDescription, r.FullDescription = &message{Text: sentence(limited(short, 1000))}, &message{Text: sentence(limited(short, 1000))}
+		r.ShortDescription, r.FullDescription = &message{Text: said(limited(short, 1000))}, &message{Text: said(limited(short, 1000))}
 		help := "See " + r.HelpURI
 		if len(aliases) > 0 {
 			help = "Also known as " + strings.Join(aliases[:min(len(aliases), 20)], ", ") + ". " + help
 		}
-		r.Help = &message{Text: sentence(help), Markdown: sentence(markdown(strings.TrimSuffix(help, r.HelpURI)) + "<" + r.HelpURI + ">")}
+		r.Help = &message{Text: said(help), Markdown: sentence(markdown(strings.TrimSuffix(help, r.HelpURI)) + "<" + r.HelpURI + ">")}
 		r.DefaultConfiguration = &configuration{Level: level(first.Outcome)}
 		r.Properties = map[string]any{"tags": []string{"security", "vulnerability"}, "precision": "high"}
 		if score >= 0 {

@@ -168,6 +168,33 @@ func TestWhatIsSaid(t *testing.T) {
 	}
 }
 
+// TestHostileTexts: the texts of others neither link nor fill in.
+func TestHostileTexts(t *testing.T) {
+	in := policytest.Inputs(t)
+	for i := range in.Findings {
+		in.Findings[i].Summary, in.Findings[i].URL = "[click](https://evil.example) {0} \x1b[31m", "https://evil.example/<script>"
+		in.Findings[i].Fixed = []string{"[1](2)"}
+	}
+	_, trace := policytest.Evaluate(t, in)
+	text, err := Encode(trace, &Options{Findings: in.Findings, Passing: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := decode(t, text).Runs[0]
+	var all []string
+	for _, x := range r.Results {
+		all = append(all, x.Message.Text)
+	}
+	for _, x := range r.Tool.Driver.Rules {
+		all = append(all, x.ShortDescription.Text, x.Help.Text, x.Help.Markdown, x.HelpURI)
+	}
+	for _, s := range all {
+		if plain := strings.NewReplacer(`\[`, "", `\]`, "", "{{", "", "}}", "").Replace(s); strings.ContainsAny(plain, "[]{}\x1b") || strings.Contains(plain, "<script") {
+			t.Errorf("%q", s)
+		}
+	}
+}
+
 // TestFingerprints: they do not depend on the tool's and the package's version, the
 // outcome, or what else is there.
 func TestFingerprints(t *testing.T) {
