@@ -53,7 +53,7 @@ func both(whole, part match) match {
 
 // evidence collects what each identifier of a product says.
 type evidence struct {
-	seen, says  int
+	seen        int
 	agree, deny int
 	denied      Reason
 	versioned   bool
