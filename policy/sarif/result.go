@@ -86,7 +86,11 @@ func sentence(s string) string {
 // said is a sentence as the text of a message, in which brackets would make links and
 // braces placeholders (SARIF 2.1.0 §3.11.5 and §3.11.6).
 func said(s string) string {
-	return strings.NewReplacer(`\`, `\\`, "[", `\[`, "]", `\]`, "{", "{{", "}", "}}").Replace(sentence(s))
+	s = sentence(s)
+	if !strings.ContainsAny(s, `\[]{}`) {
+		return s
+	}
+	return strings.NewReplacer(`\`, `\\`, "[", `\[`, "]", `\]`, "{", "{{", "}", "}}").Replace(s)
 }
 
 // locations says where the package lies, one at least.
@@ -250,6 +254,9 @@ func limited(s string, n int) string {
 
 // markdown keeps a text from being more than text.
 func markdown(s string) string {
+	if !strings.ContainsAny(s, "\\`*_[]<>|#") {
+		return s
+	}
 	return strings.NewReplacer("\\", "\\\\", "`", "\\`", "*", "\\*", "_", "\\_", "[", "\\[", "]", "\\]", "<", "&lt;", ">", "&gt;", "|", "\\|", "#", "\\#").Replace(s)
 }
 
