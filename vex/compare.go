@@ -314,7 +314,7 @@ func compareImage(u purl.PackageURL, has *Image) match {
 			m := match{is: no, why: OtherImage}
 			path, t := splitTag(name)
 			switch {
-			case canonicalRepository(path) != repository:
+			case canonicalRepository(withRegistry(path)) != repository:
 			case tag == "" || digest != "" || t == tag:
 				m = match{is: yes, versioned: false}
 			case t == "":
@@ -370,9 +370,20 @@ func canonicalRepository(path string) string {
 	return host + "/" + rest
 }
 
+// withRegistry adds the registry that a reference without one is of, as container
+// engines read it.
+func withRegistry(path string) string {
+	host, _, ok := strings.Cut(path, "/")
+	if !ok || !strings.ContainsAny(host, ".:") && host != "localhost" {
+		return "docker.io/" + path
+	}
+	return path
+}
+
 // splitTag cuts the tag and the digest off a reference.
 func splitTag(name string) (repository, tag string) {
 	name, _, _ = strings.Cut(name, "@")
+	name = strings.TrimPrefix(name, "docker://")
 	slash := strings.LastIndexByte(name, '/')
 	if colon := strings.LastIndexByte(name, ':'); colon > slash {
 		return name[:colon], name[colon+1:]

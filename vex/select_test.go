@@ -140,6 +140,24 @@ func TestUnknownImage(t *testing.T) {
 	}
 }
 
+// TestNames: references without a registry are those of Docker Hub, as everywhere.
+func TestNames(t *testing.T) {
+	for name, product := range map[string]string{
+		"alpine": "pkg:docker/alpine", "alpine:3.20": "pkg:docker/library/alpine@3.20", "team/web": "pkg:docker/team/web", "docker://alpine:latest": "pkg:docker/alpine@latest",
+		"index.docker.io/library/alpine": "pkg:docker/alpine", "ghcr.io/team/web@sha256:00": "pkg:oci/web?repository_url=ghcr.io/team/web",
+		"localhost/web": "pkg:oci/web?repository_url=localhost/web", "localhost:5000/web:1": "pkg:oci/web?repository_url=localhost:5000/web&tag=1",
+	} {
+		q := vex.Query{Vulnerabilities: []string{"CVE-1"}, Image: vex.Image{Names: []string{name}}}
+		s := &vex.Statement{Vulnerability: "CVE-1", Status: vex.NotAffected, Impact: "no", Products: []vex.Product{{PURL: product}}}
+		if err := s.Prepare(); err != nil {
+			t.Fatal(err)
+		}
+		if got := q.Select([]*vex.Statement{s}); len(got.Claims) != 1 {
+			t.Errorf("%s is not %s: %+v", product, name, got.Others)
+		}
+	}
+}
+
 func TestPattern(t *testing.T) {
 	for _, c := range []struct {
 		pattern, product string
