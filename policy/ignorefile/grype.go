@@ -147,7 +147,7 @@ func (c *collector) packages(e *entry, types []string, name, version string) boo
 		}
 		e.scope.Packages = append(e.scope.Packages, list...)
 	}
-	if len(e.scope.Packages) == 0 {
+	if last != "" { // of all types, or of some
 		c.note(e.where, e.what+" in "+name, "%s", last)
 	}
 	return len(e.scope.Packages) > 0
