@@ -38,7 +38,7 @@ func (c *Completer) Handle(ctx context.Context, body []byte) error {
 	}
 	jobs, err := c.Jobs(message.Tenant)
 	if err != nil {
-		return away(fmt.Errorf("evaluate %s: %w", s.JobID, err))
+		return fmt.Errorf("evaluate %s: %w", s.JobID, err)
 	}
 	length := cmp.Or(c.Lease, DefaultLease)
 	e, err := jobs.ClaimEvaluation(ctx, ClaimRequest{JobID: s.JobID, Holder: c.Holder, Message: message.ID, Length: length})
@@ -46,7 +46,7 @@ func (c *Completer) Handle(ctx context.Context, body []byte) error {
 	case errors.Is(err, fault.Conflict), errors.Is(err, fault.NotFound):
 		return nil
 	case err != nil:
-		return away(fmt.Errorf("evaluate %s: claim: %w", s.JobID, err))
+		return fmt.Errorf("evaluate %s: claim: %w", s.JobID, err)
 	}
 	crashpoint.Hit(crashpoint.EvaluateClaimed)
 	// An evaluation that takes longer than its lease is fenced anyway.
@@ -61,7 +61,7 @@ func (c *Completer) Handle(ctx context.Context, body []byte) error {
 	if errors.Is(err, fault.Fenced) {
 		return nil
 	}
-	return away(err)
+	return err
 }
 
 func (c *Completer) conclude(ctx context.Context, e *Evaluation) (*Conclusion, error) {

@@ -85,14 +85,14 @@ func (w *Worker) Handle(ctx context.Context, body []byte) error {
 	}
 	jobs, err := w.Jobs(message.Tenant)
 	if err != nil {
-		return away(fmt.Errorf("job %s: %w", s.JobID, err))
+		return fmt.Errorf("job %s: %w", s.JobID, err)
 	}
 	lease, err := jobs.Claim(ctx, ClaimRequest{JobID: s.JobID, Holder: w.Holder, Message: message.ID, Length: cmp.Or(w.Lease, DefaultLease)})
 	switch {
 	case errors.Is(err, fault.Conflict), errors.Is(err, fault.NotFound):
 		return nil // it ended, or somebody else holds it
 	case err != nil:
-		return away(fmt.Errorf("job %s: claim: %w", s.JobID, err))
+		return fmt.Errorf("job %s: claim: %w", s.JobID, err)
 	}
 	return w.attempt(ctx, jobs, message.Tenant, lease)
 }
@@ -124,22 +124,6 @@ func (w *Worker) attempt(ctx context.Context, jobs Jobs, tenant string, lease *L
 	err = jobs.Fail(context.WithoutCancel(ctx), *lease, failure)
 	if errors.Is(err, fault.Fenced) {
 		return nil
-	}
-	return away(err)
-}
-
-// awayError says that the store is away: the message comes back, and no attempt
-// counts, since none was made.
-type awayError struct{ error }
-
-func (e awayError) Unwrap() error { return e.error }
-
-// RetryAfter is what a queue's consumer looks for.
-func (awayError) RetryAfter() time.Duration { return 5 * time.Second }
-
-func away(err error) error {
-	if errors.Is(err, fault.Unavailable) {
-		return awayError{err}
 	}
 	return err
 }

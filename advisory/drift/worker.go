@@ -3,15 +3,12 @@ package drift
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/stella-ops/stella/advisory"
 	"github.com/stella-ops/stella/advisory/finding"
-	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/store/event"
 )
 
@@ -41,28 +38,13 @@ func (w *Worker) Handle(ctx context.Context, body []byte) error {
 	if d.Base > 0 { // with the first head everything would be new
 		turned, err := w.find(ctx, d)
 		if err != nil {
-			return away(fmt.Errorf("find whom head %d concerns: %w", d.Head, err))
+			return fmt.Errorf("find whom head %d concerns: %w", d.Head, err)
 		}
 		if err := w.announce(ctx, d.Head, turned); err != nil {
-			return away(fmt.Errorf("announce head %d: %w", d.Head, err))
+			return fmt.Errorf("announce head %d: %w", d.Head, err)
 		}
 	}
-	return away(w.Store.Consume(ctx, e.ID))
-}
-
-// awayError says that the store is away, which does not count as an attempt.
-type awayError struct{ error }
-
-func (e awayError) Unwrap() error { return e.error }
-
-// RetryAfter is what a queue's consumer looks for.
-func (awayError) RetryAfter() time.Duration { return 5 * time.Second }
-
-func away(err error) error {
-	if errors.Is(err, fault.Unavailable) {
-		return awayError{err}
-	}
-	return err
+	return w.Store.Consume(ctx, e.ID)
 }
 
 // turned is what turned for one tenant, by vulnerability.

@@ -64,7 +64,7 @@ func (v *Evaluator) Handle(ctx context.Context, body []byte) error {
 	}
 	jobs, err := v.Jobs(e.Tenant)
 	if err != nil {
-		return away(fmt.Errorf("evaluate %s: %w", d.JobID, err))
+		return fmt.Errorf("evaluate %s: %w", d.JobID, err)
 	}
 	length := cmp.Or(v.Lease, DefaultLease)
 	work, err := jobs.Claim(ctx, ClaimRequest{ScanID: d.JobID, Head: d.Head, Holder: v.Holder, Message: e.ID, Length: length})
@@ -72,7 +72,7 @@ func (v *Evaluator) Handle(ctx context.Context, body []byte) error {
 	case errors.Is(err, fault.Conflict), errors.Is(err, fault.NotFound):
 		return nil
 	case err != nil:
-		return away(fmt.Errorf("evaluate %s with head %d: claim: %w", d.JobID, d.Head, err))
+		return fmt.Errorf("evaluate %s with head %d: claim: %w", d.JobID, d.Head, err)
 	}
 	crashpoint.Hit(crashpoint.RematchClaimed)
 	held, cancel := context.WithTimeout(ctx, length)
@@ -91,7 +91,7 @@ func (v *Evaluator) Handle(ctx context.Context, body []byte) error {
 	if err = jobs.Fail(context.WithoutCancel(ctx), work.Lease, failure); errors.Is(err, fault.Fenced) {
 		return nil
 	}
-	return away(err)
+	return err
 }
 
 // permanent reports whether another attempt would fail the same way. An object or

@@ -2,11 +2,8 @@ package schedule
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"time"
 
-	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/scan"
 	"github.com/stella-ops/stella/store/event"
 )
@@ -28,9 +25,9 @@ func (s *Scheduler) Handle(ctx context.Context, body []byte) error {
 	}
 	switch e.Type {
 	case event.AdvisoryDrift:
-		return away(s.drift(ctx, e))
+		return s.drift(ctx, e)
 	case event.AdvisoryDelta:
-		return away(s.delta(ctx, e))
+		return s.delta(ctx, e)
 	}
 	return nil
 }
@@ -93,20 +90,4 @@ func (s *Scheduler) delta(ctx context.Context, e *event.Event) error {
 		after = jobs[len(jobs)-1]
 	}
 	return s.Store.Consume(ctx, e.ID)
-}
-
-// awayError says that the store is away: the message comes back, and no attempt
-// counts.
-type awayError struct{ error }
-
-func (e awayError) Unwrap() error { return e.error }
-
-// RetryAfter is what a queue's consumer looks for.
-func (awayError) RetryAfter() time.Duration { return 5 * time.Second }
-
-func away(err error) error {
-	if errors.Is(err, fault.Unavailable) {
-		return awayError{err}
-	}
-	return err
 }
