@@ -55,7 +55,10 @@
 // Source: OASIS CSAF 2.0, sections 3 to 7; Red Hat, "Security data guidelines".
 package csaf
 
-import "github.com/stella-ops/stella/internal/fault"
+import (
+	"github.com/stella-ops/stella/internal/csaf/retrieve"
+	"github.com/stella-ops/stella/internal/fault"
+)
 
 // The kinds of error that this package returns, for [errors.Is].
 var (
@@ -69,13 +72,13 @@ var (
 
 // The limits, far above what any publisher has.
 const (
-	MaxDocument = 128 << 20 // bytes of a document
-	MaxArchive  = 4 << 30   // bytes of an archive, packed
-	MaxUnpacked = 64 << 30  // bytes of an archive's members
-	MaxMembers  = 2_000_000 // members of an archive
-	MaxRatio    = 1000      // unpacked bytes for each packed one, over 1 MiB
-	MaxRefused  = 20        // documents that one Fetch refuses before it gives up
-	MaxNames    = 2_000     // documents of a list that is known by name, so that missing ones are noticed
-	MaxLists    = 100       // feeds or folders of a provider
-	maxExpanded = 5_000_000 // products that remediations and threats of a document name, groups resolved
+	MaxDocument = retrieve.MaxDocument // bytes of a document
+	MaxArchive  = retrieve.MaxArchive  // bytes of an archive, packed
+	MaxUnpacked = retrieve.MaxUnpacked // bytes of an archive's members
+	MaxMembers  = retrieve.MaxMembers  // members of an archive
+	MaxRatio    = retrieve.MaxRatio    // unpacked bytes for each packed one, over 1 MiB
+	MaxRefused  = 20                   // documents that one Fetch refuses before it gives up
+	MaxNames    = 2_000                // documents of a list that is known by name, so that missing ones are noticed
+	MaxLists    = retrieve.MaxLists    // feeds or folders of a provider
+	maxExpanded = 5_000_000            // products that remediations and threats of a document name, groups resolved
 )

@@ -9,15 +9,16 @@ import (
 
 	"github.com/stella-ops/stella/advisory"
 	"github.com/stella-ops/stella/advisory/feed"
+	"github.com/stella-ops/stella/internal/csaf/retrieve"
 )
 
 // Source is one publisher's documents. It is safe for concurrent use.
 type Source struct {
 	publisher   publisher
 	description advisory.Description
-	lists       []list        // of fixed addresses
-	metadata    string        // or what provider metadata say that is here
-	archive     *feed.Archive // or the members of an archive
+	lists       []retrieve.List // of fixed addresses
+	metadata    string          // or what provider metadata say that is here
+	archive     *feed.Archive   // or the members of an archive
 }
 
 // publisher is how one publisher writes CSAF.
@@ -63,13 +64,12 @@ func RedHatVEX() *Source {
 }
 
 func redHat(name, title, base string) *Source {
+	l := folder(base)
+	l.Deletions, l.Latest = base+"deletions.csv", base+"archive_latest.txt"
 	return newSource(publisher{namespace: "https://www.redhat.com", prefix: "RHVEX-", platform: redHatPlatform}, advisory.Description{
 		Name: name, Title: title, Home: "https://access.redhat.com/security/data",
 		License: "CC-BY-4.0", Attribution: "Red Hat, Inc., CC BY 4.0", Redistribute: true,
-	}, list{
-		url: base + "changes.csv", base: base, deletions: base + "deletions.csv", latest: base + "archive_latest.txt",
-		digests: []string{".sha256", ".sha512"}, signed: true,
-	})
+	}, l)
 }
 
 // SUSE returns the source of SUSE's advisories.
@@ -78,22 +78,19 @@ func SUSE() *Source { return suse("suse-csaf", "SUSE security advisories", "csaf
 // SUSEVEX returns the source of what SUSE says about each CVE, fixed or not.
 func SUSEVEX() *Source { return suse("suse-vex", "SUSE VEX", "csaf-vex") }
 
-func suse(name, title, folder string) *Source {
+func suse(name, title, path string) *Source {
 	const root = "https://ftp.suse.com/pub/projects/security/"
+	l := folder(root + path)
+	l.Archive = root + path + ".tar.bz2"
 	return newSource(publisher{namespace: "https://www.suse.com", prefix: "SUSEVEX-", platform: susePlatform, recommended: true}, advisory.Description{
 		Name: name, Title: title, Home: "https://www.suse.com/support/security/csaf/",
 		License: "CC-BY-4.0", Attribution: "SUSE LLC, CC BY 4.0", Redistribute: true,
-	}, list{
-		url: root + folder + "/changes.csv", base: root + folder + "/", bulk: root + folder + ".tar.bz2",
-		digests: []string{".sha256", ".sha512"}, signed: true,
-	})
+	}, l)
 }
 
-func newSource(p publisher, d advisory.Description, lists ...list) *Source {
-	for _, l := range lists {
-		d.Hosts = append(d.Hosts, hostOf(l.url))
-	}
-	return &Source{publisher: p, description: d, lists: lists}
+func newSource(p publisher, d advisory.Description, l retrieve.List) *Source {
+	d.Hosts = []string{hostOf(l.URL)}
+	return &Source{publisher: p, description: d, lists: []retrieve.List{l}}
 }
 
 // CISA returns the source of the advisories of the United States' Cybersecurity
@@ -102,8 +99,7 @@ func newSource(p publisher, d advisory.Description, lists ...list) *Source {
 // package.
 func CISA() *Source {
 	a := feed.GitHub("cisa-csaf", "cisagov/CSAF", "", func(name string) bool {
-		document, _ := cutSidecar(name)
-		return strings.HasPrefix(name, "csaf_files/") && strings.Contains(name, "/white/") && strings.HasSuffix(document, ".json")
+		return strings.HasPrefix(name, "csaf_files/") && strings.Contains(name, "/white/") && isDocument(name)
 	})
 	return &Source{archive: &a, publisher: publisher{namespace: "https://www.cisa.gov", prefix: "CISA-"}, description: advisory.Description{
 		Name: "cisa-csaf", Title: "CISA advisories", Home: "https://github.com/cisagov/CSAF",

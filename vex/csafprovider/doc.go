@@ -10,7 +10,10 @@
 // A document's name is the path of its address.
 package csafprovider
 
-import "github.com/stella-ops/stella/internal/fault"
+import (
+	"github.com/stella-ops/stella/internal/csaf/retrieve"
+	"github.com/stella-ops/stella/internal/fault"
+)
 
 // The kinds of error that this package returns, for errors.Is.
 var (
@@ -25,8 +28,8 @@ var (
 
 // The limits of a provider.
 const (
-	MaxLists   = 100       // feeds and folders
-	MaxRefused = 100       // documents that are refused before fetching ends
-	MaxProof   = 64 << 10  // bytes of a signature
-	MaxNames   = 128 << 10 // bytes of names that the state has of one list
+	MaxLists   = retrieve.MaxLists     // feeds and folders
+	MaxRefused = 100                   // documents that are refused before fetching ends
+	MaxProof   = retrieve.MaxBeside    // bytes of a signature
+	MaxNames   = retrieve.MaxNameBytes // bytes of names that the state has of one list
 )

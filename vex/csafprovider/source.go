@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/stella-ops/stella/internal/csaf/retrieve"
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/vex"
 	"github.com/stella-ops/stella/vex/csaf"
@@ -42,6 +43,15 @@ type Folder struct {
 	// its name in the folder. What is in it comes with the signatures that are in it,
 	// beside their documents, and so perhaps with none.
 	Archive, Latest string
+	// Deletions is the address of a list of what was deleted, in the form of a
+	// changes.csv; "" for none.
+	Deletions string
+}
+
+func (f *Folder) list() retrieve.List {
+	l := retrieve.Folder(f.URL, ".sha512", ".sha256")
+	l.Archive, l.Latest, l.Deletions = f.Archive, f.Latest, f.Deletions
+	return l
 }
 
 // Source is one provider. It is safe for concurrent use.
@@ -57,8 +67,10 @@ func New(c Config) (*Source, error) {
 	addresses := []string{c.Metadata}
 	for _, f := range c.Folders {
 		addresses = append(addresses, f.URL)
-		if f.Archive != "" {
-			addresses = append(addresses, f.Archive)
+		for _, a := range []string{f.Archive, f.Latest, f.Deletions} {
+			if a != "" {
+				addresses = append(addresses, a)
+			}
 		}
 	}
 	if c.Metadata == "" {
@@ -95,7 +107,7 @@ func RedHat() *Source {
 	return preset(Config{
 		Name: "redhat-vex", Title: "Red Hat VEX", Home: "https://access.redhat.com/security/data", Namespace: "https://www.redhat.com",
 		License: "CC-BY-4.0", Attribution: "Red Hat, Inc., CC BY 4.0", Redistribute: true,
-		Folders: []Folder{{URL: base, Latest: base + "archive_latest.txt"}},
+		Folders: []Folder{{URL: base, Latest: base + "archive_latest.txt", Deletions: base + "deletions.csv"}},
 	})
 }
 
@@ -122,12 +134,21 @@ func (s *Source) Describe() vex.Description { return s.description }
 
 // Fetch passes on what the lists have as newer; see vex.Source.
 func (s *Source) Fetch(ctx context.Context, door vex.Door, old []byte, emit func(*vex.Document) error) (*vex.Fetched, error) {
-	r := &run{
-		source: s, door: door, old: map[string]known{}, next: map[string]known{},
-		pass: fetch.Pass{Context: ctx, Source: s.description.Name, Emit: emit},
+	src := retrieve.Source{
+		Name: s.description.Name, Hosts: s.description.Hosts, Metadata: s.config.Metadata,
+		Namespace: s.config.Namespace, Publisher: true, Proofs: true, MaxRefused: MaxRefused,
 	}
-	fetch.ReadState(old, &r.old)
-	return r.run()
+	for _, f := range s.config.Folders {
+		src.Lists = append(src.Lists, f.list())
+	}
+	pass := fetch.Pass{Context: ctx, Source: s.description.Name, Emit: emit}
+	out, err := src.Fetch(ctx, door, old, func(d *retrieve.Document) error {
+		return pass.Document(&vex.Document{Name: d.Name, URL: d.URL, Content: d.Content, Proof: d.Proof, Gone: d.Gone})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &vex.Fetched{State: out.State, Complete: out.Complete, Unchanged: out.Unchanged}, nil
 }
 
 // Parse yields what a document says; see vex.Source.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/stella-ops/stella/internal/door"
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/scan/purl"
 	"github.com/stella-ops/stella/vex"
@@ -135,7 +136,7 @@ func (r *run) archive(at, folder string) (*vex.Fetched, error) {
 	if resp.NotModified {
 		return r.unchanged(r.old)
 	}
-	now := state{URL: at, ETag: resp.ETag, Modified: resp.Modified, Digest: fetch.Digest(content)}
+	now := state{URL: at, ETag: resp.ETag, Modified: resp.Modified, Digest: door.Digest(content)}
 	if now.Digest == r.old.Digest && r.old.URL == at {
 		return r.unchanged(now)
 	}
@@ -210,16 +211,16 @@ func (r *run) files(at string) (*vex.Fetched, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := fetch.Digest(text)
+	all := door.Digest(text)
 	for _, e := range list {
 		content, resp, err := r.read(vex.Request{URL: base.JoinPath("..", e.location).String()})
 		if err != nil {
 			return nil, err
 		}
-		all += fetch.Digest(content)
+		all += door.Digest(content)
 		if err := r.pass.Document(&vex.Document{Name: e.name, URL: resp.URL, Content: content}); err != nil {
 			return nil, err
 		}
 	}
-	return r.done(state{URL: at, Digest: fetch.Digest([]byte(all))})
+	return r.done(state{URL: at, Digest: door.Digest([]byte(all))})
 }

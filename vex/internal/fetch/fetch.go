@@ -3,12 +3,8 @@
 package fetch
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io"
 	"net/url"
 	"path"
 	"slices"
@@ -16,6 +12,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/stella-ops/stella/internal/door"
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/vex"
 )
@@ -31,43 +28,11 @@ const (
 // Read reads an answer whole, of at most r.Max bytes, which is MaxDocument where it is
 // 0. The address must be https at one of the hosts: what publishers name is theirs to
 // choose, and not where this goes. The content is nil where NotModified.
-func Read(ctx context.Context, door vex.Door, hosts []string, r vex.Request) ([]byte, *vex.Response, error) {
-	if err := check(r.URL, hosts); err != nil {
-		return nil, nil, err
-	}
+func Read(ctx context.Context, d vex.Door, hosts []string, r vex.Request) ([]byte, *vex.Response, error) {
 	if r.Max <= 0 {
 		r.Max = MaxDocument
 	}
-	resp, err := door.Open(ctx, r)
-	if err != nil {
-		return nil, nil, err
-	}
-	if resp.NotModified {
-		return nil, resp, nil
-	}
-	defer resp.Body.Close()
-	var b bytes.Buffer
-	n, err := b.ReadFrom(io.LimitReader(resp.Body, r.Max+1))
-	if err != nil {
-		return nil, nil, fmt.Errorf("fetch %.300s: %w", r.URL, err)
-	}
-	if n > r.Max {
-		return nil, nil, &fault.LimitError{What: "bytes of an answer", Where: r.URL, Max: r.Max}
-	}
-	return bytes.Clone(b.Bytes()), resp, nil // without spare room, as it may be kept for long
-}
-
-func check(address string, hosts []string) error {
-	if u, err := url.Parse(address); err != nil || u.Scheme != "https" || !slices.Contains(hosts, strings.ToLower(u.Hostname())) {
-		return fmt.Errorf("fetch %.300s: it is not https at a host of the source: %w", address, fault.Forbidden)
-	}
-	return nil
-}
-
-// Digest returns the digest of a content, "sha256:" and 64 hex digits.
-func Digest(content []byte) string {
-	sum := sha256.Sum256(content)
-	return "sha256:" + hex.EncodeToString(sum[:])
+	return door.Reader{Door: d, Hosts: hosts}.Read(ctx, r)
 }
 
 // Host returns the host of an address in lower case, "" where it has none.
