@@ -21,7 +21,7 @@ func TestOf(t *testing.T) {
 		Name: "web", Created: "2026-11-01T00:00:00Z",
 		Subject: sbom.Subject{
 			Kind: sbom.SubjectImage, ConfigDigest: "sha256:c", Platform: "linux/amd64", OS: &sbom.OS{ID: "rhel", VersionID: "9.4"}, Layers: []sbom.Layer{{DiffID: "sha256:l0"}, {DiffID: "sha256:l1"}},
-			Labels: []sbom.Property{{Name: "cpe", Value: "cpe:/a:redhat:openshift:4.12::el9"}, {Name: "org.opencontainers.image.base.name", Value: "registry.example.com/base:9"}, {Name: "team", Value: "payments"}},
+			Labels:  []sbom.Property{{Name: "cpe", Value: "cpe:/a:redhat:openshift:4.12::el9"}, {Name: "org.opencontainers.image.base.name", Value: "registry.example.com/base:9"}, {Name: "team", Value: "payments"}},
 			Package: &sbom.Package{Name: "app", PURL: purl.PackageURL{Type: "golang", Namespace: "example.com", Name: "app", Version: "v1"}},
 		},
 		Source:        &sbom.Source{Manifest: "sha256:m", Index: "sha256:i", Tags: []string{"registry.example.com/team/web:1"}},
