@@ -301,14 +301,11 @@ func (v *evaluated) decide() decision {
 			d.outcome, d.gate, d.rule, d.because = o, GateEvidence, nil, "a fact is unknown on which it hangs"
 		}
 	}
-	warned := len(d.warnings) > 0 || v.excused && v.consensus.Disputed
-	if warned && d.outcome == Pass {
-		d.outcome = Warn
-		if len(d.warnings) > 0 {
-			d.rule, d.gate, d.because = d.warnings[0], GateRules, d.warnings[0].Because
-		} else {
-			d.gate, d.because = GateLattice, "suppliers contradict each other"
-		}
+	switch {
+	case len(d.warnings) > 0 && d.outcome.Allows(): // it tells more than the threshold
+		d.outcome, d.rule, d.gate, d.because = Warn, d.warnings[0], GateRules, d.warnings[0].Because
+	case v.excused && v.consensus.Disputed && d.outcome == Pass:
+		d.outcome, d.gate, d.because = Warn, GateLattice, "suppliers contradict each other"
 	}
 	return d
 }

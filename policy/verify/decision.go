@@ -130,7 +130,7 @@ func (c *check) gate(d *policy.Decided, asked []policy.AskedRule, s *supplied, s
 	if o := c.gates.Evidence.Unknown; unknown && r.outcome != policy.Block && r.outcome != policy.Error && o.Rank() > r.outcome.Rank() {
 		*r = reached{outcome: o, gate: policy.GateEvidence, because: "a fact is unknown on which it hangs", warned: r.warned}
 	}
-	if r.outcome == policy.Pass && len(r.warned) > 0 {
+	if (r.outcome == policy.Pass || r.outcome == policy.Warn) && len(r.warned) > 0 {
 		first := c.rule(r.warned[0])
 		r.outcome, r.gate, r.rule, r.because, r.final = policy.Warn, policy.GateRules, first.ID, first.Because, first.Final
 	} else if r.outcome == policy.Pass && s.excused && s.disputed {
