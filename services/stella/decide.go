@@ -107,7 +107,7 @@ func (p *program) decide(ctx context.Context, f *decideFlags, db *dbFlags, doc *
 	if err != nil {
 		return nil, nil, err
 	}
-	exceptions, err := p.readExceptions(f)
+	exceptions, err := p.readExceptions(f, db.options(p.env).At)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -362,7 +362,7 @@ type excusedFinding struct {
 }
 
 // readExceptions reads exceptions of every kind of file.
-func (p *program) readExceptions(f *decideFlags) ([]policy.Exception, error) {
+func (p *program) readExceptions(f *decideFlags, at time.Time) ([]policy.Exception, error) {
 	var out []policy.Exception
 	for _, name := range f.exceptions {
 		text, err := p.readFile(name, policyfile.MaxDocument)
@@ -376,7 +376,7 @@ func (p *program) readExceptions(f *decideFlags) ([]policy.Exception, error) {
 		out = append(out, list...)
 	}
 	for _, name := range f.ignoreFiles {
-		list, err := p.readIgnoreFile(name)
+		list, err := p.readIgnoreFile(name, at)
 		if err != nil {
 			return nil, err
 		}
@@ -386,7 +386,7 @@ func (p *program) readExceptions(f *decideFlags) ([]policy.Exception, error) {
 }
 
 // readIgnoreFile reads a file of another scanner.
-func (p *program) readIgnoreFile(name string) ([]policy.Exception, error) {
+func (p *program) readIgnoreFile(name string, at time.Time) ([]policy.Exception, error) {
 	kind := ignorefile.FormatOf(filepath.Base(name))
 	if kind == "" {
 		return nil, usageError("--ignore-file %s: its name is none of .trivyignore, .trivyignore.yaml, .grype.yaml and osv-scanner.toml", name)
@@ -395,8 +395,8 @@ func (p *program) readIgnoreFile(name string) ([]policy.Exception, error) {
 	if err != nil {
 		return nil, err
 	}
-	// What such a file says counts since ever: it has no times of its own.
-	r, err := ignorefile.Parse(kind, name, text, &ignorefile.Options{Owner: name, Created: time.Unix(0, 0).UTC()})
+	// Such a file has no times of its own: it is decided anew whenever it is read.
+	r, err := ignorefile.Parse(kind, name, text, &ignorefile.Options{Owner: name, Created: at.UTC()})
 	if err != nil {
 		return nil, &codeError{exitUsage, err}
 	}

@@ -224,7 +224,7 @@ func (p *program) vexExport() *cobra.Command {
 				p.note("%s", s)
 			}
 			list := slices.Clone(set.All())
-			exceptions, err := p.readExceptions(&f)
+			exceptions, err := p.readExceptions(&f, at)
 			if err != nil {
 				return err
 			}
