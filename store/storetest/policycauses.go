@@ -67,6 +67,7 @@ func testPolicyDelta(w *policyWorld) {
 	d := w.scan(other, "a", "CVE-1 high")
 	w.settle()
 	w.asked = nil
+	before := must[[]policy.Standing](w)(w.acme.Policy().Current(w.Context(), a))[0]
 	vexCommit(w.T, w.root.VEX(), 1, []string{"CVE-1"}, decision("CVE-1", vex.Affected))
 	w.want(w.acme, a, ":block:1:stale")
 	w.want(w.acme, b, ":block:1")
@@ -74,6 +75,9 @@ func testPolicyDelta(w *policyWorld) {
 	w.settle()
 	w.wantAsked(a, c, d)
 	w.want(w.acme, a, ":block:1")
+	if after := must[[]policy.Standing](w)(w.acme.Policy().Current(w.Context(), a))[0]; after.At.Before(before.At) || after.Evaluated.VEX != 1 {
+		w.Errorf("decided as of %v after %v: %+v", after.At, before.At, after)
+	}
 	vexCommit(w.T, w.acme.VEX(), 1, []string{"CVE-2"}, decision("CVE-2", vex.Affected))
 	w.settle()
 	w.wantAsked(b)
