@@ -89,9 +89,9 @@ func (a *vexArchive) publish(ctx context.Context, p *program) error {
 
 // run ingests sources, and publishes. A source that fails leaves the others alone, and
 // makes the command fail in the end.
-func (a *vexArchive) run(ctx context.Context, p *program, door vex.Door, sources []vex.Source) error {
+func (a *vexArchive) run(ctx context.Context, p *program, door vex.Door, sources []vex.Source, allowLoss bool) error {
 	host, _ := os.Hostname()
-	in := &ingest.Ingester{Store: a.vex, Door: door, Verifier: a.trust.Verifier(&trust.Options{At: (&dbFlags{}).options(p.env).At}), Holder: fmt.Sprintf("%s/%d", host, os.Getpid())}
+	in := &ingest.Ingester{Store: a.vex, Door: door, Verifier: a.trust.Verifier(&trust.Options{At: (&dbFlags{}).options(p.env).At}), Holder: fmt.Sprintf("%s/%d", host, os.Getpid()), AllowLoss: allowLoss}
 	failed := 0
 	for _, s := range sources {
 		out, err := in.Run(ctx, s)
@@ -155,7 +155,7 @@ func (p *program) vexImport() *cobra.Command {
 			if len(files) > 0 {
 				sources = append(sources, folder.Files(files...))
 			}
-			return a.run(cmd.Context(), p, nowhere{}, sources)
+			return a.run(cmd.Context(), p, nowhere{}, sources, true)
 		},
 	}
 	cmd.Flags().StringVar(&f.trust, "trust", "", "the file that says whom to believe about what, and has their keys")
@@ -188,6 +188,7 @@ type vexUpdateFlags struct {
 	updateFlags
 	source    sourceFlags
 	namespace string
+	allowLoss bool
 }
 
 func (p *program) vexUpdate() *cobra.Command {
@@ -221,13 +222,14 @@ func (p *program) vexUpdate() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.run(ctx, p, door, sources)
+			return a.run(ctx, p, door, sources, f.allowLoss)
 		},
 	}
 	f.registerDir(cmd.Flags())
 	f.source.register(cmd.Flags())
 	cmd.Flags().StringSliceVar(&f.names, "source", nil, "whom to ask; may be repeated")
 	cmd.Flags().StringVar(&f.mirror, "mirror", "", "folder or address with a copy of what suppliers publish, asked first")
+	cmd.Flags().BoolVar(&f.allowLoss, "allow-loss", false, "believe a supplier who has lost more than a tenth of the documents")
 	cmd.Flags().StringVar(&f.namespace, "namespace", "", "the namespace of the publisher of csaf:URL, which its documents must have")
 	cmd.Flags().StringVar(&f.trust, "trust", "", "the file that says whom to believe about what, and has their keys")
 	return cmd

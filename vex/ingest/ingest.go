@@ -30,7 +30,14 @@ type Ingester struct {
 	// BatchBytes of how many bytes. Default: 512 and 16 MiB.
 	Batch      int
 	BatchBytes int
+	// AllowLoss lets a run take back whatever the publisher has no longer. Without it
+	// a run fails that would lose more than a tenth of the documents, and more than
+	// MaxLoss: what warned would be silent.
+	AllowLoss bool
 }
+
+// MaxLoss is how many documents of a source may be gone at once in any case.
+const MaxLoss = 20
 
 // Outcome is what a run did.
 type Outcome struct {
@@ -157,6 +164,7 @@ func (r *running) all(ctx context.Context, fetch bool) (*vex.Finish, error) {
 			pending = append(pending, k)
 		}
 	}
+	before := len(r.known)
 	if err := r.left(ctx, pending); err != nil {
 		return nil, err
 	}
@@ -177,6 +185,9 @@ func (r *running) all(ctx context.Context, fetch bool) (*vex.Finish, error) {
 		}
 	}
 	slices.Sort(f.Gone)
+	if most := max(MaxLoss, before/10); len(f.Gone) > most && !r.ingester.AllowLoss {
+		return nil, &fault.LimitError{What: "documents that are gone at once", Where: fmt.Sprintf("source %s with %d documents", r.run.Source, before), Max: int64(most), Seen: int64(len(f.Gone))}
+	}
 	r.out.Gone, r.out.Unchanged = len(f.Gone), fetched.Unchanged
 	return f, nil
 }

@@ -3,6 +3,7 @@ package ingest_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -52,6 +53,33 @@ func TestRun(t *testing.T) {
 }
 
 // TestSignatures: what a signature is worth is kept with each statement.
+// TestLoss: a publisher who loses much at once takes nothing back unless somebody
+// allows it.
+func TestLoss(t *testing.T) {
+	in := newIngester(newStore(t).VEX())
+	f := &feed{name: "hub", docs: map[string]string{}, complete: true}
+	for i := range 100 {
+		f.docs[fmt.Sprintf("d%03d", i)] = fmt.Sprintf("CVE-%d affected pkg:npm/x@1 2026-01-02\n", i)
+	}
+	if _, err := in.Run(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		delete(f.docs, fmt.Sprintf("d%03d", i))
+	}
+	if out, err := in.Run(t.Context(), f); err != nil || out.Gone != 20 {
+		t.Fatalf("20 of 100 may be gone: %+v, %v", out, err)
+	}
+	f.docs = map[string]string{"d099": f.docs["d099"]}
+	if _, err := in.Run(t.Context(), f); !errors.Is(err, ingest.ErrLimit) {
+		t.Errorf("79 of 80 are gone: %v", err)
+	}
+	in.AllowLoss = true
+	if out, err := in.Run(t.Context(), f); err != nil || out.Gone != 79 {
+		t.Errorf("somebody allowed it: %+v, %v", out, err)
+	}
+}
+
 func TestSignatures(t *testing.T) {
 	v := newStore(t).VEX()
 	i, keys := newIngester(v), &keyring{away: true}
