@@ -10,7 +10,7 @@ import (
 )
 
 // Trust says whom an organisation believes, about what. The zero Trust believes
-// nobody. Package trust reads and writes it.
+// nobody. Package trust reads it from a document.
 type Trust struct {
 	Issuers []Issuer `json:"issuers"`
 }

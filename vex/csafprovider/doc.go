@@ -7,7 +7,9 @@
 // beside it as [vex.Document.Proof]: who checks it knows the keys that are trusted,
 // which those that the metadata name are not by that alone.
 //
-// A document's name is the path of its address.
+// A document's name is the path of its address. It is gone once no list has it, or a
+// list of deletions says so; where a list has too many documents for their names to be
+// kept, all are fetched anew when one has gone without being told.
 package csafprovider
 
 import (

@@ -49,7 +49,7 @@ type Folder struct {
 }
 
 func (f *Folder) list() retrieve.List {
-	l := retrieve.Folder(f.URL, ".sha512", ".sha256")
+	l := retrieve.Folder(f.URL, ".sha256", ".sha512") // the one that publishers have first
 	l.Archive, l.Latest, l.Deletions = f.Archive, f.Latest, f.Deletions
 	return l
 }

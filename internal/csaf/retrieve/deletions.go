@@ -33,28 +33,30 @@ func (r *run) loadDeletions(l *list) error {
 		return err
 	}
 	changes, err := provider.ParseChanges(text, nil)
-	now := seen{Digest: door.Digest(text)}
-	cursor := known.cursor()
-	newest := cursor
-	l.deleted.all = map[string]time.Time{}
+	listed := make([]entry, 0, len(changes))
 	for _, c := range changes {
 		var address string
 		if address, err = provider.Join(l.Folder, c.Path); err != nil {
 			break
 		}
-		name := l.name(c.Path, address)
-		if ok && now.Digest != known.Digest && !c.Time.Before(cursor) {
-			l.deleted.fresh = append(l.deleted.fresh, name)
-		}
-		if c.Time.After(newest) {
-			newest = c.Time
-		}
-		if c.Time.After(l.deleted.all[name]) {
-			l.deleted.all[name] = c.Time
-		}
+		listed = append(listed, entry{name: l.name(c.Path, address), at: c.Time})
 	}
 	if err != nil {
 		return fmt.Errorf("read the list %s: %w", l.Deletions, err)
+	}
+	now := seen{Digest: door.Digest(text)}
+	cursor, newest := known.cursor(), known.cursor()
+	l.deleted.all = map[string]time.Time{}
+	for _, e := range listed {
+		if ok && now.Digest != known.Digest && !e.at.Before(cursor) { // again what is just as old: it does no harm
+			l.deleted.fresh = append(l.deleted.fresh, e.name)
+		}
+		if e.at.After(newest) {
+			newest = e.at
+		}
+		if e.at.After(l.deleted.all[e.name]) {
+			l.deleted.all[e.name] = e.at
+		}
 	}
 	now.Cursor = stamp(newest)
 	r.next[l.Deletions] = now
