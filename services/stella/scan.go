@@ -84,6 +84,9 @@ func (p *program) scan(ctx context.Context, ref string, f *scanFlags) error {
 		ctx, cancel = context.WithTimeout(ctx, f.timeout)
 		defer cancel()
 	}
+	if name, ok := inRegistry(ref); ok {
+		f.decide.vex.image, f.decide.vex.registry = name, f.source.options()
+	}
 	doc, err := p.document(ctx, ref, f)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -31,13 +32,32 @@ func (f *sourceFlags) register(fs *pflag.FlagSet) {
 }
 
 func (f *sourceFlags) open(ctx context.Context, ref string) (*scan.Image, error) {
+	return image.Open(ctx, ref, f.options())
+}
+
+// options say how registries are asked.
+func (f *sourceFlags) options() *image.Options {
 	network := &image.Network{CAFiles: f.caFiles}
 	if f.offline {
 		network.Policy = image.NetworkAirGap
 	}
-	return image.Open(ctx, ref, &image.Options{
-		Platform: f.platform, PlainHTTP: f.plainHTTP, Network: network, UserAgent: "stella/" + buildVersion().version,
-	})
+	return &image.Options{Platform: f.platform, PlainHTTP: f.plainHTTP, Network: network, UserAgent: "stella/" + buildVersion().version}
+}
+
+// inRegistry returns the reference of an image that is in a registry, without how it
+// is reached.
+func inRegistry(ref string) (string, bool) {
+	for _, scheme := range []string{"docker://", "registry:"} {
+		if rest, ok := strings.CutPrefix(ref, scheme); ok {
+			return rest, true
+		}
+	}
+	for _, scheme := range []string{"docker-daemon:", "docker-archive:", "oci-archive:", "oci:", "dir:", "sbom:"} {
+		if strings.HasPrefix(ref, scheme) {
+			return "", false
+		}
+	}
+	return ref, true
 }
 
 // readSBOM reads a document from a file, or from standard input for "-".

@@ -270,7 +270,7 @@ func (p *program) vexVerify() *cobra.Command {
 			verifier := who.Verifier(&trust.Options{At: db.options(p.env).At})
 			bad, broken := 0, 0
 			for _, name := range args {
-				observed, err := p.observe(cmd.Context(), name, verifier)
+				observed, err := p.observe(cmd.Context(), &f, name, verifier)
 				if err != nil {
 					return err
 				}

@@ -12,7 +12,9 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/stella-ops/stella/scan/image"
 	"github.com/stella-ops/stella/vex"
+	"github.com/stella-ops/stella/vex/attestation"
 	"github.com/stella-ops/stella/vex/folder"
 	"github.com/stella-ops/stella/vex/ingest"
 	vexsnapshot "github.com/stella-ops/stella/vex/snapshot"
@@ -24,10 +26,17 @@ type vexFlags struct {
 	files []string
 	trust string
 	none  bool
+	// image is what is scanned, and registry how its registry is asked; nil where it
+	// is in none.
+	image    string
+	registry *image.Options
 }
 
+// fromRegistry stands among files for the attestations of the image.
+const fromRegistry = "oci"
+
 func (f *vexFlags) register(fs *pflag.FlagSet) {
-	fs.StringArrayVar(&f.files, "vex", nil, "a VEX document (OpenVEX, CSAF, CycloneDX, or an attestation of one), or a folder of them; may be repeated")
+	fs.StringArrayVar(&f.files, "vex", nil, "a VEX document (OpenVEX, CSAF, CycloneDX, or an attestation of one), or a folder of them; \"oci\" is the attestations of the image in its registry; may be repeated")
 	fs.StringVar(&f.trust, "trust", "", "the file that says whom to believe about what; by default files that are named here count, and nothing else")
 	fs.BoolVar(&f.none, "no-vex", false, "leave out what \"stella vex import|update\" keeps")
 }
@@ -58,7 +67,7 @@ func (p *program) openVEX(ctx context.Context, f *vexFlags, db *dbFlags, at time
 	if out.trust, err = p.readTrust(f, db); err != nil {
 		return nil, err
 	}
-	set, problems, err := p.readVEX(ctx, f.files, out.trust, at)
+	set, problems, err := p.readVEX(ctx, f, out.trust, at)
 	if err != nil {
 		return nil, err
 	}
@@ -123,12 +132,12 @@ func (p *program) readTrust(f *vexFlags, db *dbFlags) (*trust.Document, error) {
 }
 
 // readVEX reads documents. What of them cannot be used is told, and counts as nothing.
-func (p *program) readVEX(ctx context.Context, names []string, who *trust.Document, at time.Time) (*vex.Set, []string, error) {
+func (p *program) readVEX(ctx context.Context, f *vexFlags, who *trust.Document, at time.Time) (*vex.Set, []string, error) {
 	var statements []*vex.Statement
 	var problems []string
 	verifier := who.Verifier(&trust.Options{At: at})
-	for _, name := range names {
-		observed, err := p.observe(ctx, name, verifier)
+	for _, name := range f.files {
+		observed, err := p.observe(ctx, f, name, verifier)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -145,10 +154,17 @@ func (p *program) readVEX(ctx context.Context, names []string, who *trust.Docume
 	return vex.NewSet(statements), problems, nil
 }
 
-// observe reads a document, or those of a folder; "-" is standard input.
-func (p *program) observe(ctx context.Context, name string, verifier vex.Verifier) ([]vex.Observed, error) {
+// observe reads a document, or those of a folder or of a registry; "-" is standard
+// input.
+func (p *program) observe(ctx context.Context, f *vexFlags, name string, verifier vex.Verifier) ([]vex.Observed, error) {
 	var source vex.Source = folder.Files(name)
-	if name == "-" {
+	switch {
+	case name == fromRegistry && f.registry == nil:
+		return nil, usageError("--vex oci: only an image in a registry has attestations")
+	case name == fromRegistry:
+		source = attestation.New(attestation.Config{Images: []string{f.image}, Registry: f.registry, Broken: func(image string, err error) { p.note("attestation of %s: %v", image, err) }})
+		return observeAll(ctx, source, verifier)
+	case name == "-":
 		text, err := p.readFile(name, folder.MaxFile)
 		if err != nil {
 			return nil, err
@@ -163,15 +179,21 @@ func (p *program) observe(ctx context.Context, name string, verifier vex.Verifie
 	if info.IsDir() {
 		source = folder.Dir(name)
 	}
+	out, err := observeAll(ctx, source, verifier)
+	if err == nil && len(out) == 0 {
+		err = fmt.Errorf("%s: there is no document in it", name)
+	}
+	return out, err
+}
+
+// observeAll reads everything that a source has.
+func observeAll(ctx context.Context, source vex.Source, verifier vex.Verifier) ([]vex.Observed, error) {
 	var out []vex.Observed
-	_, err = source.Fetch(ctx, nil, nil, func(doc *vex.Document) error {
+	_, err := source.Fetch(ctx, nil, nil, func(doc *vex.Document) error {
 		o, err := ingest.Read(ctx, source, source.Describe().Name, verifier, doc)
 		out = append(out, o)
 		return err
 	})
-	if err == nil && len(out) == 0 {
-		err = fmt.Errorf("%s: there is no document in it", name)
-	}
 	return out, err
 }
 

@@ -14,7 +14,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/stella-ops/stella/scan/image"
 	"github.com/stella-ops/stella/store"
 	"github.com/stella-ops/stella/store/sqlite"
 	"github.com/stella-ops/stella/vex"
@@ -284,11 +283,7 @@ func (f *vexUpdateFlags) sourceNamed(name string) (vex.Source, error) {
 	case kind == "csaf" && address != "":
 		return csafprovider.New(csafprovider.Config{Name: sourceKey(address), Metadata: address, Namespace: f.namespace})
 	case kind == "image" && address != "":
-		network := &image.Network{CAFiles: f.source.caFiles}
-		if f.source.offline {
-			network.Policy = image.NetworkAirGap
-		}
-		return attestation.New(attestation.Config{Images: []string{address}, Registry: &image.Options{Platform: f.source.platform, PlainHTTP: f.source.plainHTTP, Network: network, UserAgent: "stella/" + buildVersion().version}}), nil
+		return attestation.New(attestation.Config{Images: []string{address}, Registry: f.source.options()}), nil
 	}
 	return nil, fmt.Errorf("--source %q: want vexhub, rancher, redhat, suse, repository:URL, csaf:URL or image:REF", name)
 }

@@ -216,7 +216,7 @@ func (p *program) vexExport() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			set, problems, err := p.readVEX(cmd.Context(), args, who, at)
+			set, problems, err := p.readVEX(cmd.Context(), &vexFlags{files: args}, who, at)
 			if err != nil {
 				return err
 			}
