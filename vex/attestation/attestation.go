@@ -128,7 +128,7 @@ func place(name string) (repository, subject string, err error) {
 	if len(parts) >= 4 {
 		repository = strings.Join(parts[:len(parts)-2], "/")
 		subject = strings.Replace(parts[len(parts)-2], "-", ":", 1)
-		if algorithm, hex, ok := strings.Cut(subject, ":"); ok && strings.HasPrefix(algorithm, "sha") && strings.Trim(hex, "0123456789abcdef") == "" {
+		if algorithm, hex, ok := strings.Cut(subject, ":"); ok && strings.HasPrefix(algorithm, "sha") && hex != "" && strings.Trim(hex, "0123456789abcdef") == "" {
 			return repository, subject, nil
 		}
 	}

@@ -59,7 +59,7 @@ func Dir(root string) *Source { return &Source{name: trust.SourceDir, root: root
 
 // Files returns the source of files, whatever their names end in. Its name is
 // trust.SourceFile, and a document's name its path without what leads out of a
-// folder.
+// folder. Different files must have different names.
 func Files(paths ...string) *Source { return &Source{name: trust.SourceFile, files: paths} }
 
 // Describe says what the source is.
@@ -95,22 +95,38 @@ func (s *Source) Parse(doc *vex.Document) iter.Seq2[*vex.Statement, error] {
 	return format.Decode(doc.Name, doc.Content, nil)
 }
 
-// named passes on files that somebody names.
+// named passes on files that somebody names. Two of them that have the same name here
+// are an error: one would be left out without a word.
 func (s *Source) named(p *fetch.Pass) error {
+	files := map[string]string{} // by name
 	for _, file := range s.files {
-		text, err := readFile(file, os.Open)
-		if err != nil {
-			return err
+		name := nameOf(file)
+		other, taken := files[name]
+		switch {
+		case taken && filepath.Clean(other) == filepath.Clean(file):
+			continue
+		case taken:
+			return fmt.Errorf("read %s: its name in the source is %q, as that of %s: give one of them by its whole path: %w", file, name, other, fault.Invalid)
 		}
-		proof, err := readFile(file+".asc", os.Open)
-		if err != nil && !errors.Is(err, fault.NotFound) {
-			return err
-		}
-		if err := pass(p, nameOf(file), file, text, proof); err != nil {
+		files[name] = file
+		if err := signed(p, name, file, file, os.Open); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// signed passes on the file at a path, with the signature beside it.
+func signed(p *fetch.Pass, name, at, where string, open func(string) (*os.File, error)) error {
+	text, err := readFile(at, open)
+	if err != nil {
+		return err
+	}
+	proof, err := readFile(at+".asc", open)
+	if err != nil && !errors.Is(err, fault.NotFound) {
+		return err
+	}
+	return pass(p, name, where, text, proof)
 }
 
 // nameOf makes a path a document's name.
@@ -147,15 +163,7 @@ func (s *Source) below(p *fetch.Pass) error {
 		return err
 	}
 	for _, name := range names {
-		text, err := readFile(name, open)
-		if err != nil {
-			return err
-		}
-		proof, err := readFile(name+".asc", open)
-		if err != nil && !errors.Is(err, fault.NotFound) {
-			return err
-		}
-		if err := pass(p, name, filepath.Join(s.root, filepath.FromSlash(name)), text, proof); err != nil {
+		if err := signed(p, name, name, filepath.Join(s.root, filepath.FromSlash(name)), open); err != nil {
 			return err
 		}
 	}

@@ -113,6 +113,26 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	file := filepath.Join(dir, "x.json")
+	if err := os.WriteFile(file, []byte("{}"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if docs, err := fetch(t, folder.Files(file, filepath.Dir(file)+"/./x.json")); err != nil || len(docs) != 1 {
+		t.Errorf("a file that is named twice: %d documents, %v", len(docs), err)
+	}
+	t.Chdir(t.TempDir())
+	if err := os.MkdirAll("below", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"x.json", "below/x.json"} {
+		if err := os.WriteFile(name, []byte("{}"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir("below")
+	if _, err := fetch(t, folder.Files("x.json", "../x.json")); !errors.Is(err, folder.ErrInvalid) {
+		t.Errorf("two files of one name: %v", err)
+	}
 	if _, err := fetch(t, folder.Files(dir)); !errors.Is(err, folder.ErrInvalid) {
 		t.Errorf("a folder as a file: %v", err)
 	}

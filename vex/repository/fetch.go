@@ -126,12 +126,15 @@ func parseIndex(where string, text []byte) (map[string][]string, []entry, error)
 // archive passes on what an archive has.
 func (r *run) archive(at, folder string) (*vex.Fetched, error) {
 	q := vex.Request{URL: at, Max: fetch.MaxArchive}
-	if r.old.URL == at {
+	if r.old.URL == at && r.old.Digest != "" {
 		q.ETag, q.Modified = r.old.ETag, r.old.Modified
 	}
 	content, resp, err := r.read(q)
 	if err != nil {
 		return nil, err
+	}
+	if resp.NotModified && r.old.Digest == "" {
+		return nil, fmt.Errorf("fetch %.300s: the answer says unmodified to who knows nothing: %w", at, fault.Invalid)
 	}
 	if resp.NotModified {
 		return r.unchanged(r.old)
@@ -211,16 +214,17 @@ func (r *run) files(at string) (*vex.Fetched, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := door.Digest(text)
+	var all strings.Builder
+	all.WriteString(door.Digest(text))
 	for _, e := range list {
 		content, resp, err := r.read(vex.Request{URL: base.JoinPath("..", e.location).String()})
 		if err != nil {
 			return nil, err
 		}
-		all += door.Digest(content)
+		all.WriteString(door.Digest(content))
 		if err := r.pass.Document(&vex.Document{Name: e.name, URL: resp.URL, Content: content}); err != nil {
 			return nil, err
 		}
 	}
-	return r.done(state{URL: at, Digest: door.Digest([]byte(all))})
+	return r.done(state{URL: at, Digest: door.Digest([]byte(all.String()))})
 }

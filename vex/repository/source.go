@@ -95,10 +95,10 @@ func github(c Config, repository string) *Source {
 func (s *Source) Describe() vex.Description { return s.description }
 
 // Fetch passes on all documents that the index lists and the archive has, if the
-// archive, or the index of plain files, is another than before; see vex.Source.
+// archive is another than before; of a repository of plain files all each time, as they
+// change without their index. See vex.Source.
 func (s *Source) Fetch(ctx context.Context, door vex.Door, old []byte, emit func(*vex.Document) error) (*vex.Fetched, error) {
-	r := &run{source: s, door: door, pass: fetch.Pass{Context: ctx, Source: s.description.Name, Emit: emit}}
-	fetch.ReadState(old, &r.old)
+	r := &run{source: s, door: door, pass: fetch.Pass{Context: ctx, Source: s.description.Name, Emit: emit}, old: fetch.ReadState[state](old)}
 	if s.config.Index != "" {
 		return r.files(s.config.Index)
 	}

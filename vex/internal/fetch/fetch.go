@@ -9,6 +9,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 
@@ -56,12 +58,14 @@ func Hosts(further []string, addresses ...string) []string {
 	return slices.Compact(out)
 }
 
-// ReadState reads a state into v. What is none leaves v as it is: everything is then
-// fetched again.
-func ReadState(text []byte, v any) {
-	if len(text) > 0 && len(text) <= MaxState {
-		_ = json.Unmarshal(text, v) // the same as none
+// ReadState reads a state. What is none is the zero T, and not what could be read of
+// it: everything is then fetched again.
+func ReadState[T any](text []byte) T {
+	var v, none T
+	if len(text) == 0 || len(text) > MaxState || json.Unmarshal(text, &v) != nil {
+		return none
 	}
+	return v
 }
 
 // WriteState writes a state. An error wraps the kind limit.
@@ -84,12 +88,6 @@ type Pass struct {
 	passed  map[string]bool
 }
 
-// Has reports whether a document was passed on.
-func (p *Pass) Has(name string) bool { return p.passed[name] }
-
-// Len returns how many documents were passed on.
-func (p *Pass) Len() int { return len(p.passed) }
-
 // Document passes a document on, unless one of its name was.
 func (p *Pass) Document(doc *vex.Document) error {
 	if err := p.Context.Err(); err != nil {
@@ -109,11 +107,19 @@ func (p *Pass) Document(doc *vex.Document) error {
 	return p.Emit(doc)
 }
 
-// CheckName refuses a name that is no path below a folder. An error wraps the kind
-// invalid.
+// MaxName bounds the bytes of a document's name.
+const MaxName = 1024
+
+// CheckName refuses a name that is no path below a folder, or that no store and no
+// terminal can have. An error wraps the kind invalid.
 func CheckName(name string) error {
-	if name == "" || len(name) > 1024 || name != path.Clean(name) || path.IsAbs(name) || name == "." || name == ".." || strings.HasPrefix(name, "../") || strings.ContainsAny(name, "\\\x00\n\r") {
+	switch {
+	case name == "" || len(name) > MaxName:
+		return fmt.Errorf("document %.200q: its name has %d bytes, want 1 to %d: %w", name, len(name), MaxName, fault.Invalid)
+	case name != path.Clean(name) || path.IsAbs(name) || name == "." || name == ".." || strings.HasPrefix(name, "../"):
 		return fmt.Errorf("document %.200q: its name is no path below the source: %w", name, fault.Invalid)
+	case !utf8.ValidString(name) || strings.ContainsRune(name, '\\') || strings.ContainsFunc(name, unicode.IsControl):
+		return fmt.Errorf("document %.200q: its name has a backslash or control character, or is not UTF-8: %w", name, fault.Invalid)
 	}
 	return nil
 }

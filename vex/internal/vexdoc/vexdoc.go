@@ -31,8 +31,8 @@ type Out struct {
 	statements, products int
 }
 
-// Statement fills in the origin, trims ids, cuts texts, prepares a statement and passes it on, or says why
-// it cannot be used. It reports whether to go on.
+// Statement fills in the origin, trims ids, cuts texts, prepares a statement and passes
+// it on, or says why it cannot be used. It reports whether to go on.
 func (o *Out) Statement(pointer string, s *vex.Statement) bool {
 	if !o.count(pointer, s.Products) {
 		return false
