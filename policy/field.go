@@ -230,7 +230,7 @@ func nextDay(from string, at time.Time) time.Time {
 
 // severities lists the ratings of a finding as source=severity.
 func (r *run) severities(f *finding.Finding) []string {
-	var out []string
+	out := make([]string, 0, 1+len(f.Scores))
 	add := func(source string, s finding.Severity) {
 		if s == finding.Unknown {
 			return
