@@ -5,11 +5,12 @@
 // # Fetching
 //
 // A provider's folder is read by its changes.csv: once all was fetched, which an
-// archive makes cheap where there is one, only documents with a newer time are.
-// A ROLIE feed is read alike by its entries. Digests beside documents are
-// checked: a document that has another is asked for once more and then not
-// passed on, and the Fetch ends with an [ErrMismatch] after all others were.
-// Signatures are not checked here; that there is one is told.
+// archive makes cheap where there is one, only documents with a newer time are,
+// and those that were not there. A ROLIE feed is read alike by its entries.
+// Digests beside documents and archives are checked: a document that has another
+// is asked for once more and then not passed on, and the Fetch ends with an
+// [ErrMismatch] after all others were. Signatures are not checked here; that there
+// is one is told.
 //
 // Documents that need credentials are none of a public source: feeds of
 // TLP:AMBER and TLP:RED are passed over, a document of such a label is refused.

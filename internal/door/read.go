@@ -21,13 +21,14 @@ import (
 // more. It is safe for concurrent use.
 type Reader struct {
 	Door  Door
-	Hosts []string // in lower case
+	Hosts []string // without ports
 }
 
 // Check refuses an address that is not https at one of the hosts. An error wraps the
 // kind forbidden.
 func (r Reader) Check(address string) error {
-	if u, err := url.Parse(address); err != nil || u.Scheme != "https" || !slices.Contains(r.Hosts, strings.ToLower(u.Hostname())) {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" || !slices.ContainsFunc(r.Hosts, func(h string) bool { return strings.EqualFold(h, u.Hostname()) }) {
 		return fmt.Errorf("fetch %.300s: it is not https at a host of the source: %w", address, fault.Forbidden)
 	}
 	return nil
@@ -72,16 +73,22 @@ func (r Reader) body(ctx context.Context, q Request, read func(io.Reader) error)
 	}
 }
 
-// Spooled is an answer in a temporary file, which Close removes.
+// Spooled is an answer in a temporary file, which Close removes. It has no name where
+// the system allows that, so that nothing stays of a process that is killed.
 type Spooled struct {
 	*os.File
 	Size   int64
 	Digest string // of the content, "sha256:" and 64 hexadecimal digits
+	named  bool
 }
 
 // Close closes and removes the file.
 func (s *Spooled) Close() error {
-	return errors.Join(s.File.Close(), os.Remove(s.Name()))
+	err := s.File.Close()
+	if s.named {
+		err = errors.Join(err, os.Remove(s.Name()))
+	}
+	return err
 }
 
 // errDisk says that it is not the answer that failed.
@@ -94,7 +101,7 @@ func (r Reader) Spool(ctx context.Context, q Request) (*Spooled, *Response, erro
 	if err != nil {
 		return nil, nil, fmt.Errorf("fetch %.300s: %w: %w", q.URL, errDisk, err)
 	}
-	s := &Spooled{File: f}
+	s := &Spooled{File: f, named: os.Remove(f.Name()) != nil}
 	resp, err := r.body(ctx, q, s.fill)
 	if err == nil && resp.NotModified {
 		err = fmt.Errorf("fetch %.300s: the answer says unmodified to who knows nothing: %w", q.URL, fault.Invalid)

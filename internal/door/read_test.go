@@ -62,7 +62,7 @@ func TestReader(t *testing.T) {
 		{"no address", "https://feed.example:x/", nil, "", fault.Forbidden, 0},
 	} {
 		f := &flaky{bodies: tt.bodies}
-		r := door.Reader{Door: f, Hosts: []string{"feed.example"}}
+		r := door.Reader{Door: f, Hosts: []string{"Feed.Example"}}
 		got, _, err := r.Read(t.Context(), door.Request{URL: tt.url, Max: 5})
 		if string(got) != tt.want || !errors.Is(err, tt.err) || f.opened != tt.opened || err == nil && got == nil {
 			t.Errorf("%s: %q, %v, asked %d times", tt.name, got, err, f.opened)

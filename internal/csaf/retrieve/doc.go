@@ -41,7 +41,7 @@ const (
 // Source is what is fetched, and on what terms. It is not changed by a Fetch.
 type Source struct {
 	Name string
-	// Hosts are those that are asked, in lower case. No other is, whatever lists say.
+	// Hosts are those that are asked. No other is, whatever lists say.
 	Hosts []string
 	// Metadata is the address of a provider-metadata.json that names the lists, or
 	// empty where Lists has them.
