@@ -173,7 +173,12 @@ func (r *run) finding(f *finding.Finding) {
 	v := &r.now
 	v.Finding, v.run, v.in, v.pkg, v.rated = f, r, r.in, r.factsOf(f), cmp.Or(f.Severity, r.gates.Evidence.Unrated)
 	v.severity, v.have, v.excused, v.refused, v.selection = v.rated, 0, false, "", vex.Selection{}
-	v.ids = append(append(v.ids[:0], f.Vulnerability), f.Aliases...)
+	v.ids = append(v.ids[:0], f.Vulnerability)
+	for _, a := range f.Aliases {
+		if a != f.Vulnerability { // the advisory's aliases have the vulnerability's id
+			v.ids = append(v.ids, a)
+		}
+	}
 	v.listen()
 	d := v.decide()
 	x := v.soften(&d)
