@@ -28,7 +28,8 @@ type Evaluation struct {
 // Evaluator decides about the results of a scan.
 type Evaluator interface {
 	// Evaluate is a pure function of stored inputs and of at, so that a repeated
-	// attempt gives the same verdict.
+	// attempt gives the same verdict. A nil verdict means that nobody decides about
+	// this scan.
 	Evaluate(ctx context.Context, e *Evaluation, at time.Time) (*Verdict, error)
 }
 

@@ -28,7 +28,7 @@ func testJudge(w *policyWorld) {
 	other := tenant(w, w.root, "other")
 	c := &scan.Completer{
 		Jobs:      func(name string) (scan.Evaluations, error) { return tenant(w, w.root, name).Scans(), nil },
-		Evaluator: &store.Judge{Gateway: w.gateway}, Holder: "web",
+		Evaluator: &store.Judge{Gateway: w.gateway}, Signer: signer{}, Holder: "web",
 	}
 	id, free := w.scan(w.acme, "a", "CVE-1 high"), w.scan(other, "a", "CVE-1 high")
 	relayAll(w, w.relay)
@@ -56,6 +56,13 @@ func testJudge(w *policyWorld) {
 	if job := must[*scan.Job](w)(other.Scans().Job(w.Context(), free)); job.State != scan.Completed || job.Summary.Outcome != scan.NotEvaluated {
 		w.Errorf("without a policy: %+v", job.Summary)
 	}
+}
+
+// signer signs every verdict.
+type signer struct{}
+
+func (signer) Sign(_ context.Context, _ *scan.Evaluation, body []byte) (*scan.Signature, error) {
+	return &scan.Signature{KeyID: "k", Envelope: body}, nil
 }
 
 // testPolicyTenants: nobody reads, changes or is told of another tenant's.
