@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/store/event"
@@ -43,19 +42,19 @@ func (h *Handler) Handle(ctx context.Context, body []byte) error {
 	}
 	switch e.Type {
 	case event.PolicyEvaluation:
-		return away(h.evaluate(ctx, e))
+		return h.evaluate(ctx, e)
 	case event.SBOMCreated, event.ScanCompleted:
 		s, err := event.DecodeScan(e)
 		if err != nil {
 			return err
 		}
-		return away(h.Causes.Completed(ctx, e.Tenant, e.ID, s.JobID))
+		return h.Causes.Completed(ctx, e.Tenant, e.ID, s.JobID)
 	case event.VEXDelta:
 		d, err := event.DecodeConsensusDelta(e)
 		if err != nil {
 			return err
 		}
-		return away(h.Causes.Consensus(ctx, e.Tenant, e.ID, d))
+		return h.Causes.Consensus(ctx, e.Tenant, e.ID, d)
 	}
 	if h.Next != nil {
 		return h.Next(ctx, body)
@@ -87,21 +86,6 @@ func (h *Handler) evaluate(ctx context.Context, e *event.Event) error {
 		return fmt.Errorf("note that %v: %w", err, failErr)
 	case final:
 		return nil
-	}
-	return err
-}
-
-// awayError is of a handler whose store is away.
-type awayError struct{ error }
-
-func (e awayError) Unwrap() error { return e.error }
-
-// RetryAfter is what a queue's consumer looks for.
-func (awayError) RetryAfter() time.Duration { return 5 * time.Second }
-
-func away(err error) error {
-	if errors.Is(err, fault.Unavailable) {
-		return awayError{err}
 	}
 	return err
 }
