@@ -10,12 +10,13 @@ import (
 
 	"github.com/stella-ops/stella/advisory"
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/mapped"
 )
 
 // Snapshot is an open snapshot. It implements [advisory.View]; what it returns
 // stays valid after Close.
 type Snapshot struct {
-	file       mapping
+	file       mapped.File
 	digest     string
 	manifest   *Manifest
 	ecosystems []advisory.Ecosystem
@@ -37,13 +38,13 @@ var _ advisory.View = (*Snapshot)(nil)
 // Open opens the snapshot in the file at path and checks its manifest and
 // structure. Close it when no method of it runs any more.
 func Open(path string) (*Snapshot, error) {
-	file, err := mapFile(path)
+	file, err := mapped.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open snapshot: %w", err)
 	}
 	s, err := load(file)
 	if err != nil {
-		file.close()
+		file.Close()
 		return nil, fmt.Errorf("open snapshot %s: %w", path, err)
 	}
 	return s, nil
@@ -52,15 +53,15 @@ func Open(path string) (*Snapshot, error) {
 // Read returns the snapshot in data, which must not be changed while it is in
 // use.
 func Read(data []byte) (*Snapshot, error) {
-	s, err := load(mapping{data: data})
+	s, err := load(mapped.File{Data: data})
 	if err != nil {
 		return nil, fmt.Errorf("open snapshot: %w", err)
 	}
 	return s, nil
 }
 
-func load(file mapping) (*Snapshot, error) {
-	data := file.data
+func load(file mapped.File) (*Snapshot, error) {
+	data := file.Data
 	if len(data) < len(magic)+footerSize || string(data[:len(magic)]) != magic {
 		return nil, fmt.Errorf("it is not a snapshot: %w", fault.Invalid)
 	}
@@ -121,7 +122,7 @@ func (s *Snapshot) Close() error {
 		return nil
 	}
 	s.decoder.close()
-	return s.file.close()
+	return s.file.Close()
 }
 
 // Digest returns the digest of the manifest.

@@ -163,6 +163,6 @@ func (s *Snapshot) CopyTo(w io.Writer) error {
 	if s.closed.Load() {
 		return fmt.Errorf("copy snapshot: %w", fs.ErrClosed)
 	}
-	_, err := w.Write(s.file.data)
+	_, err := w.Write(s.file.Data)
 	return err
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/mapped"
 	"github.com/stella-ops/stella/vex"
 )
 
@@ -26,7 +27,7 @@ type Snapshot struct {
 	info    Info
 	body    blocks
 	dec     *zstd.Decoder
-	mapped  mapping
+	file    mapped.File
 	mu      sync.Mutex
 	decoded map[uint32]*vex.Statement // read last
 	before  map[uint32]*vex.Statement // and before those
@@ -40,16 +41,16 @@ const cachedStatements = 16384
 // Open opens a file in memory, which must not change meanwhile. An error wraps
 // ErrNotFound, ErrInvalid or ErrMismatch.
 func Open(path string) (*Snapshot, error) {
-	m, err := mapFile(path)
+	f, err := mapped.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open snapshot of VEX: %w", missing(err))
 	}
-	s := &Snapshot{name: path, mapped: m}
-	if err := s.open(bytes.NewReader(m.data), int64(len(m.data))); err != nil {
-		m.close()
+	s := &Snapshot{name: path, file: f}
+	if err := s.open(bytes.NewReader(f.Data), int64(len(f.Data))); err != nil {
+		f.Close()
 		return nil, fmt.Errorf("open snapshot of VEX %s: %w", path, err)
 	}
-	s.body.body, s.body.file = m.data[s.bodyAt():], nil
+	s.body.body, s.body.file = f.Data[s.bodyAt():], nil
 	return s, nil
 }
 
@@ -91,7 +92,7 @@ func (s *Snapshot) open(r io.ReaderAt, size int64) error {
 // Close frees the file. What was read stays.
 func (s *Snapshot) Close() error {
 	s.dec.Close()
-	return s.mapped.close()
+	return s.file.Close()
 }
 
 // Digest returns the digest of the set.
