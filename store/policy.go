@@ -125,24 +125,28 @@ func (t *tx) loadReport(q policy.Request, out *policy.Loaded) (err error) {
 	return nil
 }
 
-// loadVEX reads the trust in force, and which sets of statements are the newest.
+// loadVEX reads whom to believe, and which sets of statements are the newest. That is
+// the tenant's own trust, or the one which the newest public head follows from: it is
+// announced with that head, and so whoever decided by another is due then.
 func (t *tx) loadVEX(out *policy.Loaded) error {
 	own := ""
 	var sets []policy.StatementSet
 	err := t.each(func(row func(...any) error) error {
-		var name, trust, digest string
+		var name, trust, digest, public string
 		var head int64
-		if err := row(&name, &trust, &head, &digest); err != nil {
+		if err := row(&name, &trust, &head, &digest, &public); err != nil {
 			return err
 		}
-		if name == t.tenant {
+		if name == "" {
+			own = public // comes first
+		} else if trust != "" {
 			own = trust
 		}
 		if head > 0 {
 			sets = append(sets, policy.StatementSet{Tenant: name != "", Number: head, Digest: digest})
 		}
 		return nil
-	}, `SELECT s.tenant_id, s.trust, s.head, coalesce(h.digest, '') FROM vex.scopes s LEFT JOIN vex.heads h ON h.tenant_id = s.tenant_id AND h.number = s.head
+	}, `SELECT s.tenant_id, s.trust, s.head, coalesce(h.digest, ''), coalesce(h.trust, '') FROM vex.scopes s LEFT JOIN vex.heads h ON h.tenant_id = s.tenant_id AND h.number = s.head
 		WHERE s.tenant_id IN ($1, '') ORDER BY s.tenant_id`, t.tenant)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/policy"
@@ -19,6 +20,7 @@ const (
 	causeTime       = "time"  // its next change
 	causeMoved      = "moved" // something changed while it was decided about
 	causeRetry      = "retry" // after a failure
+	causeTrust      = "trust" // the tenant's own is another
 )
 
 // due makes a scan due, or all that have one of the names, a JSON array, for "". Only
@@ -187,11 +189,14 @@ func (c *Causes) Completed(ctx context.Context, tenant, eventID, scanID string) 
 }
 
 // Consensus makes scans due that have a vulnerability about which suppliers say
-// something else.
+// something else, or all for another public trust.
 func (c *Causes) Consensus(ctx context.Context, tenant, eventID string, d *event.ConsensusDelta) error {
-	names, err := jsonText(d.Vulnerabilities)
+	names, err := jsonText(slices.Concat(d.Vulnerabilities, d.Said))
 	if err != nil {
 		return err
+	}
+	if tenant == "" && d.Trust != d.BaseTrust {
+		names = "" // all: a tenant's own trust has its scans due by itself
 	}
 	cause, note := fmt.Sprintf("vex/%d/%d", d.Head, d.Part), eventID
 	tenants := []string{tenant}
@@ -209,7 +214,7 @@ func (c *Causes) Consensus(ctx context.Context, tenant, eventID string, d *event
 			return err
 		}
 		_, err = t.Once(ctx, event.GroupPolicy, note, func(once *Tx) error {
-			if len(d.Vulnerabilities) == 0 {
+			if names == "[]" {
 				return nil
 			}
 			return once.tx.due("", d.At.UnixMicro(), cause, names)

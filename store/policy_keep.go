@@ -190,6 +190,12 @@ func (t *tx) makeCurrent(job *scan.Job, b *policy.Batch, k *keptVerdict) error {
 	}
 	if before == nil {
 		before = new(holding)
+		// Where a policy was ended nothing holds any more: counting goes on from then, so
+		// that no event has the name of an earlier one.
+		err := t.get(`SELECT coalesce(max(at_us), 0) FROM policy.activations WHERE tenant_id = $1 AND environment = $2 AND policy_id = ''`, []any{t.tenant, k.Environment}, &before.changes)
+		if err != nil {
+			return err
+		}
 	} else if b.Marks.Precedes(before.marks) || !before.marks.Precedes(b.Marks) && k.At.UnixMicro() < before.at {
 		return nil
 	}

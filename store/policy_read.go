@@ -95,8 +95,8 @@ func (p *Policy) Current(ctx context.Context, scanID string) ([]policy.Standing,
 
 // stalePolicy reports whether something that a verdict follows from has changed and
 // the scan was not decided about since: what is due and not done, a report or a policy
-// that it does not know, an evaluation that is under way, or another consensus about
-// one of its vulnerabilities that nobody was told of yet.
+// that it does not know, an evaluation that is under way, or another public trust, or
+// another consensus about one of its vulnerabilities, that nobody was told of yet.
 func (t *tx) stalePolicy(scanID string, s *policy.Standing) (bool, error) {
 	if s.Evaluated.Report != s.Newest.Report || s.Evaluated.Policies < s.Newest.Policies {
 		return true, nil
@@ -105,7 +105,9 @@ func (t *tx) stalePolicy(scanID string, s *policy.Standing) (bool, error) {
 	err := t.get(`SELECT (SELECT count(*) FROM policy.due WHERE tenant_id = $1 AND scan_id IN ($2, '') AND (message <> '' OR due_us <= $3))
 		+ (SELECT count(*) FROM scheduler.evaluations WHERE tenant_id = $1 AND scan_id = $2 AND state IN ('pending', 'running'))
 		+ (SELECT count(*) FROM vex.decisions d JOIN policy.watched w ON w.tenant_id = $1 AND w.scan_id = $2 AND w.name = d.vulnerability
-			WHERE d.tenant_id = '' AND d.head > $4 OR d.tenant_id = $1 AND d.head > $5)`, []any{t.tenant, scanID, t.now, s.Evaluated.VEX, s.Evaluated.Own}, &n)
+			WHERE d.tenant_id = '' AND d.head > $4 OR d.tenant_id = $1 AND d.head > $5)
+		+ (SELECT count(*) FROM vex.heads a JOIN vex.heads b ON b.tenant_id = a.tenant_id AND b.number = $6 WHERE a.tenant_id = '' AND a.number = $4 AND b.trust <> a.trust
+			AND NOT EXISTS (SELECT 1 FROM vex.scopes WHERE tenant_id = $1 AND trust <> ''))`, []any{t.tenant, scanID, t.now, s.Evaluated.VEX, s.Evaluated.Own, s.Newest.VEX}, &n)
 	return n > 0, err
 }
 

@@ -248,23 +248,28 @@ func decisionKey(key [2]string) []byte {
 	return sum[:]
 }
 
-// announceVEX writes the events of a head, if anything is decided otherwise.
+// announceVEX writes the events of a head, if anything is decided or said otherwise, or
+// by another trust.
 func (t *tx) announceVEX(n *vexCommit) error {
-	parts := splitNames(n.Net)
-	if len(parts) == 0 {
-		return nil
-	}
 	h := &n.Head
-	d := event.ConsensusDelta{Head: h.Number, Digest: h.Digest, At: micros(h.At.UnixMicro()), Trust: h.Trust, Parts: len(parts)}
+	d := event.ConsensusDelta{Head: h.Number, Digest: h.Digest, At: micros(h.At.UnixMicro()), Trust: h.Trust}
 	if h.Number > 1 {
 		base, err := t.vexHead(`number = $2`, h.Number-1)
 		if err != nil {
 			return err
 		}
-		d.Base, d.BaseDigest = base.Number, base.Digest
+		d.Base, d.BaseDigest, d.BaseTrust = base.Number, base.Digest, base.Trust
 	}
+	parts := splitNames(slices.Concat(n.Net, n.Said))
+	if len(parts) == 0 && d.BaseTrust != d.Trust {
+		parts = [][]string{{}}
+	}
+	d.Parts = len(parts)
+	decided := len(n.Net) // how many of those that are left
 	for i, names := range parts {
-		d.Part, d.Vulnerabilities = i+1, names
+		of := min(decided, len(names))
+		d.Part, d.Vulnerabilities, d.Said = i+1, names[:of], names[of:]
+		decided -= of
 		data, err := d.Encode()
 		if err != nil {
 			return err

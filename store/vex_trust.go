@@ -30,7 +30,8 @@ type DecisionChange struct {
 }
 
 // SetTrust puts a trust in force. by says who wants it. What is decided by it is
-// for the next head. An error wraps ErrInvalid or ErrLimit where the trust is not a
+// for the next head; verdicts of a tenant that has it of its own follow from it at once,
+// and all of its scans are due. An error wraps ErrInvalid or ErrLimit where the trust is not a
 // valid one.
 func (v *VEX) SetTrust(ctx context.Context, trust *vex.Trust, by string) (digest string, err error) {
 	if _, err := trust.Judge(); err != nil {
@@ -63,8 +64,10 @@ func (v *VEX) SetTrust(ctx context.Context, trust *vex.Trust, by string) (digest
 		if _, err = tx.exec(`INSERT INTO vex.trust_changes (tenant_id, digest, by_whom, at_us) VALUES ($1, $2, $3, $4)`, tx.tenant, digest, cut(by), tx.now); err != nil {
 			return err
 		}
-		_, err = tx.exec(`UPDATE vex.scopes SET trust = $2 WHERE tenant_id = $1`, tx.tenant, digest)
-		return err
+		if _, err = tx.exec(`UPDATE vex.scopes SET trust = $2 WHERE tenant_id = $1`, tx.tenant, digest); err != nil || tx.tenant == "" {
+			return err // what is public follows with its next head
+		}
+		return tx.due("", tx.now, causeTrust, "")
 	})
 	if err == nil {
 		crashpoint.Hit(crashpoint.VEXTrusted)

@@ -296,7 +296,10 @@ type Commit struct {
 	// Vulnerabilities are those whose decisions are replaced by Decisions.
 	Vulnerabilities []string
 	Decisions       []Decision
-	// Net are the vulnerabilities whose decisions differ from those before, sorted:
-	// what is announced.
+	// Net are the vulnerabilities whose decisions differ from those before, sorted.
 	Net []string
+	// Said are other vulnerabilities about which something else is said, sorted: for
+	// who decides by another trust, or beside other statements. Both are announced, and
+	// another trust.
+	Said []string
 }

@@ -36,7 +36,8 @@ import (
 const (
 	decideScans  = 36
 	decideImages = 6
-	decideSteps  = 110 // changes of what verdicts follow from
+	decideSteps  = 90 // changes of what verdicts follow from
+	decideSaid   = 24 // changes of VEX alone, at the end
 )
 
 // TestDecisionLoop has everything that verdicts follow from change at random while
@@ -82,11 +83,20 @@ func TestDecisionLoop(t *testing.T) {
 			second = d.node("node-2")
 		}
 		d.step(n)
-		time.Sleep(time.Duration(d.random.Int64N(int64(100 * time.Millisecond))))
+		d.pause()
 	}
 	submitting.Wait()
 	d.await("all scans", 15*time.Second, d.completed)
 	d.publish()
+	d.rest()
+	for range decideSaid { // nothing else has scans decided about
+		if d.random.IntN(5) == 0 {
+			d.believe()
+		} else {
+			d.say(d.sources[d.random.IntN(len(d.sources))])
+		}
+		d.pause()
+	}
 	d.rest()
 	first()
 	second()
@@ -344,12 +354,7 @@ func (d *decideLoop) step(n int) {
 		d.did[1]++
 		d.say(d.sources[d.random.IntN(len(d.sources))])
 	case kind < 10:
-		d.did[2]++
-		scope := []string{"", "alpha"}[d.random.IntN(2)]
-		d.until(func() error {
-			_, err := scopeOf(d, d.nodes[0].root, scope).SetTrust(d.Context(), d.trust(), "ann")
-			return err
-		})
+		d.believe()
 	case kind < 14:
 		d.except(tenant.Policy(), of)
 	case kind < 15 && len(d.made[of]) > 0:
@@ -359,6 +364,21 @@ func (d *decideLoop) step(n int) {
 	default:
 		d.activate(tenant.Policy(), of)
 	}
+}
+
+func (d *decideLoop) pause() {
+	time.Sleep(time.Duration(d.random.Int64N(int64(100 * time.Millisecond))))
+}
+
+// believe puts another trust in force: beta has none of its own.
+func (d *decideLoop) believe() {
+	d.did[2]++
+	scope := []string{"", "alpha"}[d.random.IntN(2)]
+	trust := d.trust()
+	d.until(func() error {
+		_, err := scopeOf(d, d.nodes[0].root, scope).SetTrust(d.Context(), trust, "ann")
+		return err
+	})
 }
 
 // until does something until the store is available.
@@ -468,6 +488,7 @@ func (d *decideLoop) policy(version int) *policy.Policy {
 	severities := []finding.Severity{finding.Low, finding.Medium, finding.High, finding.Critical, ""}
 	p := &policy.Policy{ID: "release", Version: version, Semantics: policy.Semantics}
 	p.Threshold = policy.Threshold{Block: severities[d.random.IntN(5)], Warn: finding.Low}
+	p.Evidence = policy.Evidence{Gaps: policy.Warn, Unknown: policy.Warn, Unrated: finding.Medium}
 	p.VEX.Disputed = []policy.Disputed{"", policy.DisputedWarn, policy.DisputedBlock}[d.random.IntN(3)]
 	p.VEX.Require.Tier = d.random.IntN(3)
 	if d.random.IntN(3) == 0 {

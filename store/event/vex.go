@@ -20,14 +20,20 @@ type ConsensusDelta struct {
 	BaseDigest string `json:"base_digest,omitempty"`
 	// At is the time as of which it is decided.
 	At time.Time `json:"at"`
-	// Trust is the digest of the trust that the decisions follow from.
-	Trust string `json:"trust"`
+	// Trust is the digest of the trust that the decisions follow from, and BaseTrust
+	// that of the head before. Where they differ anything may be decided otherwise by
+	// who decides by it.
+	Trust     string `json:"trust"`
+	BaseTrust string `json:"base_trust,omitempty"`
 	// Part numbers the events of a head from 1 on, of Parts.
 	Part  int `json:"part"`
 	Parts int `json:"parts"`
 	// Vulnerabilities are those about which something else is decided, in upper case
 	// and sorted; at most MaxVulnerabilities.
 	Vulnerabilities []string `json:"vulnerabilities"`
+	// Said are those about which something else is said, and the same decided: by
+	// another trust, or beside other statements, something else may be.
+	Said []string `json:"said,omitempty"`
 }
 
 // MaxVulnerabilities bounds the vulnerabilities of one ConsensusDelta. One of long
@@ -36,8 +42,8 @@ const MaxVulnerabilities = 10_000
 
 // Encode returns the data as a JSON object. An error wraps ErrLimit.
 func (d *ConsensusDelta) Encode() ([]byte, error) {
-	if len(d.Vulnerabilities) > MaxVulnerabilities {
-		return nil, &fault.LimitError{What: "vulnerabilities", Where: fmt.Sprintf("delta of VEX head %d", d.Head), Max: MaxVulnerabilities, Seen: int64(len(d.Vulnerabilities))}
+	if n := len(d.Vulnerabilities) + len(d.Said); n > MaxVulnerabilities {
+		return nil, &fault.LimitError{What: "vulnerabilities", Where: fmt.Sprintf("delta of VEX head %d", d.Head), Max: MaxVulnerabilities, Seen: int64(n)}
 	}
 	return encode(d)
 }

@@ -29,7 +29,7 @@ func TestPolicy(t *testing.T, open func(t testing.TB) *store.Root) {
 	for name, test := range map[string]func(*policyWorld){
 		"Policies": testPolicies, "Activate": testActivate, "Deactivate": testDeactivate, "Exceptions": testExceptions, "Verdicts": testVerdicts, "Unassessed": testUnassessed,
 		"SameKey": testSameKey, "OtherBytes": testOtherBytes, "Order": testVerdictOrder, "Moving": testMovingHeads, "OneMoment": testOneMoment,
-		"Sweep": testPolicySweep, "Delta": testPolicyDelta, "Rematch": testPolicyRematch, "Expiry": testExpiry, "Ignore": testNextChange, "Controls": testControls,
+		"Sweep": testPolicySweep, "Delta": testPolicyDelta, "Trust": testPolicyTrust, "Rematch": testPolicyRematch, "Expiry": testExpiry, "Ignore": testNextChange, "Controls": testControls,
 		"Failures": testPolicyFailures, "Broken": testBrokenPolicy, "Gone": testPolicyGone, "Judge": testJudge, "Tenants": testPolicyTenants, "Collect": testPolicyCollect,
 		"Crashes": testPolicyCrashes, "Limits": testPolicyLimits, "Loop": testPolicyLoop, "Race": testPolicyRace, "Statements": testPolicyStatements,
 	} {

@@ -65,30 +65,75 @@ func testPolicyDelta(w *policyWorld) {
 	w.enforce(other, "", blockFrom(1, finding.High))
 	a, b, c := w.scan(w.acme, "a", "CVE-1 high"), w.scan(w.acme, "b", "CVE-2 high"), w.scan(w.acme, "c", "GHSA-9 high cve-1")
 	d := w.scan(other, "a", "CVE-1 high")
+	vexCommit(w.T, w.root.VEX(), 1, nil) // the first brings a trust: all are asked about
 	w.settle()
 	w.asked = nil
 	before := must[[]policy.Standing](w)(w.acme.Policy().Current(w.Context(), a))[0]
-	vexCommit(w.T, w.root.VEX(), 1, []string{"CVE-1"}, decision("CVE-1", vex.Affected))
+	vexCommit(w.T, w.root.VEX(), 2, []string{"CVE-1"}, decision("CVE-1", vex.Affected))
 	w.want(w.acme, a, ":block:1:stale")
 	w.want(w.acme, b, ":block:1")
 	w.want(w.acme, c, ":block:1:stale")
 	w.settle()
 	w.wantAsked(a, c, d)
 	w.want(w.acme, a, ":block:1")
-	if after := must[[]policy.Standing](w)(w.acme.Policy().Current(w.Context(), a))[0]; after.At.Before(before.At) || after.Evaluated.VEX != 1 {
+	if after := must[[]policy.Standing](w)(w.acme.Policy().Current(w.Context(), a))[0]; after.At.Before(before.At) || after.Evaluated.VEX != 2 {
 		w.Errorf("decided as of %v after %v: %+v", after.At, before.At, after)
 	}
 	vexCommit(w.T, w.acme.VEX(), 1, []string{"CVE-2"}, decision("CVE-2", vex.Affected))
 	w.settle()
 	w.wantAsked(b)
-	vexCommit(w.T, w.root.VEX(), 2, nil) // nothing is decided otherwise
+	vexCommit(w.T, w.root.VEX(), 3, nil) // nothing is decided otherwise
 	w.settle()
 	w.wantAsked()
 	s := must[[]policy.Standing](w)(w.acme.Policy().Current(w.Context(), b))[0]
-	if s.Evaluated.VEX != 1 || s.Newest.VEX != 2 || s.Evaluated.Own != 1 {
+	if s.Evaluated.VEX != 2 || s.Newest.VEX != 3 || s.Evaluated.Own != 1 {
 		w.Errorf("%+v", s)
 	}
+	said := vexCommitOf(w.T, w.root.VEX(), 4, nil)
+	said.Said = []string{"CVE-2"} // nothing is decided otherwise by the public trust alone
+	if err := w.root.VEX().Commit(w.Context(), said); err != nil {
+		w.Fatal(err)
+	}
+	w.settle()
+	w.wantAsked(b)
 	w.told("")
+}
+
+// testPolicyTrust: another trust concerns all scans of who decides by it: a tenant's own
+// at once, the public one with the head that follows from it.
+func testPolicyTrust(w *policyWorld) {
+	other := tenant(w, w.root, "other")
+	w.enforce(w.acme, "", blockFrom(1, finding.High))
+	w.enforce(other, "", blockFrom(1, finding.High))
+	vexCommit(w.T, w.root.VEX(), 1, nil)
+	a, b, c := w.scan(w.acme, "a", "CVE-1 high"), w.scan(w.acme, "b"), w.scan(other, "a", "CVE-1 high")
+	w.settle()
+	w.asked = nil
+	trust := func(v *store.VEX, tier int) string {
+		return must[string](w)(v.SetTrust(w.Context(), &vex.Trust{Issuers: []vex.Issuer{{ID: "f", Tier: tier, Sources: []string{"f"}, Products: []string{"*"}}}}, "ann"))
+	}
+	by := func(of *store.Tenant, id string) string {
+		s := must[[]policy.Standing](w)(of.Policy().Current(w.Context(), id))[0]
+		return must[*policy.Verdict](w)(policy.DecodeVerdict(must[*policy.Record](w)(of.Policy().Find(w.Context(), s.Key)).Body)).Inputs.Trust
+	}
+	own := trust(w.acme.VEX(), 1)
+	w.want(w.acme, b, ":pass:0:stale")
+	w.want(other, c, ":block:1")
+	w.settle()
+	w.wantAsked(a, b)
+	public := trust(w.root.VEX(), 2)
+	w.evaluate(a, time.Now())
+	w.settle()
+	w.wantAsked()
+	vexCommit(w.T, w.root.VEX(), 2, nil)
+	w.want(other, c, ":block:1:stale")
+	w.want(w.acme, a, ":block:1")
+	w.settle()
+	w.want(other, c, ":block:1")
+	if got := []string{by(w.acme, a), by(w.acme, b), by(other, c)}; !cmp.Equal(got, []string{own, own, public}) {
+		w.Errorf("decided by %q, want %q twice and %q", got, own, public)
+	}
+	w.asked = nil
 }
 
 // testPolicyRematch: a report with a newer head is decided about; who makes it is

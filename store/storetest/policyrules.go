@@ -165,6 +165,16 @@ func testDeactivate(w *policyWorld) {
 	if told := w.told(event.PolicyActivated); len(told) != 4 {
 		w.Errorf("told %q", told)
 	}
+	if told := w.told(event.VerdictChanged); len(told) != 3 {
+		w.Errorf("told %q", told)
+	}
+	w.enforce(w.acme, "production", blockFrom(3, finding.High)) // what holds then has a name of its own
+	w.settle()
+	w.want(w.acme, id, "production:block:1")
+	if told := w.told(event.VerdictChanged); len(told) != 2 || strings.HasSuffix(told[0], "/1") {
+		w.Errorf("told %q", told)
+	}
+	w.asked = nil
 }
 
 // suppress is an exception for vulnerabilities.

@@ -105,6 +105,9 @@ func (p *Publisher) decide(ctx context.Context) (*vex.Commit, error) {
 			return nil, err
 		}
 	}
+	if base.Number == 0 || base.Trust != c.Head.Trust {
+		c.Said = nil // with another trust anything may be decided otherwise
+	}
 	if c.Head.Digest, err = p.digest(ctx, &c.Head); err != nil {
 		return nil, err
 	}
@@ -171,6 +174,9 @@ func (p *Publisher) decideAbout(ctx context.Context, judge *vex.Judge, c *vex.Co
 	}
 	for _, name := range names {
 		same, net := compare(old[name], now[name])
+		if !net {
+			c.Said = append(c.Said, name)
+		}
 		if same {
 			continue
 		}
