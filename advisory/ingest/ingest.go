@@ -3,13 +3,11 @@ package ingest
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/stella-ops/stella/advisory"
-	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/lease"
 	"github.com/stella-ops/stella/store/crashpoint"
 )
 
@@ -58,9 +56,6 @@ type Outcome struct {
 	Unchanged bool `json:"unchanged"`
 }
 
-// finishTime is how long a run that fails tries to say so.
-const finishTime = 10 * time.Second
-
 // Run ingests one source once. An error wraps ErrConflict while another process
 // has the source, ErrFenced when another one took it over, and else what made the
 // run fail; the source's state is then the one of before.
@@ -70,63 +65,26 @@ func (i *Ingester) Run(ctx context.Context, source advisory.Source) (*Outcome, e
 	if err != nil {
 		return nil, err
 	}
-	alive, stop := i.keepAlive(ctx, run)
-	defer stop()
 	r := &running{ingester: i, source: source, run: run, out: &Outcome{Source: name, Run: run.Number}, known: map[string]advisory.Known{}, gone: map[string]bool{}}
-	f, err := r.all(alive)
-	if cause := context.Cause(alive); err != nil && cause != nil {
-		err = cause
+	var finish *advisory.Finish
+	held := lease.Held{
+		Length: run.Length,
+		Extend: func(ctx context.Context) error { return i.Store.Extend(ctx, run) },
+		Finish: func(ctx context.Context, cause string) error {
+			if cause != "" {
+				return i.Store.Finish(ctx, run, advisory.Finish{Cause: cause})
+			}
+			return i.Store.Finish(ctx, run, *finish)
+		},
 	}
-	if err == nil {
-		err = i.Store.Finish(alive, run, *f)
-	}
-	if err == nil {
-		return r.out, nil
-	}
-	err = fmt.Errorf("ingest %s: %w", name, err)
-	if errors.Is(err, fault.Fenced) {
+	err = held.Do(ctx, "ingest "+name, func(ctx context.Context) (err error) {
+		finish, err = r.all(ctx)
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTime)
-	defer cancel()
-	if failed := i.Store.Finish(last, run, advisory.Finish{Cause: err.Error()}); failed != nil && !errors.Is(failed, fault.Fenced) {
-		err = errors.Join(err, failed)
-	}
-	return nil, err
-}
-
-// keepAlive extends the run. The context that it returns ends, with the reason as
-// its cause, when the run is over or nobody can tell.
-func (i *Ingester) keepAlive(ctx context.Context, run *advisory.Run) (context.Context, func()) {
-	alive, cancel := context.WithCancelCause(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		tick := time.NewTicker(run.Length / 3)
-		defer tick.Stop()
-		last := time.Now()
-		for {
-			select {
-			case <-alive.Done():
-				return
-			case <-tick.C:
-			}
-			asked := time.Now()
-			err := i.Store.Extend(alive, run)
-			switch {
-			case err == nil:
-				last = asked
-			case errors.Is(err, fault.Fenced):
-				cancel(err)
-			case time.Since(last) > run.Length*2/3: // before somebody else takes over
-				cancel(fmt.Errorf("the lease could not be extended: %w", err))
-			}
-		}
-	}()
-	return alive, func() {
-		cancel(nil)
-		<-done
-	}
+	return r.out, nil
 }
 
 // running is one run.

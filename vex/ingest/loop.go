@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/turns"
 	"github.com/stella-ops/stella/vex"
 )
 
@@ -17,12 +18,10 @@ type Scheduled struct {
 	Every time.Duration
 }
 
-// retry is when a source that failed is run again at first; it doubles with each
-// time, up to its interval.
-const retry = time.Minute
-
 // Loop runs sources by turns, one at a time, for as long as it is asked to. Any
 // number of processes may run one: each source is taken by one of them.
+// A source that failed is run again after a minute, which doubles with each failure, up
+// to its interval.
 type Loop struct {
 	Ingester *Ingester
 	Sources  []Scheduled
@@ -34,55 +33,19 @@ type Loop struct {
 	Wait func(ctx context.Context, d time.Duration)
 }
 
-// turn is when a source is due.
-type turn struct {
-	Scheduled
-	due    time.Time
-	failed int // times in a row
-}
-
 // Run runs sources until ctx is done. All are due at first.
 func (l *Loop) Run(ctx context.Context) {
-	now, wait := clock(l.Now, l.Wait)
-	turns := make([]turn, len(l.Sources))
+	list := make([]turns.Turn, len(l.Sources))
 	for i, s := range l.Sources {
-		turns[i] = turn{Scheduled: s, due: now()}
-		turns[i].Every = cmp.Or(s.Every, time.Hour)
-	}
-	for ctx.Err() == nil && len(turns) > 0 {
-		next := &turns[0]
-		for i := range turns[1:] { // the first of those that are due longest
-			if turns[i+1].due.Before(next.due) {
-				next = &turns[i+1]
+		list[i] = turns.Turn{Every: s.Every, Do: func(ctx context.Context) error {
+			out, err := l.Ingester.Run(ctx, s.Source)
+			if l.Done != nil && ctx.Err() == nil {
+				l.Done(out, err)
 			}
-		}
-		if d := next.due.Sub(now()); d > 0 {
-			wait(ctx, d)
-			continue
-		}
-		began := now()
-		out, err := l.Ingester.Run(ctx, next.Source)
-		if ctx.Err() != nil {
-			return
-		}
-		next.after(began, err)
-		if l.Done != nil {
-			l.Done(out, err)
-		}
+			return err
+		}}
 	}
-}
-
-// after says when a source is due again.
-func (t *turn) after(began time.Time, err error) {
-	if err == nil {
-		t.failed = 0
-	} else if !errors.Is(err, fault.Conflict) && !errors.Is(err, fault.Fenced) {
-		t.failed++
-	}
-	t.due = began.Add(t.Every)
-	if err != nil {
-		t.due = began.Add(min(t.Every, retry<<min(max(t.failed-1, 0), 10)))
-	}
+	turns.Clock{Now: l.Now, Wait: l.Wait}.Run(ctx, list)
 }
 
 // shortest is how long a Watch rests at least, whatever its clock says.
@@ -104,7 +67,7 @@ type Watch struct {
 // Run publishes until ctx is done. Several processes may: who comes second finds
 // that there is nothing left to do.
 func (w *Watch) Run(ctx context.Context) {
-	_, wait := clock(nil, w.Wait)
+	clock := turns.Clock{Wait: w.Wait}
 	for failed := 0; ctx.Err() == nil; {
 		head, err := w.Publisher.Publish(ctx)
 		if ctx.Err() != nil {
@@ -129,26 +92,7 @@ func (w *Watch) Run(ctx context.Context) {
 			pause = min(every<<min(failed, 6), time.Minute)
 		}
 		if pause > 0 {
-			wait(ctx, pause)
+			clock.Sleep(ctx, pause)
 		}
-	}
-}
-
-func clock(now func() time.Time, wait func(context.Context, time.Duration)) (func() time.Time, func(context.Context, time.Duration)) {
-	if now == nil {
-		now = time.Now
-	}
-	if wait == nil {
-		wait = sleep
-	}
-	return now, wait
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
 	}
 }
