@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -88,15 +89,10 @@ func TestDecisionLoop(t *testing.T) {
 	submitting.Wait()
 	d.await("all scans", 15*time.Second, d.completed)
 	d.publish()
+	d.believe("", d.trust("maker"))
+	d.believe("alpha", d.trust("maker", "distro", "own"))
 	d.rest()
-	for range decideSaid { // nothing else has scans decided about
-		if d.random.IntN(5) == 0 {
-			d.believe()
-		} else {
-			d.say(d.sources[d.random.IntN(len(d.sources))])
-		}
-		d.pause()
-	}
+	d.saying()
 	d.rest()
 	first()
 	second()
@@ -354,7 +350,13 @@ func (d *decideLoop) step(n int) {
 		d.did[1]++
 		d.say(d.sources[d.random.IntN(len(d.sources))])
 	case kind < 10:
-		d.believe()
+		var names []string
+		for _, name := range []string{"maker", "distro", "own"} {
+			if d.random.IntN(4) > 0 {
+				names = append(names, name)
+			}
+		}
+		d.believe([]string{"", "alpha"}[d.random.IntN(2)], d.trust(names...)) // beta has none of its own
 	case kind < 14:
 		d.except(tenant.Policy(), of)
 	case kind < 15 && len(d.made[of]) > 0:
@@ -366,15 +368,22 @@ func (d *decideLoop) step(n int) {
 	}
 }
 
+// saying has suppliers alone say other things: nothing else has scans decided about.
+// Whom alpha believes nobody else does.
+func (d *decideLoop) saying() {
+	for range decideSaid {
+		d.say(d.sources[d.random.IntN(len(d.sources))])
+		d.pause()
+	}
+}
+
 func (d *decideLoop) pause() {
 	time.Sleep(time.Duration(d.random.Int64N(int64(100 * time.Millisecond))))
 }
 
-// believe puts another trust in force: beta has none of its own.
-func (d *decideLoop) believe() {
+// believe puts another trust in force.
+func (d *decideLoop) believe(scope string, trust *vex.Trust) {
 	d.did[2]++
-	scope := []string{"", "alpha"}[d.random.IntN(2)]
-	trust := d.trust()
 	d.until(func() error {
 		_, err := scopeOf(d, d.nodes[0].root, scope).SetTrust(d.Context(), trust, "ann")
 		return err
@@ -398,13 +407,10 @@ func (d *decideLoop) until(do func() error) {
 	d.Error("it is never available")
 }
 
-// trust is one of some trusts: who is believed, and in which tier.
-func (d *decideLoop) trust() *vex.Trust {
+// trust believes some sources, each in a tier of its own.
+func (d *decideLoop) trust(names ...string) *vex.Trust {
 	t := new(vex.Trust)
-	for _, name := range []string{"maker", "distro", "own"} {
-		if d.random.IntN(4) == 0 {
-			continue
-		}
+	for _, name := range names {
 		i := vex.Issuer{ID: name, Tier: 1 + d.random.IntN(3), Sources: []string{name}, Products: []string{"*"}, Unsigned: vex.Statuses}
 		if d.random.IntN(3) == 0 {
 			i.Unsigned = []vex.Status{vex.NotAffected, vex.UnderInvestigation}
@@ -419,13 +425,20 @@ func (d *decideLoop) soon() time.Time {
 	return time.Now().Add(time.Second + time.Duration(d.random.Int64N(int64(4*time.Second))))
 }
 
-// vulnerability is an id that findings may have, or an alias.
-func (d *decideLoop) vulnerability() string {
-	n := 1 + d.random.IntN(max(d.source.last, 4))
-	if d.random.IntN(4) == 0 {
-		return fmt.Sprint("LOOP-", n)
+// vulnerability is an id that findings may have, or an alias, with the package.
+func (d *decideLoop) vulnerability() (id, url string) {
+	r := &loopRecord{number: 1 + d.random.IntN(20), name: loopNames[d.random.IntN(len(loopNames))]}
+	if n := len(d.source.records); n > 0 && d.random.IntN(5) > 0 {
+		r = d.source.records[d.random.IntN(n)]
 	}
-	return fmt.Sprint("CVE-2026-", 10000+n)
+	id, url = fmt.Sprint("CVE-2026-", 10000+r.number), "pkg:apk/alpine/"+r.name
+	if d.random.IntN(4) == 0 {
+		id = fmt.Sprint("LOOP-", r.number)
+	}
+	if r.ecosystem == "PyPI" {
+		url = "pkg:pypi/" + r.name
+	}
+	return id, url
 }
 
 func (d *decideLoop) except(p *store.Policy, of int) {
@@ -443,7 +456,9 @@ func (d *decideLoop) except(p *store.Policy, of int) {
 	case 1:
 		e.Scope.Packages = []string{"pkg:pypi/" + loopNames[d.random.IntN(len(loopNames))]}
 	default:
-		e.Scope.Vulnerabilities = []string{d.vulnerability(), d.vulnerability()}
+		one, _ := d.vulnerability()
+		other, _ := d.vulnerability()
+		e.Scope.Vulnerabilities = []string{one, other}
 	}
 	if d.random.IntN(3) == 0 {
 		e.Scope.Environments = []string{"production"}
@@ -488,7 +503,9 @@ func (d *decideLoop) policy(version int) *policy.Policy {
 	severities := []finding.Severity{finding.Low, finding.Medium, finding.High, finding.Critical, ""}
 	p := &policy.Policy{ID: "release", Version: version, Semantics: policy.Semantics}
 	p.Threshold = policy.Threshold{Block: severities[d.random.IntN(5)], Warn: finding.Low}
-	p.Evidence = policy.Evidence{Gaps: policy.Warn, Unknown: policy.Warn, Unrated: finding.Medium}
+	if d.random.IntN(5) > 0 {
+		p.Evidence = policy.Evidence{Gaps: policy.Warn, Unknown: policy.Warn, Unrated: finding.Medium}
+	}
 	p.VEX.Disputed = []policy.Disputed{"", policy.DisputedWarn, policy.DisputedBlock}[d.random.IntN(3)]
 	p.VEX.Require.Tier = d.random.IntN(3)
 	if d.random.IntN(3) == 0 {
@@ -540,13 +557,12 @@ func (d *decideLoop) say(s *decideSource) {
 
 func (d *decideLoop) statements() (out []*vex.Statement) {
 	for range 1 + d.random.IntN(4) {
-		name := loopNames[d.random.IntN(len(loopNames))]
+		id, url := d.vulnerability()
 		version := fmt.Sprint(1+d.random.IntN(4), ".0")
-		url := "pkg:pypi/" + name
-		if d.random.IntN(2) == 0 {
-			url, version = "pkg:apk/alpine/"+name, version+"-r0"
+		if strings.HasPrefix(url, "pkg:apk") {
+			version += "-r0"
 		}
-		s := &vex.Statement{Vulnerability: d.vulnerability(), Status: vex.Statuses[d.random.IntN(len(vex.Statuses))], Time: time.Now().Add(-time.Duration(d.random.Int64N(int64(time.Hour)))).UTC().Truncate(time.Microsecond)}
+		s := &vex.Statement{Vulnerability: id, Status: vex.Statuses[d.random.IntN(len(vex.Statuses))], Time: time.Now().Add(-time.Duration(d.random.Int64N(int64(time.Hour)))).UTC().Truncate(time.Microsecond)}
 		if d.random.IntN(3) == 0 || s.Status == vex.Fixed {
 			url += "@" + version
 		}
