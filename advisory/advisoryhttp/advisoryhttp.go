@@ -10,11 +10,7 @@ package advisoryhttp
 
 import (
 	"context"
-	"fmt"
 	"iter"
-	"net/http"
-	"net/url"
-	"strconv"
 	"strings"
 
 	"github.com/stella-ops/stella/advisory"
@@ -114,64 +110,19 @@ type sourceList struct {
 	Sources []advisory.SourceState `json:"sources"`
 }
 
-// after reads where a page begins.
-func after(query url.Values) (int, error) {
-	text := query.Get("after")
-	if text == "" {
-		return 0, nil
-	}
-	n, err := strconv.ParseInt(text, 10, 32)
-	if err != nil || n < 1 || text[0] == '+' {
-		return 0, &httpjson.Error{Status: http.StatusBadRequest, Err: fmt.Errorf("query: after %.40q is not what an earlier page gave: %w", text, fault.Invalid)}
-	}
-	return int(n), nil
-}
-
 // headNumber reads the number of a head in a path; "current" is 0.
 func headNumber(text string) (int64, error) {
 	if text == "current" {
 		return 0, nil
 	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 1 || text[0] == '+' {
+	n, ok := httpjson.Number(text, 64)
+	if !ok {
 		return 0, notThere("head", text)
 	}
 	return n, nil
 }
 
-// isDigest reports whether s can be the digest of something.
-func isDigest(s string) bool {
-	rest, ok := strings.CutPrefix(s, "sha256:")
-	return ok && len(rest) == 64 && strings.Trim(rest, "0123456789abcdef") == ""
-}
-
 // isText reports whether s can be an id or a name in a path.
 func isText(s string, most int) bool {
 	return s != "" && len(s) <= most && strings.IndexFunc(s, func(c rune) bool { return c < ' ' || c == 0x7f }) < 0
-}
-
-// etag is the entity tag of what has a digest.
-func etag(digest string) string { return `"` + digest + `"` }
-
-// unchanged sets the entity tag of an answer that exists, and reports whether the
-// client has it; it is then answered.
-func (c *call) unchanged(tag string) bool {
-	c.w.Header().Set("ETag", tag)
-	if !has(c.r, tag) {
-		return false
-	}
-	c.w.WriteHeader(http.StatusNotModified)
-	return true
-}
-
-// has reports whether the client has what the tag names.
-func has(r *http.Request, tag string) bool {
-	for _, line := range r.Header.Values("If-None-Match") {
-		for known := range strings.SplitSeq(line, ",") {
-			if known = strings.TrimPrefix(strings.TrimSpace(known), "W/"); known == tag || known == "*" {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/internal/httpjson"
+	"github.com/stella-ops/stella/internal/sum"
 )
 
 // The defaults of a Client.
@@ -70,22 +71,12 @@ func (c *Client) post(ctx context.Context, what, path string, query url.Values, 
 
 // into reads an answer as JSON. right says whether it is about what was asked for.
 func into[T any](v *T, right func(*T) bool) func(*http.Response) error {
-	return func(resp *http.Response) error {
-		var fresh T // nothing of an attempt before
-		if err := httpjson.ReadJSON(resp, MaxAnswer, &fresh); err != nil {
-			return err
-		}
-		if !right(&fresh) {
-			return fmt.Errorf("the server's answer is not about what was asked for: %w", fault.Unavailable)
-		}
-		*v = fresh
-		return nil
-	}
+	return httpjson.Into(v, MaxAnswer, right)
 }
 
 // bytes reads what has a digest.
 func (c *Client) bytes(ctx context.Context, what, path, digest, mediaType string, limit int64) (out []byte, err error) {
-	if !isDigest(digest) {
+	if !sum.Is(digest) {
 		return nil, fmt.Errorf("%.200s: it is not a digest: %w", what, fault.NotFound)
 	}
 	err = c.do(ctx, httpjson.Call{What: what, Method: http.MethodGet, Path: path + digest, Want: http.StatusOK, Again: true}, func(resp *http.Response) error {

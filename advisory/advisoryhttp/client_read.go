@@ -2,7 +2,6 @@ package advisoryhttp
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"iter"
 	"net/http"
@@ -13,6 +12,7 @@ import (
 	"github.com/stella-ops/stella/advisory/finding"
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/internal/httpjson"
+	"github.com/stella-ops/stella/internal/sum"
 )
 
 // Head returns a head by its number, and the newest for 0, without its manifest.
@@ -24,7 +24,7 @@ func (c *Client) Head(ctx context.Context, number int64) (*advisory.Head, error)
 	}
 	head := new(advisory.Head)
 	err := c.get(ctx, "read head "+name, "/heads/"+name, nil, into(head, func(h *advisory.Head) bool {
-		return isDigest(h.Digest) && h.Number > 0 && (number == 0 || h.Number == number)
+		return sum.Is(h.Digest) && h.Number > 0 && (number == 0 || h.Number == number)
 	}))
 	if err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func (a *Answer) right() bool {
 			return false
 		}
 	}
-	return isDigest(a.Snapshot) && a.Records != nil
+	return sum.Is(a.Snapshot) && a.Records != nil
 }
 
 // Package returns what is known about a package of an ecosystem now: all pages as
@@ -151,7 +151,7 @@ func (c *Client) Match(ctx context.Context, sbom []byte, opts *Options) (*findin
 	out := new(finding.Report)
 	q := httpjson.Call{What: "match an SBOM", Method: http.MethodPost, Path: "/match", Query: opts.query(), Raw: sbom, Limit: MaxDocument,
 		Header: map[string]string{"Content-Type": "application/octet-stream"}, Want: http.StatusOK, Again: true}
-	if err := c.do(ctx, q, into(out, func(r *finding.Report) bool { return isDigest(r.Snapshot) && r.Findings != nil })); err != nil {
+	if err := c.do(ctx, q, into(out, func(r *finding.Report) bool { return sum.Is(r.Snapshot) && r.Findings != nil })); err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -193,7 +193,7 @@ func (c *Client) Raw(ctx context.Context, digest string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if got := fmt.Sprintf("sha256:%x", sha256.Sum256(text)); got != digest {
+	if got := sum.Of(text); got != digest {
 		return nil, &fault.MismatchError{What: "document", Want: digest, Got: got}
 	}
 	return text, nil

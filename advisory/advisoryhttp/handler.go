@@ -2,7 +2,6 @@ package advisoryhttp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -13,6 +12,7 @@ import (
 	"github.com/stella-ops/stella/advisory"
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/internal/httpjson"
+	"github.com/stella-ops/stella/internal/sum"
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
@@ -95,7 +95,7 @@ func (h *Handler) route() {
 			if err := h.admit(c, rt); err != nil {
 				return err
 			}
-			return h.damaged(c, rt.serve(h, c))
+			return h.mux.Damaged(c.r, rt.serve(h, c))
 		})
 	}
 }
@@ -108,7 +108,7 @@ func (h *Handler) admit(c *call, rt *route) (err error) {
 	if rt.operator && !c.who.Operator {
 		return fmt.Errorf("%s is for operators, and %.80q is not one: %w", rt.path, c.who.Subject, fault.Forbidden)
 	}
-	if strings.Contains(rt.path, "{digest}") && !isDigest(c.r.PathValue("digest")) {
+	if strings.Contains(rt.path, "{digest}") && !sum.Is(c.r.PathValue("digest")) {
 		return notThere("digest", c.r.PathValue("digest"))
 	}
 	c.w.Header().Set("Cache-Control", "no-cache") // a client asks each time whether it changed
@@ -134,29 +134,11 @@ func (h *Handler) view(c *call) (advisory.View, func(), error) {
 		}
 		digest = head.Digest
 	}
-	if !isDigest(digest) {
+	if !sum.Is(digest) {
 		return nil, nil, notThere("snapshot", digest)
 	}
 	v, done, err := h.View(c.r.Context(), digest)
-	return v, done, kept(err)
-}
-
-// kept marks errors of what reads kept data: that it is invalid is no fault of the
-// client.
-func kept(err error) error {
-	if errors.Is(err, fault.Invalid) {
-		return fmt.Errorf("%v: %w", err, fault.Mismatch)
-	}
-	return err
-}
-
-// damaged tells the operator of data that is damaged where it is kept. Nothing
-// else that a client asks for has that kind of error.
-func (h *Handler) damaged(c *call, err error) error {
-	if !errors.Is(err, fault.Mismatch) {
-		return err
-	}
-	return &httpjson.Error{Status: http.StatusInternalServerError, RequestID: h.mux.Tell(c.r, err), Err: fmt.Errorf("the data is damaged where it is kept: %w", fault.Mismatch)}
+	return v, done, httpjson.Kept(err)
 }
 
 func (h *Handler) now() time.Time {

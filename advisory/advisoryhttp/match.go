@@ -3,7 +3,6 @@ package advisoryhttp
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"net/http"
 
 	"github.com/stella-ops/stella/advisory"
@@ -22,7 +21,7 @@ func (h *Handler) options(c *call) (o advisory.Options, err error) {
 		case "true":
 			*to = true
 		default:
-			return o, &httpjson.Error{Status: http.StatusBadRequest, Err: fmt.Errorf("query: %s is true or false: %w", key, fault.Invalid)}
+			return o, httpjson.BadRequest("query: %s is true or false", key)
 		}
 	}
 	return o, nil
@@ -45,21 +44,15 @@ func (h *Handler) match(c *call) error {
 	defer done()
 	report, err := advisory.Matcher{View: v, Options: opts}.Match(c.r.Context(), doc)
 	if err != nil {
-		return kept(err)
+		return httpjson.Kept(err)
 	}
 	return c.answer(report)
 }
 
 func (h *Handler) readSBOM(r *http.Request) (*sbom.Document, error) {
-	if r.ContentLength > MaxDocument {
-		return nil, &fault.LimitError{What: "bytes of an SBOM", Where: "request", Max: MaxDocument, Seen: r.ContentLength}
-	}
-	text, err := io.ReadAll(io.LimitReader(r.Body, MaxDocument+1))
+	text, err := httpjson.ReadBytes(r, "an SBOM", MaxDocument)
 	if err != nil {
-		return nil, &httpjson.Error{Status: http.StatusBadRequest, Err: fmt.Errorf("read the SBOM: it ended early: %w", fault.Invalid)}
-	}
-	if len(text) > MaxDocument {
-		return nil, &fault.LimitError{What: "bytes of an SBOM", Where: "request", Max: MaxDocument}
+		return nil, err
 	}
 	if h.Decode != nil {
 		return h.Decode(text)
@@ -92,7 +85,7 @@ func (h *Handler) explain(c *call) error {
 	defer done()
 	x, err := advisory.Matcher{View: v, Options: opts}.Explain(c.r.Context(), doc, doc.Packages[0].ID, q.Vulnerability)
 	if err != nil {
-		return kept(err)
+		return httpjson.Kept(err)
 	}
 	return c.answer(x)
 }

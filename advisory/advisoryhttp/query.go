@@ -53,12 +53,12 @@ func (h *Handler) queryView(c *call) error {
 	}
 	v, done, err := h.View(c.r.Context(), c.r.PathValue("digest"))
 	if err != nil {
-		return kept(err)
+		return httpjson.Kept(err)
 	}
 	defer done()
 	out, err := answer(c.r.Context(), v, &q)
 	if err != nil {
-		return kept(err)
+		return httpjson.Kept(err)
 	}
 	return c.answer(out)
 }

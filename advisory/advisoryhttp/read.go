@@ -23,9 +23,9 @@ const (
 func (h *Handler) about(c *call) error {
 	ecosystem, name := c.query.Get("ecosystem"), c.query.Get("name")
 	if !isText(ecosystem, maxName) || !isText(name, maxName) {
-		return &httpjson.Error{Status: http.StatusBadRequest, Err: fmt.Errorf("query: ecosystem and name are required: %w", fault.Invalid)}
+		return httpjson.BadRequest("query: ecosystem and name are required")
 	}
-	from, err := after(c.query)
+	from, err := httpjson.After(c.query, 32)
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func (h *Handler) about(c *call) error {
 	defer done()
 	entries, err := v.Affected(c.r.Context(), ecosystem, advisory.CanonicalName(ecosystem, name))
 	if err != nil {
-		return kept(err)
+		return httpjson.Kept(err)
 	}
 	var refs []advisory.Ref
 	seen := map[advisory.Ref]bool{}
@@ -47,12 +47,12 @@ func (h *Handler) about(c *call) error {
 		}
 	}
 	out := &Answer{Snapshot: v.Digest()}
-	refs = refs[min(from, len(refs)):]
+	refs = refs[min(int(from), len(refs)):]
 	if out.Records, err = known(c.r.Context(), v, refs); err != nil {
 		return err
 	}
 	if len(out.Records) < len(refs) {
-		out.Next = from + len(out.Records)
+		out.Next = int(from) + len(out.Records)
 	}
 	return c.answer(out)
 }
@@ -71,7 +71,7 @@ func (h *Handler) named(c *call) error {
 	ctx := c.r.Context()
 	refs, err := v.Named(ctx, id)
 	if err != nil {
-		return kept(err)
+		return httpjson.Kept(err)
 	}
 	if len(refs) > MaxKnown {
 		return &fault.LimitError{What: "records", Where: "answer about " + id, Max: MaxKnown, Seen: int64(len(refs))}
@@ -84,7 +84,7 @@ func (h *Handler) named(c *call) error {
 		return &fault.LimitError{What: "affected packages", Where: "answer about " + id, Max: MaxEntries}
 	}
 	if out.Signals, err = v.Signals(ctx, id); err != nil {
-		return kept(err)
+		return httpjson.Kept(err)
 	}
 	if c.query.Get("snapshot") == "" { // linksets are of the newest head
 		if out.Linksets, err = h.linksets(ctx, id, out.Records); err != nil {
@@ -130,11 +130,11 @@ func known(ctx context.Context, v advisory.View, refs []advisory.Ref) ([]Known, 
 		}
 		r, err := v.Record(ctx, ref)
 		if err != nil {
-			return nil, kept(err)
+			return nil, httpjson.Kept(err)
 		}
 		t, err := v.Text(ctx, ref)
 		if err != nil {
-			return nil, kept(err)
+			return nil, httpjson.Kept(err)
 		}
 		entries += len(t.Affected)
 		out = append(out, Known{Ref: uint64(ref), Record: r, Text: t})
@@ -164,7 +164,7 @@ func (h *Handler) head(c *call) error {
 	if err != nil {
 		return err
 	}
-	if c.unchanged(etag(strconv.FormatInt(head.Number, 10) + "/" + head.Digest)) {
+	if httpjson.Unchanged(c.w, c.r, strconv.FormatInt(head.Number, 10)+"/"+head.Digest) {
 		return nil
 	}
 	return c.answer(head)
@@ -176,7 +176,7 @@ func (h *Handler) facts(c *call) error {
 	if err != nil {
 		return err
 	}
-	from, err := after(c.query)
+	from, err := httpjson.After(c.query, 32)
 	if err != nil {
 		return err
 	}
@@ -190,7 +190,7 @@ func (h *Handler) facts(c *call) error {
 		if err != nil {
 			return err
 		}
-		if n++; n <= from {
+		if n++; n <= int(from) {
 			continue
 		}
 		if len(page.Facts) == MaxFacts {
@@ -248,9 +248,9 @@ func (h *Handler) raw(c *call) error {
 	digest := c.r.PathValue("digest")
 	content, err := h.Advisories.Raw(c.r.Context(), digest)
 	if err != nil {
-		return kept(err)
+		return httpjson.Kept(err)
 	}
-	if c.unchanged(etag(digest)) {
+	if httpjson.Unchanged(c.w, c.r, digest) {
 		return nil
 	}
 	c.w.Header().Set("Content-Disposition", "attachment")

@@ -17,7 +17,7 @@ func (h *Handler) snapshot(c *call) error {
 	digest := c.r.PathValue("digest")
 	v, done, err := h.View(c.r.Context(), digest)
 	if err != nil {
-		return kept(err)
+		return httpjson.Kept(err)
 	}
 	defer done()
 	m, ok := v.(manifested)
@@ -26,9 +26,9 @@ func (h *Handler) snapshot(c *call) error {
 	}
 	text, _, err := m.Manifest().Encode()
 	if err != nil {
-		return kept(err)
+		return httpjson.Kept(err)
 	}
-	if c.unchanged(etag(digest)) {
+	if httpjson.Unchanged(c.w, c.r, digest) {
 		return nil
 	}
 	httpjson.WriteBytes(c.w, http.StatusOK, "application/json", text)
@@ -40,9 +40,9 @@ func (h *Handler) object(c *call) error {
 	digest := c.r.PathValue("digest")
 	object, err := h.Object(c.r.Context(), digest)
 	if err != nil {
-		return kept(err)
+		return httpjson.Kept(err)
 	}
-	if c.unchanged(etag(digest)) {
+	if httpjson.Unchanged(c.w, c.r, digest) {
 		return nil
 	}
 	httpjson.WriteBytes(c.w, http.StatusOK, "application/octet-stream", object)

@@ -151,3 +151,19 @@ func ReadJSON(resp *http.Response, limit int64, into any) error {
 	}
 	return nil
 }
+
+// Into reads an answer as JSON into v, which keeps its value where there is an error.
+// right says whether the answer is about what was asked for; nil says that it is.
+func Into[T any](v *T, limit int64, right func(*T) bool) func(*http.Response) error {
+	return func(resp *http.Response) error {
+		var fresh T // nothing of an attempt before
+		if err := ReadJSON(resp, limit, &fresh); err != nil {
+			return err
+		}
+		if right != nil && !right(&fresh) {
+			return fmt.Errorf("the server's answer is not about what was asked for: %w", fault.Unavailable)
+		}
+		*v = fresh
+		return nil
+	}
+}

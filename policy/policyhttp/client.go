@@ -3,8 +3,6 @@ package policyhttp
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -14,6 +12,7 @@ import (
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/internal/httpjson"
+	"github.com/stella-ops/stella/internal/sum"
 	"github.com/stella-ops/stella/policy"
 )
 
@@ -73,17 +72,7 @@ func (c *Client) post(ctx context.Context, what, path string, body any, read fun
 
 // into reads an answer as JSON. right says whether it is about what was asked for.
 func into[T any](v *T, right func(*T) bool) func(*http.Response) error {
-	return func(resp *http.Response) error {
-		var fresh T // nothing of an attempt before
-		if err := httpjson.ReadJSON(resp, MaxAnswer, &fresh); err != nil {
-			return err
-		}
-		if !right(&fresh) {
-			return fmt.Errorf("the server's answer is not about what was asked for: %w", fault.Unavailable)
-		}
-		*v = fresh
-		return nil
-	}
+	return httpjson.Into(v, MaxAnswer, right)
 }
 
 // kept sends what makes something. repeated reports that it was there before.
@@ -144,7 +133,7 @@ func from(after string) url.Values {
 
 // Find returns a verdict by its key, as it was signed. It is verified.
 func (c *Client) Find(ctx context.Context, key string) (body []byte, v *policy.Verdict, err error) {
-	if !isDigest(key) {
+	if !sum.Is(key) {
 		return nil, nil, fmt.Errorf("verdict %.80q: %w", key, fault.NotFound)
 	}
 	err = c.get(ctx, "read verdict "+key, "/verdicts/"+key, nil, func(resp *http.Response) error {
@@ -154,7 +143,7 @@ func (c *Client) Find(ctx context.Context, key string) (body []byte, v *policy.V
 		if v, err = policy.DecodeVerdict(body); err != nil {
 			return err
 		}
-		if v.Key() != key || v.Digest() != sum(body) {
+		if v.Key() != key || v.Digest() != sum.Of(body) {
 			return &fault.MismatchError{What: "key of a verdict", Want: key, Got: v.Key()}
 		}
 		return nil
@@ -171,7 +160,7 @@ func (c *Client) Trace(ctx context.Context, v *policy.Verdict) (body []byte, err
 		if body, err = httpjson.ReadTyped(resp, "application/json", MaxTrace); err != nil {
 			return err
 		}
-		if got := sum(body); got != v.Trace {
+		if got := sum.Of(body); got != v.Trace {
 			return &fault.MismatchError{What: "digest of a trace", Want: v.Trace, Got: got}
 		}
 		return nil
@@ -180,11 +169,6 @@ func (c *Client) Trace(ctx context.Context, v *policy.Verdict) (body []byte, err
 		return nil, err
 	}
 	return body, nil
-}
-
-func sum(b []byte) string {
-	s := sha256.Sum256(b)
-	return "sha256:" + hex.EncodeToString(s[:])
 }
 
 // Simulate asks what a policy would say about a scan.

@@ -2,18 +2,16 @@ package policyhttp
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/internal/httpjson"
+	"github.com/stella-ops/stella/internal/sum"
 	"github.com/stella-ops/stella/policy"
 )
 
@@ -138,17 +136,13 @@ func (h *Handler) admit(c *call, rt *route) error {
 	for _, check := range []struct {
 		name string
 		ok   func(string) bool
-	}{{"scan_id", isScan}, {"key", isDigest}, {"policy_id", func(s string) bool { return isName(s, maxName) }}, {"exception_id", func(s string) bool { return isName(s, maxName) }}} {
+	}{{"scan_id", isScan}, {"key", sum.Is}, {"policy_id", func(s string) bool { return isName(s, maxName) }}, {"exception_id", func(s string) bool { return isName(s, maxName) }}} {
 		if id := c.r.PathValue(check.name); id != "" && !check.ok(id) {
 			return fmt.Errorf("%s %.80q: %w", check.name, id, fault.NotFound)
 		}
 	}
 	c.store, err = h.Stores(c.who.Tenant)
-	if err != nil && fault.KindOf(err) != fault.Unavailable {
-		// A tenant that Identify names and the store refuses is not the client's fault.
-		err = fmt.Errorf("open tenant %q: %v", c.who.Tenant, err)
-	}
-	return err
+	return httpjson.Opened(c.who.Tenant, err)
 }
 
 // version reads the version of a path; 0 where the path has none.
@@ -157,8 +151,8 @@ func (c *call) version() (int, error) {
 	if text == "" {
 		return 0, nil
 	}
-	n, err := strconv.ParseInt(text, 10, 32)
-	if err != nil || n < 1 || text[0] == '+' {
+	n, ok := httpjson.Number(text, 32)
+	if !ok {
 		return 0, fmt.Errorf("version %.20q: %w", text, fault.NotFound)
 	}
 	return int(n), nil
@@ -171,22 +165,9 @@ func (c *call) limit() (int, error) {
 	}
 	n, err := strconv.Atoi(c.query.Get("limit"))
 	if err != nil || n < 1 || n > 1000 {
-		return 0, bad("query: limit %.20q: want 1 to 1000", c.query.Get("limit"))
+		return 0, httpjson.BadRequest("query: limit %.20q: want 1 to 1000", c.query.Get("limit"))
 	}
 	return n, nil
-}
-
-// bad is a request that is not well formed.
-func bad(format string, args ...any) error {
-	return &httpjson.Error{Status: http.StatusBadRequest, Err: fmt.Errorf(format+": %w", append(args, fault.Invalid)...)}
-}
-
-// badQuery makes what a store refuses of a query the query's fault.
-func badQuery(err error) error {
-	if fault.KindOf(err) == fault.Invalid {
-		return &httpjson.Error{Status: http.StatusBadRequest, Err: err}
-	}
-	return err
 }
 
 // answer gives what may change at any time.
@@ -198,15 +179,11 @@ func (c *call) answer(status int, v any) error {
 // tagged gives bytes with their digest as entity tag, or says that the client has
 // them. What never changes is for ever.
 func (c *call) tagged(mediaType string, body []byte, forever bool) {
-	sum := sha256.Sum256(body)
-	tag := `"sha256:` + hex.EncodeToString(sum[:]) + `"`
 	h := c.w.Header()
-	h.Set("ETag", tag)
 	if h.Set("Cache-Control", "private, no-cache"); forever {
 		h.Set("Cache-Control", "private, max-age=31536000, immutable")
 	}
-	if has(c.r, tag) {
-		c.w.WriteHeader(http.StatusNotModified)
+	if httpjson.Unchanged(c.w, c.r, sum.Of(body)) {
 		return
 	}
 	httpjson.WriteBytes(c.w, http.StatusOK, mediaType, body)
@@ -219,17 +196,4 @@ func (c *call) tag(v any) error {
 		c.tagged("application/json", body, false)
 	}
 	return err
-}
-
-// key reads the idempotency key.
-func (c *call) key() (string, error) {
-	keys := c.r.Header.Values(KeyHeader)
-	if len(keys) == 0 {
-		return "", nil
-	}
-	k := keys[0]
-	if len(keys) > 1 || k == "" || len(k) > maxKey || strings.TrimSpace(k) != k || strings.IndexFunc(k, func(c rune) bool { return c < ' ' || c > '~' }) >= 0 {
-		return "", bad("%s: want one of 1 to %d printable ASCII characters", KeyHeader, maxKey)
-	}
-	return k, nil
 }

@@ -7,7 +7,6 @@ import (
 	"mime"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -25,7 +24,7 @@ func (h *Handler) policies(c *call) error {
 	}
 	list, next, err := c.store.Revisions(c.r.Context(), c.query.Get("after"), limit)
 	if err != nil {
-		return badQuery(err)
+		return httpjson.QueryFault(err)
 	}
 	return c.answer(http.StatusOK, revisionPage{append([]policy.Revision{}, list...), next})
 }
@@ -68,7 +67,7 @@ func (c *call) text() ([]byte, error) {
 	}
 	text, err := io.ReadAll(io.LimitReader(c.r.Body, MaxPolicy+1))
 	if err != nil {
-		return nil, bad("read the body: it ended early")
+		return nil, httpjson.BadRequest("read the body: it ended early")
 	}
 	if len(text) > MaxPolicy {
 		return nil, &fault.LimitError{What: "bytes of a policy", Where: "request", Max: MaxPolicy}
@@ -166,15 +165,13 @@ func (h *Handler) activations(c *call) error {
 	if err != nil {
 		return err
 	}
-	before := int64(0)
-	if text := c.query.Get("after"); text != "" {
-		if before, err = strconv.ParseInt(text, 10, 64); err != nil || before < 1 || text[0] == '+' {
-			return bad("query: after %.40q is not what an earlier page gave", text)
-		}
+	before, err := httpjson.After(c.query, 64)
+	if err != nil {
+		return err
 	}
 	list, err := c.store.Activations(c.r.Context(), before, limit)
 	if err != nil {
-		return badQuery(err)
+		return httpjson.QueryFault(err)
 	}
 	page := activationPage{Activations: append([]policy.Activation{}, list...)}
 	if len(list) == limit && list[limit-1].Number > 1 {

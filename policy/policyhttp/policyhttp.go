@@ -8,7 +8,6 @@ package policyhttp
 
 import (
 	"context"
-	"net/http"
 	"strings"
 	"time"
 
@@ -198,25 +197,7 @@ func isScan(id string) bool {
 	return ok && rest != "" && len(id) <= 64 && strings.Trim(rest, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }
 
-// isDigest reports whether s can be the digest of something.
-func isDigest(s string) bool {
-	rest, ok := strings.CutPrefix(s, "sha256:")
-	return ok && len(rest) == 64 && strings.Trim(rest, "0123456789abcdef") == ""
-}
-
 // isName reports whether s can be an id in a path.
 func isName(s string, most int) bool {
 	return s != "" && s != "." && s != ".." && len(s) <= most && strings.IndexFunc(s, func(c rune) bool { return c <= ' ' || c > '~' || c == '/' }) < 0
-}
-
-// has reports whether the client has what an entity tag names.
-func has(r *http.Request, tag string) bool {
-	for _, line := range r.Header.Values("If-None-Match") {
-		for known := range strings.SplitSeq(line, ",") {
-			if known = strings.TrimPrefix(strings.TrimSpace(known), "W/"); known == tag || known == "*" {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -48,7 +48,7 @@ func (h *Handler) decisions(c *call) error {
 	}
 	list, next, err := c.store.Decisions(c.r.Context(), c.r.PathValue("scan_id"), c.query.Get("after"), limit)
 	if err != nil {
-		return badQuery(err)
+		return httpjson.QueryFault(err)
 	}
 	return c.answer(http.StatusOK, decisionPage{append([]policy.Decision{}, list...), next})
 }
@@ -87,7 +87,7 @@ func (h *Handler) exceptions(c *call) error {
 	}
 	list, err := c.store.Exceptions(c.r.Context(), c.query.Get("after"), limit)
 	if err != nil {
-		return badQuery(err)
+		return httpjson.QueryFault(err)
 	}
 	page := exceptionPage{Exceptions: append([]policy.Exception{}, list...)}
 	if len(list) == limit {
@@ -98,7 +98,7 @@ func (h *Handler) exceptions(c *call) error {
 
 // except keeps an exception. Who asks is its approver: nobody names another.
 func (h *Handler) except(c *call) error {
-	key, err := c.key()
+	key, err := httpjson.IdempotencyKey(c.r, KeyHeader, maxKey)
 	if err != nil {
 		return err
 	}

@@ -66,19 +66,9 @@ func (c *Client) do(ctx context.Context, q httpjson.Call, read func(*http.Respon
 	return c.caller.Do(ctx, q, read)
 }
 
-// into reads an answer as JSON and checks it.
-func into[T any](v *T, check func(*T) bool) func(*http.Response) error {
-	return func(resp *http.Response) error {
-		var fresh T
-		if err := httpjson.ReadJSON(resp, MaxAnswer, &fresh); err != nil {
-			return err
-		}
-		if check != nil && !check(&fresh) {
-			return fmt.Errorf("the server's answer is not about what was asked for: %w", fault.Unavailable)
-		}
-		*v = fresh
-		return nil
-	}
+// into reads an answer as JSON. right says whether it is about what was asked for.
+func into[T any](v *T, right func(*T) bool) func(*http.Response) error {
+	return httpjson.Into(v, MaxAnswer, right)
 }
 
 // noScan refuses what no scan is called; it never becomes part of a path.

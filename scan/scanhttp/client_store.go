@@ -11,6 +11,7 @@ import (
 	"github.com/stella-ops/stella/advisory/finding"
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/internal/httpjson"
+	"github.com/stella-ops/stella/internal/sum"
 	"github.com/stella-ops/stella/scan"
 )
 
@@ -90,8 +91,8 @@ func (c *Client) Manifest(ctx context.Context, id string) ([]byte, error) {
 		if err != nil {
 			return err
 		}
-		if want := resp.Header.Get("ETag"); want != etag(digestOf(b)) {
-			return &fault.MismatchError{What: "manifest", Want: want, Got: etag(digestOf(b))}
+		if want := resp.Header.Get("ETag"); want != httpjson.Tag(sum.Of(b)) {
+			return &fault.MismatchError{What: "manifest", Want: want, Got: httpjson.Tag(sum.Of(b))}
 		}
 		out = b
 		return nil

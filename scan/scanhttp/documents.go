@@ -12,13 +12,14 @@ import (
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/internal/httpjson"
+	"github.com/stella-ops/stella/internal/sum"
 	"github.com/stella-ops/stella/scan"
 )
 
 func (h *Handler) documents(c *call) error {
 	whole := c.query.Get("content") == "inline"
 	if c.query.Has("content") && !whole {
-		return &httpjson.Error{Status: http.StatusBadRequest, Err: fmt.Errorf("query: content %.20q: want inline: %w", c.query.Get("content"), fault.Invalid)}
+		return httpjson.BadRequest("query: content %.20q: want inline", c.query.Get("content"))
 	}
 	store, err := h.store(c)
 	if err != nil {
@@ -88,12 +89,12 @@ func (h *Handler) document(c *call) error {
 // open gives the verified bytes of a document: those of its row, else those of
 // its object.
 func (h *Handler) open(c *call, s *scan.Stored) (io.ReadCloser, error) {
-	if s.Content != nil && int64(len(s.Content)) == s.Ref.Size && digestOf(s.Content) == s.Ref.Digest {
+	if s.Content != nil && int64(len(s.Content)) == s.Ref.Size && sum.Of(s.Content) == s.Ref.Digest {
 		return io.NopCloser(bytes.NewReader(s.Content)), nil
 	}
 	documents, err := h.Documents(c.who.Tenant)
 	if err != nil {
-		return nil, opened(c, err)
+		return nil, httpjson.Opened(c.who.Tenant, err)
 	}
 	body, err := documents.Open(c.r.Context(), s.Ref)
 	if errors.Is(err, fault.NotFound) || errors.Is(err, fault.Mismatch) || errors.Is(err, fault.Invalid) {

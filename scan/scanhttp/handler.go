@@ -116,20 +116,11 @@ func (h *Handler) admit(c *call, rt *route) error {
 // store opens the caller's scans.
 func (h *Handler) store(c *call) (scan.Store, error) {
 	s, err := h.Store(c.who.Tenant)
-	return s, opened(c, err)
+	return s, httpjson.Opened(c.who.Tenant, err)
 }
 
 // jobs opens the jobs of the caller's tenant.
 func (h *Handler) jobs(c *call) (scan.Jobs, error) {
 	j, err := h.Jobs(c.who.Tenant)
-	return j, opened(c, err)
-}
-
-// opened takes the kind from an error: a tenant that Identify names and the
-// store refuses is not the client's fault.
-func opened(c *call, err error) error {
-	if err == nil || fault.KindOf(err) == fault.Unavailable {
-		return err
-	}
-	return fmt.Errorf("open tenant %q: %v", c.who.Tenant, err)
+	return j, httpjson.Opened(c.who.Tenant, err)
 }

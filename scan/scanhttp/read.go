@@ -1,8 +1,6 @@
 package scanhttp
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -10,15 +8,16 @@ import (
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/internal/httpjson"
+	"github.com/stella-ops/stella/internal/sum"
 	"github.com/stella-ops/stella/scan"
 	"github.com/stella-ops/stella/scan/image"
 	"github.com/stella-ops/stella/scan/sbom/format"
 )
 
 func (h *Handler) submit(c *call) error {
-	keys := c.r.Header.Values(KeyHeader)
-	if len(keys) > 1 || len(keys) == 1 && (keys[0] == "" || !isText(keys[0], scan.MaxKey)) {
-		return &httpjson.Error{Status: http.StatusBadRequest, Err: fmt.Errorf("%s: want one of 1 to %d printable ASCII characters: %w", KeyHeader, scan.MaxKey, fault.Invalid)}
+	key, err := httpjson.IdempotencyKey(c.r, KeyHeader, scan.MaxKey)
+	if err != nil {
+		return err
 	}
 	var s submission
 	if err := httpjson.Read(c.r, MaxBody, &s); err != nil {
@@ -39,10 +38,6 @@ func (h *Handler) submit(c *call) error {
 		if !encodes(f) {
 			return fmt.Errorf("scan request: formats: %.80q is not written here; there are %s, some with @version: %w", f, strings.Join(format.Writable(), ", "), fault.Invalid)
 		}
-	}
-	key := ""
-	if len(keys) == 1 {
-		key = keys[0]
 	}
 	store, err := h.store(c)
 	if err != nil {
@@ -70,11 +65,10 @@ const wholeJob = "return=representation"
 
 func (h *Handler) list(c *call) error {
 	q := scan.Query{State: scan.State(c.query.Get("state")), Image: c.query.Get("image_ref"), After: c.query.Get("after")}
-	bad := func(err error) error { return &httpjson.Error{Status: http.StatusBadRequest, Err: err} }
 	if c.query.Has("limit") {
 		var err error
 		if q.Limit, err = strconv.Atoi(c.query.Get("limit")); err != nil || q.Limit < 1 {
-			return bad(fmt.Errorf("query: limit %.20q: want 1 to 1000: %w", c.query.Get("limit"), fault.Invalid))
+			return httpjson.BadRequest("query: limit %.20q: want 1 to 1000", c.query.Get("limit"))
 		}
 	}
 	if q.State != "" && !q.State.Known() {
@@ -86,11 +80,8 @@ func (h *Handler) list(c *call) error {
 		return err
 	}
 	page, err := store.List(c.r.Context(), q)
-	if fault.KindOf(err) == fault.Invalid {
-		return bad(err)
-	}
 	if err != nil {
-		return err
+		return httpjson.QueryFault(err)
 	}
 	return c.answer(page)
 }
@@ -150,7 +141,7 @@ func (h *Handler) manifest(c *call) error {
 	if err != nil {
 		return err
 	}
-	if c.known(digestOf(b)) {
+	if c.known(sum.Of(b)) {
 		return nil
 	}
 	httpjson.WriteBytes(c.w, http.StatusOK, "application/json", b)
@@ -160,17 +151,6 @@ func (h *Handler) manifest(c *call) error {
 // known tags an answer with the digest of its bytes, and is enough of an answer
 // where the client has them.
 func (c *call) known(digest string) bool {
-	h := c.w.Header()
-	h.Set("ETag", etag(digest))
-	h.Set("Cache-Control", "private, no-cache") // asked for again each time
-	if !matches(c.r, etag(digest)) {
-		return false
-	}
-	c.w.WriteHeader(http.StatusNotModified)
-	return true
-}
-
-func digestOf(b []byte) string {
-	sum := sha256.Sum256(b)
-	return "sha256:" + hex.EncodeToString(sum[:])
+	c.w.Header().Set("Cache-Control", "private, no-cache") // asked for again each time
+	return httpjson.Unchanged(c.w, c.r, digest)
 }

@@ -9,7 +9,6 @@ package scanhttp
 import (
 	"context"
 	"io"
-	"net/http"
 	"strings"
 	"time"
 
@@ -70,22 +69,6 @@ func isID(id string) bool {
 // isText reports whether s can be an identifier in a header or a body.
 func isText(s string, most int) bool {
 	return len(s) <= most && strings.IndexFunc(s, func(c rune) bool { return c < ' ' || c > '~' }) < 0 && strings.TrimSpace(s) == s
-}
-
-// etag is the entity tag of bytes that have this digest.
-func etag(digest string) string { return `"` + digest + `"` }
-
-// matches reports whether the client has what the tag names.
-func matches(r *http.Request, tag string) bool {
-	for _, line := range r.Header.Values("If-None-Match") {
-		for known := range strings.SplitSeq(line, ",") {
-			known = strings.TrimPrefix(strings.TrimSpace(known), "W/")
-			if known == tag || known == "*" {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // What travels. The members of scan.Job, scan.Page and finding.Report travel as

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/internal/httpjson"
+	"github.com/stella-ops/stella/internal/sum"
 	"github.com/stella-ops/stella/vex"
 )
 
@@ -76,23 +77,9 @@ func (c *Client) get(ctx context.Context, what, path string, query url.Values, r
 	return c.do(ctx, httpjson.Call{What: what, Method: http.MethodGet, Path: path, Query: query, Want: http.StatusOK}, read)
 }
 
-func notAsked() error {
-	return fmt.Errorf("the server's answer is not about what was asked for: %w", fault.Unavailable)
-}
-
 // into reads an answer as JSON. right says whether it is about what was asked for.
 func into[T any](v *T, right func(*T) bool) func(*http.Response) error {
-	return func(resp *http.Response) error {
-		var fresh T // nothing of an attempt before
-		if err := httpjson.ReadJSON(resp, MaxAnswer, &fresh); err != nil {
-			return err
-		}
-		if !right(&fresh) {
-			return notAsked()
-		}
-		*v = fresh
-		return nil
-	}
+	return httpjson.Into(v, MaxAnswer, right)
 }
 
 // prepared prepares the statements of an answer, and reports whether they are sorted
@@ -116,7 +103,7 @@ func (c *Client) Upload(ctx context.Context, name string, content []byte) (*Uplo
 	if name != "" {
 		query.Set("name", name)
 	}
-	out, digest := new(Uploaded), digestOf(content)
+	out, digest := new(Uploaded), sum.Of(content)
 	q := httpjson.Call{What: "upload document " + name, Method: http.MethodPost, Path: "/documents", Query: query, Raw: content, Limit: MaxDocument,
 		Header: map[string]string{"Content-Type": "application/octet-stream"}, Want: http.StatusCreated}
 	err := c.do(ctx, q, into(out, func(u *Uploaded) bool { return u.Reading.Digest == digest && prepared(u.Statements) }))
@@ -130,7 +117,7 @@ func (c *Client) Upload(ctx context.Context, name string, content []byte) (*Uplo
 // held against, or by that of what is in its envelope, which they are not. An error
 // wraps ErrNotFound.
 func (c *Client) Raw(ctx context.Context, digest string) ([]byte, error) {
-	if !isDigest(digest) {
+	if !sum.Is(digest) {
 		return nil, notThere("document", digest)
 	}
 	var out []byte
@@ -202,7 +189,7 @@ func (c *Client) Head(ctx context.Context, number int64) (*vex.Head, error) {
 	}
 	head := new(vex.Head)
 	err := c.get(ctx, "read VEX head "+name, "/heads/"+name, nil, into(head, func(h *vex.Head) bool {
-		return isDigest(h.Digest) && h.Number > 0 && (number == 0 || h.Number == number)
+		return sum.Is(h.Digest) && h.Number > 0 && (number == 0 || h.Number == number)
 	}))
 	if err != nil {
 		return nil, err
@@ -239,7 +226,7 @@ func (f *InForce) right() bool { return f.Trust != nil && f.Trust.Digest() == f.
 // what is written when an error comes is no file. Who opens it should
 // snapshot.Verify it.
 func (c *Client) Snapshot(ctx context.Context, digest string, w io.Writer) error {
-	if !isDigest(digest) {
+	if !sum.Is(digest) {
 		return notThere("snapshot", digest)
 	}
 	begun := false
@@ -277,7 +264,7 @@ func (c *Client) View(ctx context.Context, digest string) (*View, error) {
 		digest = head.Digest
 	}
 	v := &View{c, digest}
-	if !isDigest(digest) {
+	if !sum.Is(digest) {
 		return nil, notThere("snapshot", digest)
 	}
 	_, err := v.ask(ctx, []string{}) // whether it is there

@@ -1,5 +1,7 @@
 package vexhttp
 
+import "github.com/stella-ops/stella/internal/sum"
+
 // Routes lists method and path of every route.
 func Routes() [][2]string {
 	var out [][2]string
@@ -21,4 +23,4 @@ func Restricted() [][2]string {
 }
 
 // DigestOf returns the digest of a document.
-func DigestOf(content []byte) string { return digestOf(content) }
+func DigestOf(content []byte) string { return sum.Of(content) }

@@ -2,7 +2,6 @@ package vexhttp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/internal/httpjson"
+	"github.com/stella-ops/stella/internal/sum"
 	"github.com/stella-ops/stella/vex"
 )
 
@@ -104,7 +104,7 @@ func (h *Handler) route() {
 			if err := h.admit(c, rt); err != nil {
 				return err
 			}
-			return h.damaged(c, rt.serve(h, c))
+			return h.mux.Damaged(c.r, rt.serve(h, c))
 		})
 	}
 }
@@ -116,7 +116,7 @@ func (h *Handler) admit(c *call, rt *route) (err error) {
 	}
 	c.w.Header().Set("Cache-Control", "no-cache") // a client asks each time whether it changed
 	if strings.Contains(rt.path, "{digest}") {
-		if !isDigest(c.r.PathValue("digest")) {
+		if !sum.Is(c.r.PathValue("digest")) {
 			return notThere("digest", c.r.PathValue("digest"))
 		}
 		if rt.method == http.MethodGet {
@@ -153,24 +153,6 @@ func (c *call) may(rt *route) error {
 	return fmt.Errorf("%s %s may not be asked for by %.80q: %w", rt.method, rt.path, c.who.Subject, fault.Forbidden)
 }
 
-// kept marks errors of what reads kept data: that it is invalid is no fault of the
-// client.
-func kept(err error) error {
-	if errors.Is(err, fault.Invalid) {
-		return fmt.Errorf("%v: %w", err, fault.Mismatch)
-	}
-	return err
-}
-
-// damaged tells the operator of data that is damaged where it is kept. Nothing else
-// that a client asks for has that kind of error.
-func (h *Handler) damaged(c *call, err error) error {
-	if !errors.Is(err, fault.Mismatch) {
-		return err
-	}
-	return &httpjson.Error{Status: http.StatusInternalServerError, RequestID: h.mux.Tell(c.r, err), Err: fmt.Errorf("the data is damaged where it is kept: %w", fault.Mismatch)}
-}
-
 func (h *Handler) changed(tenant string) {
 	if h.Changed != nil {
 		h.Changed(tenant)
@@ -179,19 +161,3 @@ func (h *Handler) changed(tenant string) {
 
 // answer answers with JSON.
 func (c *call) answer(v any) error { return httpjson.Write(c.w, http.StatusOK, v) }
-
-// unchanged sets the entity tag of an answer that exists, and reports whether the
-// client has it; it is then answered.
-func (c *call) unchanged(digest string) bool {
-	tag := `"` + digest + `"`
-	c.w.Header().Set("ETag", tag)
-	for _, line := range c.r.Header.Values("If-None-Match") {
-		for known := range strings.SplitSeq(line, ",") {
-			if known = strings.TrimPrefix(strings.TrimSpace(known), "W/"); known == tag || known == "*" {
-				c.w.WriteHeader(http.StatusNotModified)
-				return true
-			}
-		}
-	}
-	return false
-}

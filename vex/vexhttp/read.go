@@ -10,6 +10,7 @@ import (
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/internal/httpjson"
+	"github.com/stella-ops/stella/internal/sum"
 	"github.com/stella-ops/stella/vex"
 	"github.com/stella-ops/stella/vex/ingest"
 )
@@ -63,7 +64,7 @@ func (h *Handler) statements(c *call) error {
 		return err
 	}
 	after := c.query.Get("after")
-	if after != "" && !isDigest(after) {
+	if after != "" && !sum.Is(after) {
 		return badQuery("after %.80q is not what an earlier page gave", after)
 	}
 	page := StatementPage{Statements: []Item{}}
@@ -77,7 +78,7 @@ func (h *Handler) statements(c *call) error {
 	page.Head = head.Number
 	for s, err := range c.vex.Statements(c.r.Context(), head, []string{f.vulnerability}) {
 		if err != nil {
-			return kept(err)
+			return httpjson.Kept(err)
 		}
 		if s.ID <= after || !f.of(s) {
 			continue
@@ -97,18 +98,16 @@ func (h *Handler) consensus(c *call) error {
 	if err != nil {
 		return err
 	}
-	after := 0
-	if text := c.query.Get("after"); text != "" {
-		if after, err = strconv.Atoi(text); err != nil || after < 1 || text[0] == '+' {
-			return badQuery("after %.40q is not what an earlier page gave", text)
-		}
+	after, err := httpjson.After(c.query, 64)
+	if err != nil {
+		return err
 	}
 	list, err := c.vex.Consensus(c.r.Context(), []string{f.vulnerability})
 	if err != nil {
-		return kept(err)
+		return httpjson.Kept(err)
 	}
 	page := DecisionPage{Decisions: []vex.Decision{}}
-	for i := min(after, len(list)); i < len(list); i++ {
+	for i := int(min(after, int64(len(list)))); i < len(list); i++ {
 		if !f.decided(&list[i]) {
 			continue
 		}
@@ -131,7 +130,7 @@ func (h *Handler) head(c *call) error {
 	if err != nil {
 		return err
 	}
-	if c.unchanged(strconv.FormatInt(head.Number, 10) + "-" + head.Digest[len("sha256:"):]) {
+	if httpjson.Unchanged(c.w, c.r, strconv.FormatInt(head.Number, 10)+"-"+head.Digest[len("sha256:"):]) {
 		return nil
 	}
 	return c.answer(head)
@@ -151,9 +150,9 @@ func (h *Handler) raw(c *call) error {
 	digest := c.r.PathValue("digest")
 	d, err := c.vex.Raw(c.r.Context(), digest)
 	if err != nil {
-		return kept(err)
+		return httpjson.Kept(err)
 	}
-	if c.unchanged(digest) {
+	if httpjson.Unchanged(c.w, c.r, digest) {
 		return nil
 	}
 	c.w.Header().Set("Content-Disposition", "attachment")
@@ -169,10 +168,10 @@ func (h *Handler) snapshot(c *call) error {
 	digest := c.r.PathValue("digest")
 	f, size, err := h.File(c.r.Context(), c.tenant, digest)
 	if err != nil {
-		return kept(err)
+		return httpjson.Kept(err)
 	}
 	defer f.Close()
-	if c.unchanged(digest) {
+	if httpjson.Unchanged(c.w, c.r, digest) {
 		return nil
 	}
 	head := c.w.Header()
@@ -200,12 +199,12 @@ func (h *Handler) queryView(c *call) error {
 	}
 	v, done, err := h.View(c.r.Context(), c.tenant, c.r.PathValue("digest"))
 	if err != nil {
-		return kept(err)
+		return httpjson.Kept(err)
 	}
 	defer done()
 	list, err := v.Statements(c.r.Context(), q.Vulnerabilities)
 	if err != nil {
-		return kept(err)
+		return httpjson.Kept(err)
 	}
 	if len(list) > MaxFound {
 		return &fault.LimitError{What: "statements", Where: "answer to a query: ask less at once", Max: MaxFound, Seen: int64(len(list))}
@@ -217,9 +216,9 @@ func (h *Handler) queryView(c *call) error {
 func (h *Handler) trust(c *call) error {
 	t, err := c.vex.Trust(c.r.Context(), "")
 	if err != nil {
-		return kept(err)
+		return httpjson.Kept(err)
 	}
-	if c.unchanged(t.Digest()) {
+	if httpjson.Unchanged(c.w, c.r, t.Digest()) {
 		return nil
 	}
 	return c.answer(inForce(t))

@@ -2,11 +2,8 @@ package vexhttp
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"net/http"
 	"slices"
@@ -15,6 +12,7 @@ import (
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/internal/httpjson"
+	"github.com/stella-ops/stella/internal/sum"
 	"github.com/stella-ops/stella/vex"
 	"github.com/stella-ops/stella/vex/format"
 	"github.com/stella-ops/stella/vex/ingest"
@@ -53,7 +51,7 @@ func (h *Handler) upload(c *call) error {
 	if err != nil {
 		return err
 	}
-	digest := digestOf(content)
+	digest := sum.Of(content)
 	name := c.query.Get("name")
 	if name == "" {
 		name = strings.TrimPrefix(digest, "sha256:") + ".json"
@@ -117,25 +115,12 @@ func ingestSoon(ctx context.Context, i *ingest.Ingester, source vex.Source) erro
 }
 
 func readContent(r *http.Request) ([]byte, error) {
-	if r.ContentLength > MaxDocument {
-		return nil, &fault.LimitError{What: "bytes of a document", Where: "request", Max: MaxDocument, Seen: r.ContentLength}
-	}
 	if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
 		return nil, &httpjson.Error{Status: http.StatusUnsupportedMediaType, Err: fmt.Errorf("Content-Encoding %.40q: send the document as it is: %w", e, fault.Unsupported)}
 	}
-	text, err := io.ReadAll(io.LimitReader(r.Body, MaxDocument+1))
-	switch {
-	case err != nil:
-		return nil, &httpjson.Error{Status: http.StatusBadRequest, Err: fmt.Errorf("read the document: it ended early: %w", fault.Invalid)}
-	case len(text) > MaxDocument:
-		return nil, &fault.LimitError{What: "bytes of a document", Where: "request", Max: MaxDocument}
-	case len(text) == 0:
-		return nil, &httpjson.Error{Status: http.StatusBadRequest, Err: fmt.Errorf("the request has no body, which is the document: %w", fault.Invalid)}
+	text, err := httpjson.ReadBytes(r, "a document", MaxDocument)
+	if err == nil && len(text) == 0 {
+		err = httpjson.BadRequest("the request has no body, which is the document")
 	}
-	return text, nil
-}
-
-func digestOf(content []byte) string {
-	sum := sha256.Sum256(content)
-	return "sha256:" + hex.EncodeToString(sum[:])
+	return text, err
 }

@@ -13,8 +13,6 @@ package vexhttp
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/stella-ops/stella/internal/fault"
@@ -144,8 +142,8 @@ func headNumber(text string) (int64, error) {
 	if text == "current" {
 		return 0, nil
 	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 1 || text[0] == '+' {
+	n, ok := httpjson.Number(text, 64)
+	if !ok {
 		return 0, notThere("head", text)
 	}
 	return n, nil
@@ -156,13 +154,7 @@ func notThere(what, name string) error {
 }
 
 func badQuery(format string, args ...any) error {
-	return &httpjson.Error{Status: http.StatusBadRequest, Err: fmt.Errorf("query: "+format+": %w", append(args, fault.Invalid)...)}
-}
-
-// isDigest reports whether s can be the digest of something.
-func isDigest(s string) bool {
-	rest, ok := strings.CutPrefix(s, "sha256:")
-	return ok && len(rest) == 64 && strings.Trim(rest, "0123456789abcdef") == ""
+	return httpjson.BadRequest("query: "+format, args...)
 }
 
 // isText reports whether s can be an id or a name in a query.
