@@ -89,6 +89,15 @@ func TestDecisionLoop(t *testing.T) {
 	submitting.Wait()
 	d.await("all scans", 15*time.Second, d.completed)
 	d.publish()
+	for of := range loopTenants { // what suppliers say matters then
+		p, err := ofTenant(d.nodes[0].root, loopTenants[of], (*store.Tenant).Policy)
+		if err != nil {
+			t.Fatal(err)
+		}
+		strict := d.policy(of)
+		strict.Threshold.Block, strict.VEX.Require.Tier = finding.Low, 0
+		d.enforce(p, strict, policy.Activation{Environment: "production"})
+	}
 	d.believe("", d.trust("maker"))
 	d.believe("alpha", d.trust("maker", "distro", "own"))
 	d.rest()
@@ -422,7 +431,7 @@ func (d *decideLoop) trust(names ...string) *vex.Trust {
 
 // soon is a time that comes during the test.
 func (d *decideLoop) soon() time.Time {
-	return time.Now().Add(time.Second + time.Duration(d.random.Int64N(int64(4*time.Second))))
+	return time.Now().Add(time.Second + time.Duration(d.random.Int64N(int64(2*time.Second))))
 }
 
 // vulnerability is an id that findings may have, or an alias, with the package.
@@ -491,17 +500,24 @@ func (d *decideLoop) activate(p *store.Policy, of int) {
 	case d.versions[of] > 2 && d.random.IntN(3) == 0:
 		a.Policy = policy.Named{ID: "release", Version: 1 + d.random.IntN(d.versions[of])}
 	default:
-		d.versions[of]++
-		v := d.policy(d.versions[of])
-		a.Policy = policy.Named{ID: v.ID, Version: v.Version}
-		d.until(func() error { _, _, err := p.Add(d.Context(), v, nil, "ann"); return err })
+		d.enforce(p, d.policy(of), a)
+		return
 	}
 	d.until(func() error { _, err := p.Activate(d.Context(), a); return err })
 }
 
-func (d *decideLoop) policy(version int) *policy.Policy {
+// enforce keeps a policy and puts it in force.
+func (d *decideLoop) enforce(p *store.Policy, v *policy.Policy, a policy.Activation) {
+	a.Policy = policy.Named{ID: v.ID, Version: v.Version}
+	d.until(func() error { _, _, err := p.Add(d.Context(), v, nil, "ann"); return err })
+	d.until(func() error { _, err := p.Activate(d.Context(), a); return err })
+}
+
+// policy is the next version of a tenant's.
+func (d *decideLoop) policy(of int) *policy.Policy {
+	d.versions[of]++
 	severities := []finding.Severity{finding.Low, finding.Medium, finding.High, finding.Critical, ""}
-	p := &policy.Policy{ID: "release", Version: version, Semantics: policy.Semantics}
+	p := &policy.Policy{ID: "release", Version: d.versions[of], Semantics: policy.Semantics}
 	p.Threshold = policy.Threshold{Block: severities[d.random.IntN(5)], Warn: finding.Low}
 	if d.random.IntN(5) > 0 {
 		p.Evidence = policy.Evidence{Gaps: policy.Warn, Unknown: policy.Warn, Unrated: finding.Medium}
