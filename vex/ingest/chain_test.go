@@ -18,8 +18,9 @@ import (
 	"github.com/stella-ops/stella/vex"
 )
 
-// announced returns what was announced, by head.
-func announced(t *testing.T, root *store.Root) map[int64][]string {
+// announced returns about what something else was decided, and about what something
+// was decided or said, by head.
+func announced(t *testing.T, root *store.Root) (decided, said map[int64][]string) {
 	t.Helper()
 	q, err := queue.Open(t.Context(), "mem:")
 	if err != nil {
@@ -38,7 +39,7 @@ func announced(t *testing.T, root *store.Root) map[int64][]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := map[int64][]string{}
+	decided, said = map[int64][]string{}, map[int64][]string{}
 	idle := time.AfterFunc(300*time.Millisecond, cancel)
 	err = queue.Consume(ctx, g, func(_ context.Context, body []byte) error {
 		idle.Reset(300 * time.Millisecond)
@@ -50,24 +51,25 @@ func announced(t *testing.T, root *store.Root) map[int64][]string {
 		if err != nil {
 			return err
 		}
-		if out[d.Head] != nil {
+		if said[d.Head] != nil {
 			t.Errorf("head %d is announced twice", d.Head)
 		}
-		if len(d.Vulnerabilities) > 0 { // else something is said, or trusted, and nothing decided
-			out[d.Head] = d.Vulnerabilities
+		if len(d.Vulnerabilities) > 0 {
+			decided[d.Head] = d.Vulnerabilities
 		}
+		said[d.Head] = slices.Sorted(slices.Values(slices.Concat(d.Vulnerabilities, d.Said)))
 		return nil
 	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return out
+	return decided, said
 }
 
 // TestChain: while documents come, change and go, trusts change and time passes, the
 // kept steps lead from nothing to what is decided; what is announced with each head is
-// what its steps changed, apart from when it changes next; and what is decided
-// is what deciding everything afresh gives.
+// what its steps changed, apart from when it changes next, and what else is said, or is
+// due; and what is decided is what deciding everything afresh gives.
 func TestChain(t *testing.T) {
 	root := newStore(t)
 	v := root.VEX()
@@ -75,6 +77,7 @@ func TestChain(t *testing.T) {
 	docs, at := world(40), day(1)
 	f := &feed{name: "f", complete: true, docs: map[string]string{}}
 	names := slices.Sorted(maps.Keys(docs))
+	changed := map[int64][]string{} // with heads of the same trust
 	for round := range 25 {
 		switch random.IntN(6) {
 		case 0:
@@ -97,9 +100,20 @@ func TestChain(t *testing.T) {
 			}
 		}
 		run(t, newIngester(v), f)
-		publish(t, publisher(v, at))
+		base, err := v.Head(t.Context(), 0)
+		if err != nil && round > 0 {
+			t.Fatal(err)
+		}
+		list, err := v.Changed(t.Context(), base, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h := publish(t, publisher(v, at)); h != nil && base != nil && h.Trust == base.Trust {
+			changed[h.Number] = list
+		}
 	}
-	told, steps := announced(t, root), map[int64]map[string]bool{}
+	told, said := announced(t, root)
+	steps := map[int64]map[string]bool{}
 	decided, err := v.Consensus(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -121,6 +135,11 @@ func TestChain(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, told); diff != "" || len(told) < 8 {
 		t.Errorf("%d heads were announced (-steps +told):\n%s", len(told), diff)
+	}
+	for head, names := range changed {
+		if diff := cmp.Diff(names, said[head]); diff != "" {
+			t.Errorf("with head %d was announced (-changed +told):\n%s", head, diff)
+		}
 	}
 	afresh(t, v, at, decided)
 }
