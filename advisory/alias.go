@@ -138,12 +138,21 @@ func (g *group) finding(s *scope) finding.Finding {
 		if len(f.Fixed) == 0 {
 			f.Fixed = sortVersions(s.scheme, h.fixed)
 		}
-		f.Summary, f.URL, f.Published = cmp.Or(f.Summary, h.record.Summary), cmp.Or(f.URL, h.record.URL), cmp.Or(f.Published, h.record.Published)
+		f.Summary, f.URL, f.Published = cmp.Or(f.Summary, h.record.Summary), cmp.Or(f.URL, h.record.URL), cmp.Or(f.Published, published(h.record))
 	}
 	if len(f.Fixed) == 0 {
 		f.FixStatus = string(best.entry.Status)
 	}
 	return f
+}
+
+// published is when a record was published, "" where it does not say. Some databases
+// write the zero time of Go for that.
+func published(r *Record) string {
+	if strings.HasPrefix(r.Published, "0001-") {
+		return ""
+	}
+	return r.Published
 }
 
 func falseFirst(a, b bool) int {

@@ -210,7 +210,7 @@ var imageFields = []Field{
 // days counts whole days from an RFC 3339 time.
 func days(from string, at time.Time) value {
 	t, err := time.Parse(time.RFC3339, from)
-	if err != nil {
+	if err != nil || t.Year() < 1970 { // a zero time is none
 		return value{}
 	}
 	return numberOf(int64(at.Sub(t)/(24*time.Hour)), true)
@@ -219,7 +219,7 @@ func days(from string, at time.Time) value {
 // nextDay is when days counts one more.
 func nextDay(from string, at time.Time) time.Time {
 	t, err := time.Parse(time.RFC3339, from)
-	if err != nil {
+	if err != nil || t.Year() < 1970 {
 		return time.Time{}
 	}
 	if at.Before(t) {
