@@ -50,7 +50,7 @@ const (
 // again to the byte.
 func TestDecisionLoop(t *testing.T) {
 	database, valkey := servers.PostgresStore(t), servers.StartValkey(t)
-	d := &decideLoop{loop: loop{T: t, url: database.App, queue: valkey.URL + "?prefix=decide", dir: t.TempDir()}, changes: map[[2]string]*event.VerdictChange{}, decided: map[[2]string]*decidedFrom{}}
+	d := &decideLoop{did: map[string]int{}, loop: loop{T: t, url: database.App, queue: valkey.URL + "?prefix=decide", dir: t.TempDir()}, changes: map[[2]string]*event.VerdictChange{}, decided: map[[2]string]*decidedFrom{}}
 	seed := uint64(time.Now().UnixNano())
 	if text := os.Getenv("STELLA_SEED"); text != "" {
 		seed, _ = strconv.ParseUint(text, 10, 64)
@@ -68,7 +68,9 @@ func TestDecisionLoop(t *testing.T) {
 	first := d.node("node-0")
 	second := d.node("node-1")
 	defer func() { first(); second() }()
-	d.publisher()
+	public := d.nodes[0].root.Advisories(d.bucket)
+	d.ingester = &advisories.Ingester{Store: public, Holder: "node-0"}
+	d.heads = &advisories.Publisher{Heads: public, Objects: public, Cache: d.nodes[0].matcher.Cache}
 	d.source.random = rand.New(rand.NewPCG(seed, 1))
 	var submitting sync.WaitGroup
 	submitting.Go(func() { d.submitAll(rand.New(rand.NewPCG(seed, 3))) })
@@ -117,9 +119,9 @@ type decideLoop struct {
 	loop
 	random   *rand.Rand // of who changes things
 	sources  []*decideSource
-	versions [2]int      // of the tenants' policies
-	made     [2][]string // their exceptions
-	did      [12]int     // how often each kind of change
+	versions [2]int         // of the tenants' policies
+	made     [2][]string    // their exceptions
+	did      map[string]int // how often each kind of change
 
 	mu      sync.Mutex
 	changes map[[2]string]*event.VerdictChange // by tenant and event
@@ -353,10 +355,9 @@ func (d *decideLoop) step(n int) {
 	}
 	switch {
 	case kind < 3:
-		d.did[0]++
+		d.did["advisories"]++
 		d.publish()
 	case kind < 9:
-		d.did[1]++
 		d.say(d.sources[d.random.IntN(len(d.sources))])
 	case kind < 10:
 		var names []string
@@ -369,7 +370,7 @@ func (d *decideLoop) step(n int) {
 	case kind < 14:
 		d.except(tenant.Policy(), of)
 	case kind < 15 && len(d.made[of]) > 0:
-		d.did[4]++
+		d.did["revoked"]++
 		id := d.made[of][d.random.IntN(len(d.made[of]))]
 		d.until(func() error { _, err := tenant.Policy().Revoke(d.Context(), id, "bob", "why not"); return err })
 	default:
@@ -392,7 +393,7 @@ func (d *decideLoop) pause() {
 
 // believe puts another trust in force.
 func (d *decideLoop) believe(scope string, trust *vex.Trust) {
-	d.did[2]++
+	d.did["trust"]++
 	d.until(func() error {
 		_, err := scopeOf(d, d.nodes[0].root, scope).SetTrust(d.Context(), trust, "ann")
 		return err
@@ -451,7 +452,7 @@ func (d *decideLoop) vulnerability() (id, url string) {
 }
 
 func (d *decideLoop) except(p *store.Policy, of int) {
-	d.did[3]++
+	d.did["exceptions"]++
 	e := policy.Exception{ID: fmt.Sprintf("exc-%d-%d", of, len(d.made[of])), Owner: "ann", Approver: "bob", Reason: "for a while", Effect: policy.Effects[d.random.IntN(len(policy.Effects))]}
 	switch e.Effect {
 	case policy.Downgrade:
@@ -481,14 +482,14 @@ func (d *decideLoop) except(p *store.Policy, of int) {
 
 // activate puts another policy in force, or an older one, or none.
 func (d *decideLoop) activate(p *store.Policy, of int) {
-	d.did[5]++
+	d.did["policies"]++
 	a := policy.Activation{Environment: []string{"", "production"}[d.random.IntN(2)], By: "ann", Reason: "a change", Rollback: true}
 	if d.random.IntN(3) == 0 {
 		a.Controls = []string{"waf"}
 	}
 	switch {
 	case d.versions[of] > 2 && d.random.IntN(6) == 0:
-		d.did[6]++
+		d.did["ended"]++
 		d.until(func() error {
 			_, err := p.Activate(d.Context(), policy.Activation{Environment: a.Environment, By: "ann", Reason: "the end"})
 			if errors.Is(err, policy.ErrNotFound) {
@@ -549,6 +550,7 @@ type decideDocument struct {
 
 // say has one document appear, change or disappear, and runs the source.
 func (d *decideLoop) say(s *decideSource) {
+	d.did["documents"]++
 	names := slices.Sorted(maps.Keys(s.documents))
 	s.last++
 	switch {

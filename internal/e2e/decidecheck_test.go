@@ -144,7 +144,7 @@ func (d *decideLoop) check(url string) {
 	}
 	d.Logf("%d scans; changes %v; what holds: %v, %d of it with an older set or list than the newest; %d verdicts decided again; %d changes told: %v; %d faults reported",
 		len(d.scans), d.did, c.outcomes, c.tally.older, c.tally.verdicts, len(d.changes), c.causes, d.faults.Load())
-	if len(outcomes) < 3 || c.tally.verdicts < 300 || len(d.changes) < 80 {
+	if len(outcomes) < 2 || c.tally.verdicts < 300 || len(d.changes) < 80 {
 		d.Error("this run proves little")
 	}
 }
