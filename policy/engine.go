@@ -43,6 +43,8 @@ type rule struct {
 	*Rule
 	tests []test
 	quote []byte // the id as JSON
+	// answers are how traces begin what it answered: ["id","no",
+	answers [len(answerNames)]string
 }
 
 // Compile checks a policy and makes an engine of it. The policy must not be changed
@@ -63,6 +65,9 @@ func Compile(p *Policy, opts *Options) (*Engine, error) {
 	reads := map[string]bool{"severity": true} // the threshold reads it
 	for i := range p.Rules {
 		r := rule{Rule: &p.Rules[i], quote: quoted(p.Rules[i].ID)}
+		for a, name := range answerNames {
+			r.answers[a] = fmt.Sprintf("[%s,%q,", r.quote, name)
+		}
 		for n := range r.Conditions {
 			t, names, err := r.Conditions[n].compile(opts.Expressions)
 			if err != nil {

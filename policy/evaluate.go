@@ -190,11 +190,7 @@ func (r *run) finding(f *finding.Finding) {
 	if r.engine.readsAge {
 		r.changes(nextDay(f.Published, r.in.At))
 	}
-	// Written by way of the stack: each piece moves the end of the buffer, and the
-	// collector is told of every pointer that moves elsewhere.
-	w := r.trace
-	w.finding(v, &d, &x)
-	r.trace = w
+	r.trace.finding(v, &d, &x)
 	v.asked, v.warnings = d.asked, d.warnings
 }
 

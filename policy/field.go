@@ -36,9 +36,10 @@ type Field struct {
 	// Doc says what it is, in one line.
 	Doc string
 
-	place int  // in the list of all
-	fold  bool // compared in any case
-	get   func(f *evaluated) value
+	place  int    // in the list of all
+	member string // how traces begin it: "name":
+	fold   bool   // compared in any case
+	get    func(f *evaluated) value
 }
 
 // value is what a fact is. The zero value is unknown.
@@ -114,7 +115,7 @@ func sortedFields(lists ...[]Field) []Field {
 	out := slices.Concat(lists...)
 	slices.SortFunc(out, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
 	for i := range out {
-		out[i].place = i
+		out[i].place, out[i].member = i, `"`+out[i].Name+`":`
 	}
 	return out
 }

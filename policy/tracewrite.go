@@ -16,9 +16,13 @@ import (
 // traceWriter writes traces in canonical form (RFC 8785) as findings are decided:
 // members in the order of their names, shortest escapes, integers only. A test holds
 // it against encoding a Trace.
+//
+// The buffer is kept at its length, and only a number says how much of it is written:
+// the collector is told of every pointer that moves.
 type traceWriter struct {
-	b          []byte // the decisions
-	n          int
+	b          []byte
+	at         int                   // where it goes on
+	n          int                   // decisions
 	exceptions map[string]*exception // those that were considered
 }
 
@@ -34,26 +38,48 @@ func quoted(s string) []byte {
 func (w *traceWriter) quote(s string) {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= 0x7f {
-			w.escape(s)
+			w.bytes(quoted(s))
 			return
 		}
 	}
-	w.b = append(append(append(w.b, '"'), s...), '"')
+	w.grow(len(s) + 2)
+	w.b[w.at] = '"'
+	n := w.at + 1 + copy(w.b[w.at+1:], s)
+	w.b[n] = '"'
+	w.at = n + 1
 }
 
-func (w *traceWriter) escape(s string) {
-	b, err := jsontext.AppendQuote(w.b, s)
-	if err != nil {
-		b, _ = jsontext.AppendQuote(w.b, strings.ToValidUTF8(s, "\ufffd"))
+// grow makes room for n more bytes.
+func (w *traceWriter) grow(n int) {
+	if w.at+n > len(w.b) {
+		more := make([]byte, max(2*len(w.b), w.at+n, 4096))
+		copy(more, w.b[:w.at])
+		w.b = more
 	}
-	w.b = b
 }
 
-func (w *traceWriter) raw(s string) { w.b = append(w.b, s...) }
-func (w *traceWriter) int(n int64)  { w.b = strconv.AppendInt(w.b, n, 10) }
-func (w *traceWriter) bool(b bool)  { w.b = strconv.AppendBool(w.b, b) }
+func (w *traceWriter) raw(s string) {
+	if w.at+len(s) > len(w.b) {
+		w.grow(len(s))
+	}
+	w.at += copy(w.b[w.at:], s)
+}
+
+func (w *traceWriter) bytes(s []byte) {
+	w.grow(len(s))
+	w.at += copy(w.b[w.at:], s)
+}
+
+func (w *traceWriter) int(n int64) {
+	w.grow(24)
+	w.at += len(strconv.AppendInt(w.b[w.at:w.at], n, 10))
+}
+
+func (w *traceWriter) bool(b bool) { w.raw(strconv.FormatBool(b)) }
+
 func (w *traceWriter) time(t time.Time) {
-	w.b = append(t.UTC().AppendFormat(append(w.b, '"'), time.RFC3339Nano), '"')
+	w.grow(64)
+	w.at += len(append(t.UTC().AppendFormat(append(w.b[w.at:w.at], '"'), time.RFC3339Nano), '"'))
 }
 
 // text writes a member that is left out where it is empty.
@@ -91,7 +117,7 @@ const maxTraceRoom = 16 << 20
 
 func (w *traceWriter) begin(r *run) {
 	if room, ok := r.engine.rooms.Get().(*[]byte); ok {
-		w.b = (*room)[:0]
+		w.b = *room
 	}
 	w.exceptions = map[string]*exception{}
 }
@@ -125,7 +151,7 @@ func (w *traceWriter) finding(v *evaluated, d *decision, x *ruled) {
 	w.text(`,"record":`, v.Evidence.Record)
 	if d.rule != nil {
 		w.raw(`,"rule":`)
-		w.b = append(w.b, d.rule.quote...)
+		w.bytes(d.rule.quote)
 	}
 	w.asked(v.run.engine, d.asked)
 	w.text(`,"version":`, v.Version)
@@ -138,7 +164,7 @@ func (w *traceWriter) finding(v *evaluated, d *decision, x *ruled) {
 			if i > 0 {
 				w.raw(",")
 			}
-			w.b = append(w.b, r.quote...)
+			w.bytes(r.quote)
 		}
 		w.raw("]")
 	}
@@ -158,7 +184,7 @@ func (w *traceWriter) softened(e *Engine, x *ruled) {
 		w.text(`,"outcome":`, string(b.outcome))
 		if b.rule != nil {
 			w.raw(`,"rule":`)
-			w.b = append(w.b, b.rule.quote...)
+			w.bytes(b.rule.quote)
 		}
 		if x.winner.Effect == Downgrade {
 			w.asked(e, b.asked)
@@ -190,9 +216,7 @@ func (w *traceWriter) facts(v *evaluated, fields []*Field) {
 		if i > 0 {
 			w.raw(",")
 		}
-		w.raw(`"`)
-		w.raw(f.Name)
-		w.raw(`":`)
+		w.raw(f.member)
 		w.value(f.Kind, v.fact(f.place))
 	}
 	w.raw("}")
@@ -220,11 +244,8 @@ func (w *traceWriter) value(k Kind, x *value) {
 
 func (w *traceWriter) asked(e *Engine, list []askedRule) {
 	for i, a := range list {
-		w.raw([...]string{`,"rules":[[`, `,[`}[min(i, 1)])
-		w.b = append(w.b, e.rules[a.rule].quote...)
-		w.raw(`,"`)
-		w.raw(answerNames[a.is])
-		w.raw(`",`)
+		w.raw([...]string{`,"rules":[`, `,`}[min(i, 1)])
+		w.raw(e.rules[a.rule].answers[a.is])
 		w.int(int64(a.by))
 		w.raw("]")
 	}
@@ -329,8 +350,8 @@ func (w *traceWriter) claims(c *vex.Consensus) {
 
 // end puts the trace together.
 func (w *traceWriter) end(r *run, gaps []sbom.Gap) []byte {
-	decisions := w.b
-	w.b = make([]byte, 0, len(decisions)+8192)
+	room, decisions := w.b, w.b[:w.at]
+	w.b, w.at = make([]byte, len(decisions)+len(r.engine.text)+8192), 0
 	v := &r.verdict
 	w.raw(`{"assessed":`)
 	w.bool(r.in.Digests.Advisories != "")
@@ -342,9 +363,9 @@ func (w *traceWriter) end(r *run, gaps []sbom.Gap) []byte {
 		w.texts(c)
 	}
 	w.raw(`,"decisions":[`)
-	w.b = append(w.b, decisions...)
-	if cap(decisions) <= maxTraceRoom {
-		r.engine.rooms.Put(&decisions)
+	w.bytes(decisions)
+	if len(room) <= maxTraceRoom {
+		r.engine.rooms.Put(&room)
 	}
 	w.raw(`],"engine":`)
 	w.any(v.Engine)
@@ -370,15 +391,15 @@ func (w *traceWriter) end(r *run, gaps []sbom.Gap) []byte {
 	}
 	w.text(`,"outcome":`, string(v.Outcome))
 	w.raw(`,"policy":`)
-	w.b = append(w.b, r.engine.text...)
+	w.bytes(r.engine.text)
 	w.text(`,"schema":`, TraceSchema)
 	w.raw(`,"subject":`)
 	w.any(v.Subject)
 	w.raw("}")
-	return w.b
+	return w.b[:w.at:w.at]
 }
 
 func (w *traceWriter) any(v any) {
 	text, _ := canonical(v) // of texts, numbers and times: it cannot fail
-	w.b = append(w.b, text...)
+	w.bytes(text)
 }
