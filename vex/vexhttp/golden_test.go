@@ -211,7 +211,7 @@ func TestModulePage(t *testing.T) {
 	}
 	page := string(text)
 	openapitest.Open(t, documentFile).CheckPage(t, page)
-	delta := event.ConsensusDelta{Head: 7, Digest: "sha256:b", Base: 6, BaseDigest: "sha256:a", At: time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC), Trust: "sha256:t", Part: 1, Parts: 1, Vulnerabilities: []string{"CVE-2024-1234"}}
+	delta := event.ConsensusDelta{Head: 7, Digest: "sha256:b", Base: 6, BaseDigest: "sha256:a", At: time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC), Trust: "sha256:t", BaseTrust: "sha256:t", Part: 1, Parts: 1, Vulnerabilities: []string{"CVE-2024-1234"}, Said: []string{"CVE-2024-5678"}}
 	e := event.Event{ID: "vex/7", Type: event.VEXDelta, Source: "excititor", Tenant: "acme", Time: delta.At}
 	if e.Data, err = delta.Encode(); err != nil {
 		t.Fatal(err)
