@@ -176,12 +176,13 @@ func (p *Policy) indexExceptions(list []Exception) (*indexedExceptions, error) {
 	return out, nil
 }
 
-// covering returns the exceptions whose scope covers a finding, the winner first.
+// covering returns the exceptions whose scope covers a finding, or may, the winner
+// first.
 func (x *indexedExceptions) covering(f *evaluated) []*exception {
 	var out []*exception
 	take := func(list []*exception) {
 		for _, e := range list {
-			if e.covers(f) && !slices.Contains(out, e) {
+			if e.covers(f) != isNo && !slices.Contains(out, e) {
 				out = append(out, e)
 			}
 		}

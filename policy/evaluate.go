@@ -133,6 +133,9 @@ type decision struct {
 	because  string
 	warnings []*rule
 	asked    []askedRule
+	// final says that a final rule which restricts applies, or that nobody can tell:
+	// no exception softens the finding then.
+	final bool
 }
 
 // askedRule is a rule, by its number, with what it answered. There are many of them,
@@ -325,6 +328,7 @@ func (v *evaluated) ask(d *decision) (unknown, done bool) {
 		}
 		is, by, why := r.ask(v)
 		d.asked = append(d.asked, askedRule{int32(i), int16(by), is})
+		d.final = d.final || r.Final && is != isNo && r.Action.restricts()
 		if !r.Until.IsZero() && is != isNo {
 			v.run.changes(r.Until)
 		}
@@ -375,14 +379,19 @@ func (v *evaluated) soften(d *decision) (x ruled) {
 		return x
 	}
 	allowed := d.outcome == Warn || d.outcome == NotAssessed || d.outcome == Block
+	perhaps := false // one that ranks higher may cover the finding
 	for _, e := range covering {
 		why := e.void(v, v.in.At, &v.run.engine.policy.Exceptions)
 		switch {
 		case why != "":
+		case e.covers(v) == isUnknown:
+			why, perhaps = whyUnknown, true
 		case !allowed:
 			why = whyNothing
-		case d.rule != nil && d.rule.Final:
+		case d.final:
 			why = whyFinal
+		case perhaps:
+			why = whyPerhaps
 		case x.winner != nil:
 			why = whyOutranked
 		default:
@@ -411,6 +420,10 @@ func (v *evaluated) apply(e *exception, d *decision) {
 			return
 		}
 		v.severity, v.have, v.asked, v.warnings = e.Severity, 0, nil, nil // what was decided before stays
-		*d = v.decide()
+		if again := v.decide(); again.outcome.Rank() <= d.outcome.Rank() {
+			*d = again
+			return
+		}
+		v.severity, v.have = v.rated, 0 // a rule wants it severe: an exception makes nothing worse
 	}
 }

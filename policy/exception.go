@@ -198,16 +198,34 @@ const (
 	whyFinal     = "rule_is_final"
 	whyOutranked = "outranked"
 	whyNothing   = "nothing_to_soften"
+	whyUnknown   = "scope_unknown"     // nobody can tell whether it covers the finding
+	whyPerhaps   = "perhaps_outranked" // by one of which that is so
 )
 
-// covers reports whether the scope is of a finding.
-func (e *exception) covers(f *evaluated) bool {
+// covers reports whether the scope is of a finding; unknown where that hangs on paths
+// or names that nobody knows.
+func (e *exception) covers(f *evaluated) answer {
 	s := &e.Scope
-	return (len(s.Environments) == 0 || slices.Contains(s.Environments, f.in.Environment)) &&
-		(len(s.Vulnerabilities) == 0 || anyID(s.Vulnerabilities, f.ids)) &&
-		(len(s.Packages) == 0 || slices.ContainsFunc(e.packages, func(p vex.Pattern) bool { return p.Covers(f.pkg.prepared()) })) &&
-		(len(s.Paths) == 0 || anyGlob(s.Paths, f.pkg.paths)) &&
-		(len(s.Images) == 0 || anyGlob(s.Images, f.run.imageNames))
+	if len(s.Environments) > 0 && !slices.Contains(s.Environments, f.in.Environment) ||
+		len(s.Vulnerabilities) > 0 && !anyID(s.Vulnerabilities, f.ids) ||
+		len(s.Packages) > 0 && !slices.ContainsFunc(e.packages, func(p vex.Pattern) bool { return p.Covers(f.pkg.prepared()) }) {
+		return isNo
+	}
+	is := isYes
+	if len(s.Paths) > 0 && !anyGlob(s.Paths, f.pkg.paths) {
+		if f.pkg.known {
+			return isNo
+		}
+		is = isUnknown
+	}
+	if len(s.Images) > 0 && !anyGlob(s.Images, f.run.imageNames) {
+		byName := slices.ContainsFunc(s.Images, func(i string) bool { return !strings.HasPrefix(i, "sha256:") })
+		if !byName || len(f.in.Subject.Image.Names) > 0 {
+			return isNo
+		}
+		is = isUnknown
+	}
+	return is
 }
 
 // void says why the exception does not count for a finding, "" where it does.

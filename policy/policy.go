@@ -161,7 +161,8 @@ type Rule struct {
 	Require Requirement `json:"require,omitzero"`
 	// Because is the reason, for people. It is required.
 	Because string `json:"because"`
-	// Final says that no exception softens what the rule decides.
+	// Final says of a rule that restricts that no exception softens a finding to which
+	// it applies, or to which nobody can tell whether it does.
 	Final bool `json:"final,omitzero"`
 	// DespiteVEX has the rule looked at also for what an assurance excuses.
 	DespiteVEX bool `json:"despite_vex,omitzero"`

@@ -221,6 +221,10 @@ func whyNot(code string) string {
 		return "the rule that decided is final"
 	case "outranked":
 		return "another exception comes first"
+	case "scope_unknown":
+		return "nobody can tell whether it covers the finding: the image's name or the package's path is not known"
+	case "perhaps_outranked":
+		return "an exception comes first of which nobody can tell whether it covers the finding"
 	case "nothing_to_soften":
 		return "there was nothing to soften"
 	}

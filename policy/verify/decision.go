@@ -24,7 +24,7 @@ type reached struct {
 	rule    string
 	because string
 	warned  []string
-	final   bool
+	final   bool // a final rule that restricts applies, or may
 }
 
 // decision recomputes one decision.
@@ -40,15 +40,15 @@ func (c *check) decision(d *policy.Decided) error {
 	if err != nil {
 		return err
 	}
-	winner, err := c.exceptions(d, severity)
-	if err != nil {
-		return err
-	}
 	asked := d.Rules
 	if d.Before != nil && len(d.Before.Rules) > 0 {
 		asked = d.Before.Rules
 	}
 	got, err := c.gate(d, asked, s, severity)
+	if err != nil {
+		return err
+	}
+	winner, err := c.exceptions(d, got, severity)
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,8 @@ func (c *check) softened(d *policy.Decided, got *reached, e *policy.Exception, s
 	case policy.Defer, policy.RequireControl:
 		got.outcome = policy.Warn
 	case policy.Downgrade:
-		if severity == finding.Unknown || severity.Rank() > e.Severity.Rank() {
+		unchanged := slices.Equal(d.Rules, d.Before.Rules) && got.same(d) == nil // the lower severity made it no better
+		if !unchanged && (severity == finding.Unknown || severity.Rank() > e.Severity.Rank()) {
 			var err error
 			if got, err = c.gate(d, d.Rules, s, e.Severity); err != nil {
 				return err
@@ -128,11 +129,11 @@ func (c *check) gate(d *policy.Decided, asked []policy.AskedRule, s *supplied, s
 		unknown = c.threshold(r, severity) || unknown
 	}
 	if o := c.gates.Evidence.Unknown; unknown && r.outcome != policy.Block && r.outcome != policy.Error && o.Rank() > r.outcome.Rank() {
-		*r = reached{outcome: o, gate: policy.GateEvidence, because: "a fact is unknown on which it hangs", warned: r.warned}
+		*r = reached{outcome: o, gate: policy.GateEvidence, because: "a fact is unknown on which it hangs", warned: r.warned, final: r.final}
 	}
 	if (r.outcome == policy.Pass || r.outcome == policy.Warn) && len(r.warned) > 0 {
 		first := c.rule(r.warned[0])
-		r.outcome, r.gate, r.rule, r.because, r.final = policy.Warn, policy.GateRules, first.ID, first.Because, first.Final
+		r.outcome, r.gate, r.rule, r.because = policy.Warn, policy.GateRules, first.ID, first.Because
 	} else if r.outcome == policy.Pass && s.excused && s.disputed {
 		r.outcome, r.gate, r.because = policy.Warn, policy.GateLattice, "suppliers contradict each other"
 	}
@@ -166,18 +167,19 @@ func (c *check) rules(r *reached, d *policy.Decided, asked []policy.AskedRule, s
 			return unknown, false, fmt.Errorf("rule %s: %w", rule.ID, err)
 		}
 		restricts := rule.Action == policy.ActionBlock || rule.Action == policy.ActionRequireVEX
+		r.final = r.final || rule.Final && a.Is != "no" && (restricts || rule.Action == policy.ActionWarn)
 		switch {
 		case a.Is == "error":
 			if d.Outcome != policy.Error || !strings.HasPrefix(d.Because, "its condition failed: ") {
 				return unknown, false, fmt.Errorf("rule %s failed, and the outcome is %s", rule.ID, d.Outcome)
 			}
-			r.outcome, r.gate, r.rule, r.because, r.final, ended = policy.Error, policy.GateRules, rule.ID, d.Because, rule.Final, true
+			r.outcome, r.gate, r.rule, r.because, ended = policy.Error, policy.GateRules, rule.ID, d.Because, true
 		case rule.Action == policy.ActionWarn && a.Is != "no":
 			r.warned = append(r.warned, rule.ID)
 		case a.Is == "unknown":
 			unknown = unknown || restricts
 		case a.Is == "yes":
-			r.outcome, r.gate, r.rule, r.because, r.final, ended = policy.Pass, policy.GateRules, rule.ID, rule.Because, rule.Final, true
+			r.outcome, r.gate, r.rule, r.because, ended = policy.Pass, policy.GateRules, rule.ID, rule.Because, true
 			if rule.Action == policy.ActionBlock || rule.Action == policy.ActionRequireVEX && !s.satisfies(&rule.Require, &c.gates.VEX) {
 				r.outcome = policy.Block
 			}
@@ -214,11 +216,8 @@ func (c *check) threshold(r *reached, severity finding.Severity) (unknown bool) 
 }
 
 // exceptions finds the one that counts, and checks why each other one does not.
-func (c *check) exceptions(d *policy.Decided, severity finding.Severity) (winner *policy.Exception, err error) {
-	was, rule := d.Outcome, d.Rule
-	if d.Before != nil {
-		was, rule = d.Before.Outcome, d.Before.Rule
-	}
+func (c *check) exceptions(d *policy.Decided, was *reached, severity finding.Severity) (winner *policy.Exception, err error) {
+	perhaps := false // one that ranks higher may cover the finding
 	for _, considered := range d.Exceptions {
 		i := slices.IndexFunc(c.trace.Exceptions, func(e policy.Exception) bool { return e.ID == considered.ID })
 		if i < 0 {
@@ -229,12 +228,16 @@ func (c *check) exceptions(d *policy.Decided, severity finding.Severity) (winner
 		if err != nil {
 			return nil, err
 		}
-		switch final := c.rule(rule); {
+		switch {
 		case why != "":
-		case was == policy.Pass || was == policy.Error:
+		case considered.Why == "scope_unknown": // whether it covers the finding is not in the trace
+			why, perhaps = considered.Why, true
+		case was.outcome == policy.Pass || was.outcome == policy.Error:
 			why = "nothing_to_soften"
-		case final != nil && final.Final:
+		case was.final:
 			why = "rule_is_final"
+		case perhaps:
+			why = "perhaps_outranked"
 		case winner != nil:
 			why = "outranked"
 		default:
