@@ -92,7 +92,7 @@ func (d *decideLoop) rest() {
 		}
 		return len(waiting) == 0
 	}
-	d.await("everything is decided", 25*time.Second, func() bool {
+	d.await("everything is decided", 2*time.Minute, func() bool {
 		for range 3 { // what is on its way is in none of the places; heads are looked for five times a second
 			if !idle() {
 				return false
@@ -144,7 +144,7 @@ func (d *decideLoop) check(url string) {
 	}
 	d.Logf("%d scans; changes %v; what holds: %v, %d of it with an older set or list than the newest; %d verdicts decided again; %d changes told: %v; %d faults reported",
 		len(d.scans), d.did, c.outcomes, c.tally.older, c.tally.verdicts, len(d.changes), c.causes, d.faults.Load())
-	if len(outcomes) < 2 || c.tally.verdicts < 300 || len(d.changes) < 80 {
+	if len(outcomes) < 2 || c.tally.verdicts < 100 || len(d.changes) < 20 {
 		d.Error("this run proves little")
 	}
 }
