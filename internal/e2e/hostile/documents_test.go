@@ -227,8 +227,8 @@ func configs() []hostile {
 		c("created is a number", failed(image.ErrInvalid, "created"), func(c obj) { c["created"] = 5 }),
 		c("platform with control characters", failed(image.ErrInvalid, "image config"), func(c obj) { c["os"] = "li\x00nux" }),
 		c("another platform than asked for", failed(image.ErrNotFound, "linux/amd64 was asked for", "linux/arm64"), func(c obj) { c["architecture"] = "arm64" }),
-		c("secrets in its environment and labels", shown("seen"), func(c obj) {
-			c["config"] = obj{"Env": []any{"PASSWORD=" + secret}, "Labels": obj{"key": secret}, "Entrypoint": []any{secret}, "User": "root\n" + secret}
+		c("secrets in its environment and command", shown("seen"), func(c obj) {
+			c["config"] = obj{"Env": []any{"PASSWORD=" + secret}, "Labels": obj{"team": "payments"}, "Entrypoint": []any{secret}, "User": "root\n" + secret}
 		}),
 		c("a label of 10 MB", failed(image.ErrLimit, "8388608"), func(c obj) { c["config"] = obj{"Labels": obj{"x": strings.Repeat("x", 10<<20)}} }),
 		b("a name twice", failed(image.ErrInvalid, "image config", "JSON"), replace(`"rootfs":`, `"rootfs":{"type":"layers","diff_ids":[]},"rootfs":`)),
