@@ -46,8 +46,8 @@ type Scope struct {
 // Dialect is what differs between engines. It is safe for concurrent use.
 type Dialect interface {
 	// Translate turns a statement of the SDK into the engine's. Statements use
-	// $1 placeholders, tables named schema.table, FOR UPDATE and SKIP LOCKED,
-	// and json_rows($n) for the elements of a JSON array, in a column named value.
+	// $1 placeholders, tables named schema.table, FOR UPDATE, SKIP LOCKED and LOCK
+	// TABLE, and json_rows($n) for the elements of a JSON array, in a column named value.
 	Translate(statement string) string
 	// Enter binds a transaction that has just begun to a scope, and returns the
 	// engine's clock in microseconds since 1970.

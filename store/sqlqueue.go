@@ -47,21 +47,15 @@ func (q *sqlQueue) Publish(ctx context.Context, topic string, messages []queue.M
 }
 
 func (t *tx) publish(topic string, messages []queue.Message) error {
-	var first int64
+	seqs := make([]int64, len(messages))
 	for i, m := range messages {
-		var seq int64
-		if err := t.get(`INSERT INTO transport.messages (topic, id, body, created_us) VALUES ($1, $2, $3, $4) RETURNING seq`, []any{topic, m.ID, present(m.Body), t.now}, &seq); err != nil {
+		if err := t.get(`INSERT INTO transport.messages (topic, id, body, created_us) VALUES ($1, $2, $3, $4) RETURNING seq`, []any{topic, m.ID, present(m.Body), t.now}, &seqs[i]); err != nil {
 			return err
 		}
-		if i == 0 {
-			first = seq
-		}
 	}
-	// Others publish at the same time: theirs have deliveries already, or get
-	// them from either.
+	// Only what this transaction made: nobody else can have taken or ended it.
 	_, err := t.exec(`INSERT INTO transport.deliveries (topic, group_name, seq)
-		SELECT m.topic, s.group_name, m.seq FROM transport.messages m JOIN transport.subscriptions s ON s.topic = m.topic WHERE m.topic = $1 AND m.seq >= $2
-		ON CONFLICT (topic, group_name, seq) DO NOTHING`, topic, first)
+		SELECT s.topic, s.group_name, CAST(own.value->>'seq' AS BIGINT) FROM json_rows($1) AS own JOIN transport.subscriptions s ON s.topic = $2 WHERE true`, seqRows(seqs), topic)
 	t.wakes = append(t.wakes, topicWake(topic))
 	return err
 }
@@ -86,18 +80,17 @@ func (q *sqlQueue) subscribe(ctx context.Context, topic, group string) error {
 	if err != nil || known > 0 {
 		return err
 	}
-	err = q.write(ctx, "subscribe", func(tx *tx) error {
-		_, err := tx.exec(`INSERT INTO transport.subscriptions (topic, group_name) VALUES ($1, $2) ON CONFLICT (topic, group_name) DO NOTHING`, topic, group)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	// In a transaction of its own: a publisher that did not see the group has
-	// committed its messages by now, or sees the group.
 	return q.write(ctx, "subscribe", func(tx *tx) error {
-		_, err := tx.exec(`INSERT INTO transport.deliveries (topic, group_name, seq)
-			SELECT topic, CAST($2 AS TEXT), seq FROM transport.messages WHERE topic = $1 ON CONFLICT (topic, group_name, seq) DO NOTHING`, topic, group)
+		// Nobody publishes meanwhile: a publisher has committed by now, or sees the
+		// group. And nobody else can end what the group has not yet.
+		if _, err := tx.exec(`LOCK TABLE transport.messages IN SHARE ROW EXCLUSIVE MODE`); err != nil {
+			return err
+		}
+		n, err := tx.exec(`INSERT INTO transport.subscriptions (topic, group_name) VALUES ($1, $2) ON CONFLICT (topic, group_name) DO NOTHING`, topic, group)
+		if err != nil || n == 0 {
+			return err
+		}
+		_, err = tx.exec(`INSERT INTO transport.deliveries (topic, group_name, seq) SELECT topic, CAST($2 AS TEXT), seq FROM transport.messages WHERE topic = $1`, topic, group)
 		return err
 	})
 }
