@@ -237,7 +237,7 @@ func TestNeverWider(t *testing.T) {
 			}
 		}
 	})
-	if covered == 0 {
+	if covered == 0 && !testing.Short() { // few draws may well cover nothing
 		t.Error("nothing was covered: the test says nothing")
 	}
 }
