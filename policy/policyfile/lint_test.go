@@ -70,7 +70,7 @@ func TestLintIsCertain(t *testing.T) {
 			}
 		}
 	})
-	if warned < 10 {
+	if warned < 10 && !testing.Short() { // few draws may well say little
 		t.Errorf("%d warnings only: the test says nothing", warned)
 	}
 }
