@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/sum"
 )
 
 // Options say how [Compile] works. The zero value is ready.
@@ -61,7 +62,7 @@ func Compile(p *Policy, opts *Options) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("policy %s: %v: %w", p.ID, err, fault.Invalid)
 	}
-	e := &Engine{policy: p, text: text, digest: sha(text), version: opts.Version}
+	e := &Engine{policy: p, text: text, digest: sum.Of(text), version: opts.Version}
 	reads := map[string]bool{"severity": true} // the threshold reads it
 	for i := range p.Rules {
 		r := rule{Rule: &p.Rules[i], quote: quoted(p.Rules[i].ID)}

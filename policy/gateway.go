@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/sum"
 	"github.com/stella-ops/stella/scan/sbom"
 	"github.com/stella-ops/stella/store/crashpoint"
 	"github.com/stella-ops/stella/vex"
@@ -213,7 +214,7 @@ func evaluate(e *Engine, in *Inputs) (r Record, err error) {
 	}
 	v := result.Verdict
 	r = Record{
-		Environment: in.Environment, Policy: v.Policy, Outcome: v.Outcome, Because: v.Because, Key: v.Key(), Digest: sha(result.Body),
+		Environment: in.Environment, Policy: v.Policy, Outcome: v.Outcome, Because: v.Because, Key: v.Key(), Digest: sum.Of(result.Body),
 		At: v.At, NextChange: v.NextChange, Body: result.Body, Trace: result.Trace,
 	}
 	if v.Counts.Block+v.Counts.Error > 0 {
@@ -312,7 +313,7 @@ func DecodePolicy(body []byte, digest string) (*Policy, error) {
 // Encode returns the policy as canonical JSON (RFC 8785), whose digest is Digest.
 func (p *Policy) Encode() ([]byte, error) {
 	body, err := canonical(p)
-	if err == nil && sha(body) != p.Digest() {
+	if err == nil && sum.Of(body) != p.Digest() {
 		err = fmt.Errorf("it cannot be written as it is")
 	}
 	if err != nil {

@@ -1,8 +1,6 @@
 package policy
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/stella-ops/stella/advisory/finding"
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/sum"
 	"github.com/stella-ops/stella/vex"
 )
 
@@ -231,17 +230,12 @@ func digestOf(v any) string {
 	if err != nil {
 		return ""
 	}
-	return sha(text)
+	return sum.Of(text)
 }
 
 // ContentDigest returns the digest of bytes as verdicts name inputs: "sha256:" and 64
 // hex digits.
-func ContentDigest(b []byte) string { return sha(b) }
-
-func sha(b []byte) string {
-	sum := sha256.Sum256(b)
-	return "sha256:" + hex.EncodeToString(sum[:])
-}
+func ContentDigest(b []byte) string { return sum.Of(b) }
 
 // gates returns the gates as they are in an environment.
 func (p *Policy) gates(environment string) Gates {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stella-ops/stella/advisory/finding"
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/sum"
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
@@ -166,7 +167,7 @@ func (r *run) finish() *Result {
 		}
 	}
 	trace := r.trace.end(r, gaps)
-	v.Trace = sha(trace)
+	v.Trace = sum.Of(trace)
 	body, _ := canonical(v) // of texts, numbers and times: it cannot fail
 	return &Result{Verdict: v, Body: body, Trace: trace}
 }

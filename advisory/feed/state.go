@@ -1,14 +1,13 @@
 package feed
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 
 	"github.com/go-json-experiment/json"
 
 	"github.com/stella-ops/stella/advisory"
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/sum"
 )
 
 // State is what a source knows of the addresses that it asked. Its text is JSON
@@ -80,7 +79,4 @@ func (s State) fetched(complete, unchanged bool) (*advisory.Fetched, error) {
 }
 
 // Digest returns the digest of a content, "sha256:" and 64 hex digits.
-func Digest(content []byte) string {
-	sum := sha256.Sum256(content)
-	return "sha256:" + hex.EncodeToString(sum[:])
-}
+func Digest(content []byte) string { return sum.Of(content) }

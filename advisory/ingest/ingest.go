@@ -8,6 +8,7 @@ import (
 
 	"github.com/stella-ops/stella/advisory"
 	"github.com/stella-ops/stella/internal/lease"
+	"github.com/stella-ops/stella/internal/sum"
 	"github.com/stella-ops/stella/store/crashpoint"
 )
 
@@ -166,7 +167,7 @@ func (r *running) fetch(ctx context.Context) (*advisory.Fetched, error) {
 			return nil
 		}
 		delete(r.gone, d.Name)
-		digest := digestOf(d.Content)
+		digest := sum.Of(d.Content)
 		if r.known[d.Name].Digest == digest {
 			return nil
 		}

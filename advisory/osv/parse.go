@@ -1,8 +1,6 @@
 package osv
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"io"
 	"strings"
@@ -11,6 +9,7 @@ import (
 	"github.com/stella-ops/stella/advisory/finding"
 	"github.com/stella-ops/stella/advisory/version"
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/sum"
 )
 
 // Parse reads one record in JSON. An error is an [*advisory.RecordError]
@@ -44,7 +43,7 @@ func parse(p *parser, text []byte, file string) (*advisory.Record, error) {
 
 // read reads a record from JSON, whose original text is raw.
 func (p *parser) read(text, raw []byte, file string) (*advisory.Record, error) {
-	p.record = &advisory.Record{Digest: digest(raw)}
+	p.record = &advisory.Record{Digest: sum.Of(raw)}
 	p.page = ""
 	p.links.reset()
 	p.in.reset(text)
@@ -67,11 +66,6 @@ func (p *parser) read(text, raw []byte, file string) (*advisory.Record, error) {
 		return nil, err
 	}
 	return r, nil
-}
-
-func digest(text []byte) string {
-	sum := sha256.Sum256(text)
-	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 // end makes sure that nothing follows the record.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stella-ops/stella/advisory"
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/sum"
 )
 
 // maxDepth bounds how deep a YAML record nests, aliases included.
@@ -28,7 +29,7 @@ func parseYAML(p *parser, text []byte, file string) (*advisory.Record, error) {
 	}
 	converted, err := yamlToJSON(text, int(p.opts.MaxRecord))
 	if err != nil {
-		return nil, &advisory.RecordError{File: file, Digest: digest(text), Err: err}
+		return nil, &advisory.RecordError{File: file, Digest: sum.Of(text), Err: err}
 	}
 	return p.read(converted, text, file)
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/sum"
 )
 
 // Reader reads answers of a source's hosts, and of no other: what publishers name is
@@ -144,7 +145,4 @@ func (d disk) Write(p []byte) (int, error) {
 }
 
 // Digest returns the digest of a content, "sha256:" and 64 hexadecimal digits.
-func Digest(content []byte) string {
-	sum := sha256.Sum256(content)
-	return "sha256:" + hex.EncodeToString(sum[:])
-}
+func Digest(content []byte) string { return sum.Of(content) }

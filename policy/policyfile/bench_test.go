@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stella-ops/stella/advisory/finding"
+	"github.com/stella-ops/stella/internal/sum"
 	"github.com/stella-ops/stella/policy"
 )
 
@@ -34,7 +35,7 @@ func BenchmarkEvaluate(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	in := &policy.Inputs{At: time.Date(2026, 11, 29, 0, 0, 0, 0, time.UTC), Signals: []string{"kev", "epss"}, Environment: "production", Digests: policy.Digests{Advisories: digest("a"), Report: digest("r")}}
+	in := &policy.Inputs{At: time.Date(2026, 11, 29, 0, 0, 0, 0, time.UTC), Signals: []string{"kev", "epss"}, Environment: "production", Digests: policy.Digests{Advisories: sum.Of([]byte("a")), Report: sum.Of([]byte("r"))}}
 	for i := range 1000 {
 		in.Findings = append(in.Findings, finding.Finding{
 			Package: fmt.Sprint("p", i%200), Name: fmt.Sprint("lib", i%200), Version: "1.0", PURL: fmt.Sprintf("pkg:npm/lib%d@1.0", i%200), Vulnerability: fmt.Sprint("CVE-2026-", i), Advisory: fmt.Sprint("CVE-2026-", i),

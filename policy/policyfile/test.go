@@ -1,14 +1,13 @@
 package policyfile
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/stella-ops/stella/internal/sum"
 	"github.com/stella-ops/stella/policy"
 )
 
@@ -175,7 +174,7 @@ func (x *fixtures) test(n *yaml.Node, path string, file map[string]*yaml.Node) f
 	in.Controls = x.texts(controls, at, nil)
 	image, at := of("image")
 	x.image(in, image, at)
-	in.Digests.Advisories = digest("advisories")
+	in.Digests.Advisories = sum.Of([]byte("advisories"))
 	x.finding(in, f["finding"], path+".finding")
 	x.vex(in, f["vex"], path+".vex")
 	x.exceptions(in, f["exceptions"], path+".exceptions")
@@ -185,11 +184,6 @@ func (x *fixtures) test(n *yaml.Node, path string, file map[string]*yaml.Node) f
 		x.bad(n, path, "vex and exceptions are about a finding, and there is none")
 	}
 	return out
-}
-
-func digest(s string) string {
-	sum := sha256.Sum256([]byte(s))
-	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 // want reads an outcome, or a mapping with what decides too.

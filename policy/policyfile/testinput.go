@@ -9,6 +9,7 @@ import (
 
 	"github.com/stella-ops/stella/advisory/cvss"
 	"github.com/stella-ops/stella/advisory/finding"
+	"github.com/stella-ops/stella/internal/sum"
 	"github.com/stella-ops/stella/policy"
 	"github.com/stella-ops/stella/scan/purl"
 	"github.com/stella-ops/stella/scan/sbom"
@@ -151,9 +152,9 @@ func (x *fixtures) vex(in *policy.Inputs, n *yaml.Node, path string) {
 		if issuer == "" {
 			issuer = fmt.Sprintf("supplier-%d", i+1)
 		}
-		s.Origin = vex.Origin{Document: digest(at), Format: "openvex", Source: issuer}
+		s.Origin = vex.Origin{Document: sum.Of([]byte(at)), Format: "openvex", Source: issuer}
 		if x.flag(f["signed"], at+".signed") {
-			s.Origin.Signature, s.Origin.Signer = vex.Verified, "key:"+digest(issuer)
+			s.Origin.Signature, s.Origin.Signer = vex.Verified, "key:"+sum.Of([]byte(issuer))
 		}
 		if err := s.Prepare(); err != nil {
 			x.bad(e, at, "%s", err)
@@ -163,7 +164,7 @@ func (x *fixtures) vex(in *policy.Inputs, n *yaml.Node, path string) {
 		if !slices.ContainsFunc(trust.Issuers, func(i vex.Issuer) bool { return i.ID == issuer }) {
 			trust.Issuers = append(trust.Issuers, vex.Issuer{
 				ID: issuer, Tier: max(x.number(f["tier"], at+".tier", vex.MinTier, vex.MaxTier), vex.MinTier), Products: []string{"*"},
-				Identities: []string{"key:" + digest(issuer)}, Sources: []string{issuer}, Unsigned: vex.Statuses,
+				Identities: []string{"key:" + sum.Of([]byte(issuer))}, Sources: []string{issuer}, Unsigned: vex.Statuses,
 			})
 		}
 	}

@@ -12,14 +12,13 @@ package verify
 import (
 	"bytes"
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/sum"
 	"github.com/stella-ops/stella/policy"
 )
 
@@ -38,8 +37,7 @@ func Verdict(body, trace []byte) (*policy.Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(trace)
-	if digest := "sha256:" + hex.EncodeToString(sum[:]); digest != v.Trace {
+	if digest := sum.Of(trace); digest != v.Trace {
 		return nil, &fault.MismatchError{What: "trace of the verdict", Want: v.Trace, Got: digest}
 	}
 	again, err := Trace(trace)
@@ -76,10 +74,9 @@ func Trace(text []byte) (*policy.Verdict, error) {
 		return nil, fmt.Errorf("trace: assessed is %v: %w", t.Assessed, fault.Mismatch)
 	}
 	c := &check{trace: t, gates: gatesIn(t.Policy, t.Environment)}
-	sum := sha256.Sum256(text)
 	v := &policy.Verdict{
 		Schema: policy.VerdictSchema, Outcome: policy.Pass, Environment: t.Environment, At: t.At, NextChange: t.NextChange, Subject: t.Subject, Inputs: t.Inputs,
-		Policy: policy.Named{ID: t.Policy.ID, Version: t.Policy.Version}, Engine: t.Engine, Trace: "sha256:" + hex.EncodeToString(sum[:]),
+		Policy: policy.Named{ID: t.Policy.ID, Version: t.Policy.Version}, Engine: t.Engine, Trace: sum.Of(text),
 	}
 	for i := range t.Decisions {
 		if err := c.decision(&t.Decisions[i]); err != nil {

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/stella-ops/stella/advisory/finding"
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/sum"
 	"github.com/stella-ops/stella/scan"
 	"github.com/stella-ops/stella/scan/sbom"
 	"github.com/stella-ops/stella/store/blob"
@@ -124,7 +123,7 @@ func (v *Evaluator) document(ctx context.Context, tenant string, d *scan.Stored)
 	if d.Ref.Size > MaxDocument {
 		return nil, &fault.LimitError{What: "bytes of a document", Where: d.Name, Max: MaxDocument, Seen: d.Ref.Size}
 	}
-	if sum := sha256.Sum256(d.Content); d.Content != nil && d.Ref.Digest == "sha256:"+hex.EncodeToString(sum[:]) {
+	if d.Content != nil && d.Ref.Digest == sum.Of(d.Content) {
 		return v.Decode(bytes.NewReader(d.Content))
 	}
 	objects, err := v.Objects(tenant)

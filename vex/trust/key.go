@@ -19,6 +19,7 @@ import (
 
 	"github.com/stella-ops/stella/attest/dsse"
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/suggest"
 )
 
 var keyFields = []string{"name", "issuer", "pem", "openpgp", "revoked"}
@@ -36,7 +37,7 @@ func (p *parser) key(n *yaml.Node, path string, names map[string]bool) {
 	names[k.Name] = true
 	if k.Issuer != "" && p.ids[k.Issuer] == nil {
 		known := slices.Sorted(maps.Keys(p.ids))
-		p.report(fields["issuer"], path+".issuer", "there is no issuer %q%s", k.Issuer, suggest(k.Issuer, known))
+		p.report(fields["issuer"], path+".issuer", "there is no issuer %q%s", k.Issuer, suggest.Phrase(k.Issuer, known))
 	}
 	if r := fields["revoked"]; r != nil {
 		k.Revoked, _ = p.text(r, path+".revoked")

@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/stella-ops/stella/internal/suggest"
 )
 
 // fields returns the members of a mapping by their names, and reports those that
@@ -22,7 +25,7 @@ func (p *parser) fields(n *yaml.Node, path string, known []string) map[string]*y
 		key, value := n.Content[i], n.Content[i+1]
 		switch {
 		case key.Kind != yaml.ScalarNode || !slices.Contains(known, key.Value):
-			p.report(key, path, "unknown member %.60q%s", key.Value, suggest(key.Value, known))
+			p.report(key, path, "unknown member %.60q%s", key.Value, suggest.Phrase(strings.ToLower(key.Value), known))
 		case out[key.Value] != nil:
 			p.report(key, path, "member %q is there twice, first in line %d", key.Value, out[key.Value].Line)
 		default:

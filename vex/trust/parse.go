@@ -13,6 +13,7 @@ import (
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/internal/lazyre"
+	"github.com/stella-ops/stella/internal/suggest"
 	"github.com/stella-ops/stella/vex"
 )
 
@@ -172,7 +173,7 @@ func (p *parser) issuer(n *yaml.Node, path string) (out vex.Issuer, ok bool) {
 	}
 	p.texts(fields["unsigned"], at("unsigned"), func(n *yaml.Node, path, s string) {
 		if !slices.Contains(vex.Statuses, vex.Status(s)) {
-			p.report(n, path, "status %.40q is none of %v%s", s, vex.Statuses, suggest(s, texts(vex.Statuses)))
+			p.report(n, path, "status %.40q is none of %v%s", s, vex.Statuses, suggest.Phrase(strings.ToLower(s), texts(vex.Statuses)))
 			return
 		}
 		out.Unsigned = append(out.Unsigned, vex.Status(s))
