@@ -10,11 +10,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/stella-ops/stella/advisory"
 	"github.com/stella-ops/stella/internal/durable"
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/held"
 )
 
 // Cache opens snapshots by their digests and keeps the files of those that were
@@ -31,17 +31,14 @@ type Cache struct {
 	// Keep is how many snapshots stay when nobody uses them. Zero means 3.
 	Keep int
 
-	mu   sync.Mutex
-	held []*held // the last used one first
+	held held.Set[*Snapshot]
 }
 
-// held is a snapshot of the cache.
-type held struct {
-	digest string
-	ready  chan struct{} // closed when it is open or failed
-	snap   *Snapshot
-	err    error
-	users  int
+func (c *Cache) how() held.How[*Snapshot] {
+	return held.How[*Snapshot]{Open: c.open, Keep: c.Keep, Drop: func(digest string, s *Snapshot) {
+		s.Close()
+		os.Remove(c.path(digest)) // what cannot be removed costs room only
+	}}
 }
 
 // View returns the snapshot that has a digest, which stays open until done is
@@ -51,27 +48,11 @@ func (c *Cache) View(ctx context.Context, digest string) (s *Snapshot, done func
 	if text, ok := strings.CutPrefix(digest, "sha256:"); !ok || !isHex(text) {
 		return nil, nil, fmt.Errorf("open snapshot %.80q: it is not a digest: %w", digest, fault.Invalid)
 	}
-	for {
-		h, mine := c.hold(digest)
-		if mine {
-			h.snap, h.err = c.open(ctx, digest)
-			close(h.ready)
-		} else if err := h.wait(ctx); err != nil {
-			c.release(h)
-			return nil, nil, fmt.Errorf("open snapshot %s: %w", digest, err)
-		}
-		if h.err == nil {
-			var once sync.Once
-			return h.snap, func() { once.Do(func() { c.release(h) }) }, nil
-		}
-		c.forget(h)
-		if mine || ctx.Err() != nil {
-			return nil, nil, fmt.Errorf("open snapshot %s: %w", digest, h.err)
-		}
-		if !errors.Is(h.err, context.Canceled) && !errors.Is(h.err, context.DeadlineExceeded) {
-			return nil, nil, fmt.Errorf("open snapshot %s: %w", digest, h.err)
-		} // who opened it gave up, which is no reason for this caller to
+	s, done, err = c.held.Use(ctx, digest, c.how())
+	if err != nil {
+		return nil, nil, fmt.Errorf("open snapshot %s: %w", digest, err)
 	}
+	return s, done, nil
 }
 
 // Views is View for those who want no more than an [advisory.View].
@@ -81,61 +62,6 @@ func (c *Cache) Views(ctx context.Context, digest string) (v advisory.View, done
 		return nil, nil, err
 	}
 	return s, done, nil
-}
-
-// wait waits until it is open or failed.
-func (h *held) wait(ctx context.Context) error {
-	select {
-	case <-h.ready:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// hold finds or makes the entry of a digest and counts a user. mine reports
-// whether the caller is to open it.
-func (c *Cache) hold(digest string) (h *held, mine bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	i := slices.IndexFunc(c.held, func(h *held) bool { return h.digest == digest })
-	if i < 0 {
-		h, mine = &held{digest: digest, ready: make(chan struct{})}, true
-	} else {
-		h = c.held[i]
-		c.held = slices.Delete(c.held, i, i+1)
-	}
-	h.users++
-	c.held = slices.Insert(c.held, 0, h)
-	return h, mine
-}
-
-// release ends a use, and drops what is not kept any more.
-func (c *Cache) release(h *held) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	h.users--
-	keep := c.Keep
-	if keep == 0 {
-		keep = 3
-	}
-	for i := len(c.held) - 1; i >= keep; i-- {
-		if old := c.held[i]; old.users == 0 {
-			c.held = slices.Delete(c.held, i, i+1)
-			if old.snap != nil {
-				old.snap.Close()
-				os.Remove(c.path(old.digest)) // what cannot be removed costs room only
-			}
-		}
-	}
-}
-
-// forget drops an entry that could not be opened.
-func (c *Cache) forget(h *held) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	h.users--
-	c.held = slices.DeleteFunc(c.held, func(x *held) bool { return x == h })
 }
 
 func (c *Cache) path(digest string) string {
@@ -180,27 +106,10 @@ func (c *Cache) open(ctx context.Context, digest string) (*Snapshot, error) {
 
 // object returns an object of a snapshot that is open, or fetches it.
 func (c *Cache) object(ctx context.Context, digest string) ([]byte, error) {
-	c.mu.Lock()
-	list := slices.Clone(c.held)
-	for _, h := range list {
-		h.users++
-	}
-	c.mu.Unlock()
-	defer func() {
-		for _, h := range list {
-			c.release(h)
-		}
-	}()
-	for _, h := range list {
-		select {
-		case <-h.ready:
-		default:
-			continue
-		}
-		if h.snap == nil {
-			continue
-		}
-		if object, err := h.snap.Object(digest); err == nil {
+	list, done := c.held.Open(c.how())
+	defer done()
+	for _, s := range list {
+		if object, err := s.Object(digest); err == nil {
 			return slices.Clone(object), nil // the snapshot may be closed before it is written
 		}
 	}
@@ -210,14 +119,9 @@ func (c *Cache) object(ctx context.Context, digest string) ([]byte, error) {
 // Close closes all snapshots; the files stay. It must not be called while one is
 // in use.
 func (c *Cache) Close() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	var all []error
-	for _, h := range c.held {
-		if h.snap != nil {
-			all = append(all, h.snap.Close())
-		}
+	for _, s := range c.held.Clear() {
+		all = append(all, s.Close())
 	}
-	c.held = nil
 	return errors.Join(all...)
 }

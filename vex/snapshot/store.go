@@ -1,7 +1,6 @@
 package snapshot
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,11 +8,10 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
-	"slices"
-	"sync"
 
 	"github.com/stella-ops/stella/internal/durable"
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/held"
 	"github.com/stella-ops/stella/store/blob"
 	"github.com/stella-ops/stella/vex"
 )
@@ -43,17 +41,14 @@ type Store struct {
 	// Keep is how many snapshots stay when nobody uses them. Zero means 3.
 	Keep int
 
-	mu   sync.Mutex
-	held []*held // the last used one first
+	held held.Set[*Snapshot]
 }
 
-// held is a snapshot that is open, or being opened.
-type held struct {
-	digest string
-	ready  chan struct{}
-	snap   *Snapshot
-	err    error
-	users  int
+func (s *Store) how() held.How[*Snapshot] {
+	return held.How[*Snapshot]{Open: s.open, Keep: s.Keep, Drop: func(digest string, snap *Snapshot) {
+		snap.Close()
+		os.Remove(s.path(digest)) // what cannot be removed costs room only
+	}}
 }
 
 // Put keeps a set of statements, which are sorted by ID, as an object, unless it is
@@ -114,27 +109,7 @@ func (s *Store) View(ctx context.Context, digest string) (snap *Snapshot, done f
 	if _, err := sumOf(digest); err != nil {
 		return nil, nil, fmt.Errorf("open snapshot of VEX: %w", err)
 	}
-	for {
-		h, mine := s.hold(digest)
-		if mine {
-			h.snap, h.err = s.open(ctx, digest)
-			close(h.ready)
-		}
-		select {
-		case <-h.ready:
-		case <-ctx.Done():
-			s.release(h)
-			return nil, nil, ctx.Err()
-		}
-		if h.err == nil {
-			var once sync.Once
-			return h.snap, func() { once.Do(func() { s.release(h) }) }, nil
-		}
-		s.forget(h)
-		if mine || !errors.Is(h.err, context.Canceled) && !errors.Is(h.err, context.DeadlineExceeded) {
-			return nil, nil, h.err
-		} // who opened it gave up, which is no reason for this caller to
-	}
+	return s.held.Use(ctx, digest, s.how())
 }
 
 // Views is View for those who want no more than a [vex.View].
@@ -218,55 +193,11 @@ func (s *Store) File(ctx context.Context, digest string) (io.ReadCloser, int64, 
 	return f, info.Size(), nil
 }
 
-func (s *Store) hold(digest string) (h *held, mine bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	i := slices.IndexFunc(s.held, func(h *held) bool { return h.digest == digest })
-	if i < 0 {
-		h, mine = &held{digest: digest, ready: make(chan struct{})}, true
-	} else {
-		h = s.held[i]
-		s.held = slices.Delete(s.held, i, i+1)
-	}
-	h.users++
-	s.held = slices.Insert(s.held, 0, h)
-	return h, mine
-}
-
-// release ends a use, and drops what is not kept any more.
-func (s *Store) release(h *held) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	h.users--
-	for i := len(s.held) - 1; i >= cmp.Or(s.Keep, 3); i-- {
-		if old := s.held[i]; old.users == 0 {
-			s.held = slices.Delete(s.held, i, i+1)
-			if old.snap != nil {
-				old.snap.Close()
-				os.Remove(s.path(old.digest)) // what cannot be removed costs room only
-			}
-		}
-	}
-}
-
-// forget drops an entry that could not be opened.
-func (s *Store) forget(h *held) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	h.users--
-	s.held = slices.DeleteFunc(s.held, func(x *held) bool { return x == h })
-}
-
 // Close closes what is open. Files stay.
 func (s *Store) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	var out error
-	for _, h := range s.held {
-		if h.snap != nil {
-			out = errors.Join(out, h.snap.Close())
-		}
+	for _, snap := range s.held.Clear() {
+		out = errors.Join(out, snap.Close())
 	}
-	s.held = nil
 	return out
 }
