@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +17,7 @@ import (
 	"github.com/stella-ops/stella/store"
 	"github.com/stella-ops/stella/store/blob"
 	"github.com/stella-ops/stella/store/crashpoint"
+	"github.com/stella-ops/stella/store/crashpoint/crashtest"
 	"github.com/stella-ops/stella/store/sqlite"
 )
 
@@ -90,38 +89,7 @@ func live(ctx context.Context, dir string) error {
 
 // TestCrashChild is the process that dies; TestCrashes starts it.
 func TestCrashChild(t *testing.T) {
-	dir := os.Getenv("STELLA_INGEST_CRASH")
-	if dir == "" {
-		t.Skip("TestCrashes starts it")
-	}
-	at, left := crashpoint.Point(os.Getenv("STELLA_INGEST_POINT")), atomic.Int64{}
-	if n, err := strconv.Atoi(os.Getenv("STELLA_INGEST_NTH")); err == nil {
-		left.Store(int64(n))
-	}
-	crashpoint.Set(func(p crashpoint.Point) {
-		if p == at && left.Add(-1) == 0 {
-			if self, err := os.FindProcess(os.Getpid()); err == nil {
-				self.Kill()
-			}
-			select {}
-		}
-	})
-	if err := live(t.Context(), dir); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// child runs one and reports whether it was killed.
-func child(t *testing.T, dir string, p crashpoint.Point, nth int) bool {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestCrashChild$", "-test.count=1")
-	cmd.Env = append(os.Environ(), "STELLA_INGEST_CRASH="+dir, "STELLA_INGEST_POINT="+string(p), fmt.Sprint("STELLA_INGEST_NTH=", nth))
-	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() != -1 && !strings.Contains(exit.String(), "killed") || err != nil && exit == nil {
-		t.Errorf("at %s: %v\n%s", p, err, out)
-	}
-	return err != nil
+	crashtest.Child(t, func(dir string) error { return live(t.Context(), dir) })
 }
 
 // TestCrashes kills a process at every point of ingestion and publication, starts
@@ -150,10 +118,10 @@ func TestCrashes(t *testing.T) {
 			t.Parallel()
 			for _, nth := range []int{1, 3} {
 				dir := t.TempDir()
-				if !child(t, dir, p, nth) && nth == 1 {
+				if !crashtest.Run(t, dir, p, nth) && nth == 1 {
 					t.Error("it is never passed")
 				}
-				if child(t, dir, "", 0) {
+				if crashtest.Run(t, dir, "", 0) {
 					t.Fatal("the second one failed as well")
 				}
 				root, a, err := openCrash(t.Context(), dir)
