@@ -82,7 +82,7 @@ func (a *Archiver) archive(ctx context.Context, tenant string, m *Manifest, imag
 	}
 	ref, err := layers.Layers(ctx, image)
 	if errors.Is(err, fault.NotFound) {
-		ref, err = a.make(ctx, artifacts, m)
+		ref, err = a.make(ctx, tenant, artifacts, m)
 	}
 	if err != nil {
 		return err
@@ -93,8 +93,8 @@ func (a *Archiver) archive(ctx context.Context, tenant string, m *Manifest, imag
 	return artifacts.Name(ctx, ref, m.JobID+"/"+LayersName)
 }
 
-func (a *Archiver) make(ctx context.Context, artifacts Artifacts, m *Manifest) (blob.Ref, error) {
-	image, err := a.Open(ctx, Target{Reference: m.Reference, Digest: m.Resolved, Platform: m.Platform})
+func (a *Archiver) make(ctx context.Context, tenant string, artifacts Artifacts, m *Manifest) (blob.Ref, error) {
+	image, err := a.Open(ctx, Target{Tenant: tenant, Reference: m.Reference, Digest: m.Resolved, Platform: m.Platform})
 	if err != nil {
 		return blob.Ref{}, err
 	}

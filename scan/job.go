@@ -2,9 +2,11 @@ package scan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -25,6 +27,12 @@ const (
 	MaxKey       = 255
 	MaxFormats   = 16
 	MaxReason    = 4096
+	// Of what a registry is asked with.
+	MaxAuthorization = 16 << 10
+	// Of labels.
+	MaxLabels     = 64
+	MaxLabelKey   = 128
+	MaxLabelValue = 512
 )
 
 // Request asks for a scan.
@@ -41,8 +49,26 @@ type Request struct {
 	Priority *int `json:"priority,omitempty"`
 	// StoreLayers asks for an archive of the image's layers.
 	StoreLayers bool `json:"store_layers,omitzero"`
+	// Labels are the submitter's own, such as team=payments: rules of notifications
+	// match them. At most MaxLabels; a key has 1 to MaxLabelKey bytes without spaces and
+	// control characters, a value at most MaxLabelValue without control characters.
+	Labels map[string]string `json:"labels,omitempty"`
 	// Owner is the subject of the token that asks. It is never read from a body.
 	Owner string `json:"owner,omitempty"`
+	// SBOM, where it is set, is what the scan is of instead of an image: an SBOM among
+	// the tenant's objects. Image is then a name for people, such as shop@1.4, and may
+	// have spaces; Platform, StoreLayers, PlainHTTP and Authorization must not be set.
+	SBOM *Object `json:"sbom,omitempty"`
+	// Project, with SBOM, is what the document is of, for clients that speak of
+	// projects; see [Projects].
+	Project *ProjectName `json:"project,omitempty"`
+	// PlainHTTP says that the registry is spoken to without encryption.
+	PlainHTTP bool `json:"plain_http,omitzero"`
+	// Authorization is the header of that name for the image's registry, "Basic …" or
+	// "Bearer …" (RFC 9110 §11.6.2), at most MaxAuthorization bytes. It is secret: it is no
+	// part of the request's JSON and Hash, and a store keeps it sealed, for the worker alone,
+	// until the worker is done.
+	Authorization Secret `json:"-"`
 }
 
 // Normalize sorts the formats and fills in the priority, and reports all that
@@ -55,8 +81,10 @@ func (r *Request) Normalize() error {
 		bad("image_ref: missing")
 	case len(r.Image) > MaxReference:
 		bad("image_ref: %d bytes, at most %d", len(r.Image), MaxReference)
-	case strings.ContainsFunc(r.Image, func(c rune) bool { return c <= ' ' || c == 0x7f || c == '\ufffd' }):
+	case r.SBOM == nil && strings.ContainsFunc(r.Image, func(c rune) bool { return c <= ' ' || c == 0x7f || c == '\ufffd' }):
 		bad("image_ref: %.80q has spaces or control characters", r.Image)
+	case r.SBOM != nil && (strings.ContainsFunc(r.Image, isControl) || strings.TrimSpace(r.Image) != r.Image):
+		bad("image_ref: %.80q has control characters, or spaces around it", r.Image)
 	}
 	if len(r.Platform) > 100 || strings.ContainsFunc(r.Platform, func(c rune) bool { return c <= ' ' || c > '~' }) {
 		bad("platform: %.80q is not os/architecture[/variant]", r.Platform)
@@ -76,11 +104,23 @@ func (r *Request) Normalize() error {
 		p := DefaultPriority
 		r.Priority = &p
 	}
+	r.checkSubject(bad)
 	if *r.Priority < MinPriority || *r.Priority > MaxPriority {
 		bad("priority: %d, want %d to %d", *r.Priority, MinPriority, MaxPriority)
 	}
 	if len(r.Owner) > MaxReference {
 		bad("owner: %d bytes, at most %d", len(r.Owner), MaxReference)
+	}
+	if len(r.Labels) > MaxLabels {
+		bad("labels: %d, at most %d", len(r.Labels), MaxLabels)
+	}
+	for _, k := range slices.Sorted(maps.Keys(r.Labels)) {
+		if k == "" || len(k) > MaxLabelKey || strings.ContainsFunc(k, func(c rune) bool { return unicode.IsSpace(c) || isControl(c) }) {
+			bad("labels: %.80q is not a key: want 1 to %d bytes without spaces and control characters", k, MaxLabelKey)
+		}
+		if v := r.Labels[k]; len(v) > MaxLabelValue || strings.ContainsFunc(v, isControl) {
+			bad("labels: the value of %.80q: want at most %d bytes without control characters", k, MaxLabelValue)
+		}
 	}
 	if len(wrong) > 0 {
 		return fmt.Errorf("scan request: %s: %w", strings.Join(wrong, "; "), fault.Invalid)
@@ -147,6 +187,16 @@ type Manifest struct {
 	Formats     []string `json:"formats,omitempty"`
 	StoreLayers bool     `json:"store_layers,omitzero"`
 	Owner       string   `json:"owner,omitempty"`
+	// Labels are the request's.
+	Labels map[string]string `json:"labels,omitempty"`
+	// Name is the request's Image where an SBOM is scanned, which SBOM says where it is.
+	// Reference is then "sbom:" and its digest.
+	Name string  `json:"name,omitempty"`
+	SBOM *Object `json:"sbom,omitempty"`
+	// PlainHTTP is the request's.
+	PlainHTTP bool `json:"plain_http,omitzero"`
+	// Credential says that the request came with an Authorization. The value is not here.
+	Credential bool `json:"credential,omitzero"`
 	// Resolved is the digest that the reference stood for at the first attempt;
 	// later attempts read that one.
 	Resolved string `json:"resolved,omitempty"`

@@ -17,10 +17,11 @@ import (
 // scan opens the image by the digest that the first attempt found, and scans it.
 func (w *Worker) scan(ctx context.Context, jobs Jobs, tenant string, lease *Lease) (*sbom.Document, []*layer.Fragment, error) {
 	m := lease.Manifest
-	if m == nil {
-		return nil, nil, fmt.Errorf("job %s: the lease has no manifest: %w", lease.JobID, fault.Invalid)
+	t := Target{Tenant: tenant, Reference: m.Reference, Digest: m.Resolved, Platform: m.Platform, PlainHTTP: m.PlainHTTP}
+	var err error
+	if t.Authorization, err = w.unseal(tenant, lease); err != nil {
+		return nil, nil, err
 	}
-	t := Target{Reference: m.Reference, Digest: m.Resolved, Platform: m.Platform}
 	image, err := w.Open(ctx, t)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open %s: %w", m.Reference, err)
@@ -52,6 +53,7 @@ type keeper struct {
 	artifacts Artifacts
 	doc       *sbom.Document
 	fragments []*layer.Fragment
+	uploaded  *Stored // what the document was read from; nil for an image
 }
 
 func (k *keeper) all(ctx context.Context) (fragments []blob.Ref, documents []Stored, err error) {
@@ -112,6 +114,9 @@ func (k *keeper) keepDocuments(ctx context.Context) ([]Stored, error) {
 			return nil, fmt.Errorf("keep the document as %s: %w", format, err)
 		}
 		out = append(out, *s)
+	}
+	if k.uploaded != nil {
+		out = append(out, *k.uploaded)
 	}
 	crashpoint.Hit(crashpoint.WorkerSBOM)
 	for _, s := range out {

@@ -2,6 +2,7 @@ package scan
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/stella-ops/stella/advisory/finding"
@@ -61,6 +62,14 @@ type Stored struct {
 // as well, in bytes.
 const MaxInline = 1 << 20
 
+// Uploads keep SBOMs that are uploaded to be scanned. A blob.Bucket is one.
+type Uploads interface {
+	// Put keeps the bytes of r under their content. Doing it twice is no error.
+	Put(ctx context.Context, r io.Reader) (blob.Ref, error)
+	// Stat returns an error wrapping ErrNotFound for an object that is not there.
+	Stat(ctx context.Context, ref blob.Ref) (blob.Info, error)
+}
+
 // Jobs is what a worker does with the jobs of one tenant. Every call but Claim
 // is refused with ErrFenced when another holder has the job by now, or when the
 // job was cancelled: the worker must then stop. A store is one, and so is the
@@ -99,6 +108,9 @@ type Lease struct {
 	Length   time.Duration
 	Attempt  int
 	Manifest *Manifest
+	// Sealed is the request's Authorization as the store keeps it, in a lease of Claim;
+	// nil where there was none, or its time is over.
+	Sealed []byte
 }
 
 // Failure says why an attempt failed.

@@ -25,12 +25,18 @@ const Neutral = "stella-json"
 
 // Target is an image that a job names.
 type Target struct {
+	Tenant    string // whose scan it is
 	Reference string
 	Digest    string // what the reference stood for at an earlier attempt, or ""
 	Platform  string
+	PlainHTTP bool // the registry is spoken to without encryption
+	// Authorization is what the registry is asked with, as the header of that name has
+	// it; "" means that this process has to know.
+	Authorization Secret
 }
 
-// Artifacts keep what a worker made. A blob.Bucket is one.
+// Artifacts keep what a worker made, and what was uploaded to be scanned. A blob.Bucket
+// is one.
 type Artifacts interface {
 	// Put keeps the bytes of r under their content. Doing it twice is no error.
 	Put(ctx context.Context, r io.Reader) (blob.Ref, error)
@@ -38,7 +44,13 @@ type Artifacts interface {
 	Name(ctx context.Context, ref blob.Ref, name string) error
 	// Stat returns an error wrapping ErrNotFound for an object that is not there.
 	Stat(ctx context.Context, ref blob.Ref) (blob.Info, error)
+	// Open gives out verified bytes only.
+	Open(ctx context.Context, ref blob.Ref) (io.ReadCloser, error)
 }
+
+// Decoding reads an SBOM, and says in which format and version it was, such as
+// "cyclonedx-json@1.6". Decode of package scan/sbom/format is one.
+type Decoding func(r io.Reader) (doc *sbom.Document, format string, err error)
 
 // Encoding writes a document in one format.
 type Encoding func(w io.Writer, d *sbom.Document, format string) (mediaType, suffix string, err error)
@@ -64,6 +76,13 @@ type Worker struct {
 	Artifacts func(tenant string) (Artifacts, error)
 	// Encode writes a document.
 	Encode Encoding
+	// Decode reads SBOMs that were uploaded, and MediaType says of a format what its media
+	// type is and how a file's name ends. Where either is nil their jobs fail as unsupported.
+	Decode    Decoding
+	MediaType func(format string) (mediaType, suffix string)
+	// Unseal opens the Authorization of a lease; package scan/pullsecret does. Nil: jobs
+	// that have one fail as unsupported.
+	Unseal func(tenant, jobID string, sealed []byte) (Secret, error)
 	// Formats are kept where a request names none.
 	Formats []string
 	// Holder names this worker in leases. It must be unique.
@@ -214,10 +233,24 @@ func (w *Worker) packages(doc *sbom.Document) []PackageFact {
 
 // work scans, matches and keeps the documents.
 func (w *Worker) work(ctx context.Context, jobs Jobs, tenant string, lease *Lease) (*Results, *keeper, error) {
-	doc, fragments, err := w.scan(ctx, jobs, tenant, lease)
+	m := lease.Manifest
+	if m == nil {
+		return nil, nil, fmt.Errorf("job %s: the lease has no manifest: %w", lease.JobID, fault.Invalid)
+	}
+	keep := &keeper{worker: w, lease: lease}
+	var err error
+	if m.SBOM != nil {
+		keep.artifacts, err = w.Artifacts(tenant)
+		if err == nil {
+			keep.doc, keep.uploaded, err = w.read(ctx, keep.artifacts, m)
+		}
+	} else {
+		keep.doc, keep.fragments, err = w.scan(ctx, jobs, tenant, lease)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
+	doc := keep.doc
 	crashpoint.Hit(crashpoint.WorkerScanned)
 	r := &Results{ImageDigest: doc.Subject.ConfigDigest, Gaps: len(doc.Gaps), Blocked: doc.Blocked()}
 	if w.Matcher != nil {
@@ -231,7 +264,6 @@ func (w *Worker) work(ctx context.Context, jobs Jobs, tenant string, lease *Leas
 		r.Blocked = true // nothing is known: not assessed
 	}
 	r.Packages = w.packages(doc)
-	keep := &keeper{worker: w, lease: lease, doc: doc, fragments: fragments}
 	if keep.artifacts, err = w.Artifacts(tenant); err != nil {
 		return nil, nil, err
 	}

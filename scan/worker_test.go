@@ -217,7 +217,7 @@ func TestWorkerPinsTheDigest(t *testing.T) {
 	if err != nil || !strings.Contains(string(m), `"resolved":"sha256:m1"`) {
 		t.Errorf("manifest %s, %v", m, err)
 	}
-	want := []scan.Target{{Reference: "alpine:latest", Platform: "linux/amd64"}}
+	want := []scan.Target{{Tenant: "acme", Reference: "alpine:latest", Platform: "linux/amd64"}}
 	if diff := cmp.Diff(want, s.opened); diff != "" {
 		t.Errorf("opened (-want +got):\n%s", diff)
 	}
@@ -236,7 +236,7 @@ func TestWorkerTagMoved(t *testing.T) {
 	}
 	time.Sleep(1100 * time.Millisecond)
 	s.work(t.Context(), j, 2)
-	want := []scan.Target{{Reference: "alpine:latest", Digest: "sha256:m0"}}
+	want := []scan.Target{{Tenant: "acme", Reference: "alpine:latest", Digest: "sha256:m0"}}
 	if diff := cmp.Diff(want, s.opened); diff != "" {
 		t.Errorf("opened (-want +got):\n%s", diff)
 	}

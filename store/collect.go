@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -15,15 +16,18 @@ type Retention struct {
 	Scans  time.Duration // ended jobs with their documents and findings. Default: 90 days
 	Keys   time.Duration // idempotency keys. Default: 24 h
 	Events time.Duration // outbox rows that every group consumed, and inbox rows. Default: 7 days
-	Batch  int           // rows of a kind deleted in one transaction. Default: 500
-	Run    int           // documents of one package that are packed into one row of the index. Default: 2048
+	// Notices are deliveries that ended, with their attempts and what they told of. What
+	// is open, or waits for somebody, stays. Default: 90 days
+	Notices time.Duration
+	Batch   int // rows of a kind deleted in one transaction. Default: 500
+	Run     int // documents of one package that are packed into one row of the index. Default: 2048
 }
 
 const day = 24 * time.Hour
 
 // Removed counts what a collection deleted.
 type Removed struct {
-	Scans, Keys, Events, Inbox, Packages, Cached int64
+	Scans, Keys, Events, Inbox, Packages, Cached, Deliveries int64
 }
 
 // Collect deletes what the retention allows, in small transactions, until nothing
@@ -36,6 +40,7 @@ func (r *Root) Collect(ctx context.Context, keep *Retention) (Removed, error) {
 		k = *keep
 	}
 	k.Scans, k.Keys, k.Events, k.Batch = cmp.Or(k.Scans, 90*day), cmp.Or(k.Keys, day), cmp.Or(k.Events, 7*day), cmp.Or(k.Batch, 500)
+	k.Notices = cmp.Or(k.Notices, 90*day)
 	k.Run = max(cmp.Or(k.Run, 2048), 2)
 	var done Removed
 	tenants, err := r.tenants(ctx)
@@ -44,29 +49,38 @@ func (r *Root) Collect(ctx context.Context, keep *Retention) (Removed, error) {
 	}
 	for _, name := range tenants {
 		t := &Tenant{root: r, name: name}
-		if err := t.collect(ctx, k, &done); err != nil {
+		err := t.collect(ctx, k, &done)
+		if err == nil {
+			err = t.collectNotices(ctx, k, &done)
+		}
+		if err != nil {
 			return done, fmt.Errorf("collect what tenant %s no longer needs: %w", name, err)
 		}
 	}
 	return done, r.collectTransport(ctx, k, &done)
 }
 
-// tenants lists all that have jobs.
+// tenants lists all that have jobs, or settings of notifications.
 func (r *Root) tenants(ctx context.Context) ([]string, error) {
 	var out []string
 	err := r.read(ctx, Scope{Role: RoleRelay}, "list tenants", func(tx *tx) error {
 		out = out[:0]
-		for last := ""; ; { // leaps over the index: a tenant may have very many jobs
-			var next string
-			err := tx.get(`SELECT tenant_id FROM scanner.scan_jobs WHERE tenant_id > $1 ORDER BY tenant_id LIMIT 1`, []any{last}, &next)
-			if isNoRows(err) {
-				return nil
+		for _, table := range []string{"scanner.scan_jobs", "notify.revisions"} {
+			for last := ""; ; { // leaps over the index: a tenant may have very many jobs
+				var next string
+				err := tx.get(`SELECT tenant_id FROM `+table+` WHERE tenant_id > $1 ORDER BY tenant_id LIMIT 1`, []any{last}, &next)
+				if isNoRows(err) {
+					break
+				}
+				if err != nil {
+					return err
+				}
+				out, last = append(out, next), next
 			}
-			if err != nil {
-				return err
-			}
-			out, last = append(out, next), next
 		}
+		slices.Sort(out)
+		out = slices.Compact(out)
+		return nil
 	})
 	return out, err
 }
@@ -89,6 +103,9 @@ func (t *Tenant) collect(ctx context.Context, k Retention, done *Removed) error 
 		}
 	}
 	if err := t.pack(ctx, k.Run); err != nil {
+		return err
+	}
+	if err := t.collectSecrets(ctx); err != nil {
 		return err
 	}
 	if err := t.collectProgress(ctx, k); err != nil || k.Keys <= 0 {
@@ -127,18 +144,28 @@ func (t *Tenant) collectScans(ctx context.Context, k Retention, done *Removed) (
 		if err != nil || len(ids) == 0 {
 			return err
 		}
+		if ids, err = tx.withoutHeld(ids); err != nil {
+			return err
+		}
 		list, err := json.Marshal(ids)
 		if err != nil {
 			return err
 		}
-		const chosen = ` IN (SELECT value->>'id' FROM json_rows($2) AS chosen)`
-		for _, table := range []string{"scanner.sbom_documents", "scanner.reports", "scanner.vulnerabilities", "scanner.blob_refs", "vuln.drift", "scheduler.evaluations",
+		const chosen = oneOf
+		proof, err := tx.lockProof(string(list))
+		if err != nil {
+			return err
+		}
+		for _, table := range []string{"scanner.sbom_documents", "scanner.reports", "scanner.vulnerabilities", "scanner.blob_refs", "scanner.projects", "vuln.drift", "scheduler.evaluations",
 			"policy.decisions", "policy.current", "policy.watched", "policy.due"} {
 			if _, err := tx.exec(`DELETE FROM `+table+` WHERE tenant_id = $1 AND scan_id`+chosen, tx.tenant, string(list)); err != nil {
 				return err
 			}
 		}
 		if n, err = tx.exec(`DELETE FROM scanner.scan_jobs WHERE tenant_id = $1 AND job_id`+chosen, tx.tenant, string(list)); err != nil {
+			return err
+		}
+		if err := tx.collectProof(string(list), proof); err != nil {
 			return err
 		}
 		if _, err := tx.exec(`DELETE FROM policy.verdicts WHERE tenant_id = $1 AND NOT EXISTS (SELECT 1 FROM policy.decisions d WHERE d.tenant_id = $1 AND d.key = policy.verdicts.key)`, tx.tenant); err != nil {
@@ -180,7 +207,7 @@ func (t *tx) endedScans(k Retention) (ids, digests []idRow, err error) {
 			digests = append(digests, digest)
 		}
 		return err
-	}, `SELECT job_id, sbom_digest FROM scanner.scan_jobs WHERE tenant_id = $1 AND status IN ('completed', 'failed', 'cancelled', 'dead') AND updated_us < $2
+	}, `SELECT job_id, sbom_digest FROM scanner.scan_jobs WHERE tenant_id = $1 AND status IN ('completed', 'failed', 'cancelled', 'dead') AND updated_us < $2 AND NOT `+onHold+`
 		ORDER BY updated_us, job_id LIMIT $3 FOR UPDATE`, t.tenant, t.now-k.Scans.Microseconds(), k.Batch)
 	return ids, digests, err
 }
@@ -208,10 +235,12 @@ func (r *Root) collectTransport(ctx context.Context, k Retention, done *Removed)
 			return n, err
 		})
 	}
+	// The state is asked for twice: whoever waits here for somebody who announces the event
+	// again finds the row as it is then, and the list as it was.
 	var settled int64
-	err := step(&settled, "settle outbox rows", `UPDATE transport.outbox SET state = 2 WHERE seq IN (
-		SELECT o.seq FROM transport.outbox o WHERE o.state = 1 AND o.topic NOT IN ($1, $3) AND NOT `+unconsumed+` ORDER BY o.seq LIMIT $2)`,
-		func(*tx) []any { return []any{windowed[0], k.Batch, windowed[1]} })
+	err := step(&settled, "settle outbox rows", `UPDATE transport.outbox SET state = 2 WHERE state = 1 AND seq IN (
+		SELECT o.seq FROM transport.outbox o WHERE o.state = 1 AND o.topic NOT IN `+ofJobs+` AND NOT `+unconsumed+` ORDER BY o.seq LIMIT $1)`,
+		func(*tx) []any { return []any{k.Batch} })
 	if err != nil {
 		return err
 	}
@@ -220,7 +249,7 @@ func (r *Root) collectTransport(ctx context.Context, k Retention, done *Removed)
 		return err
 	}
 	old := func(tx *tx) []any { return []any{tx.now - k.Events.Microseconds(), k.Batch} }
-	if err := step(&done.Events, "delete settled outbox rows", `DELETE FROM transport.outbox WHERE seq IN (SELECT seq FROM transport.outbox WHERE state = 2 AND created_us < $1 ORDER BY seq LIMIT $2)`, old); err != nil {
+	if err := step(&done.Events, "delete settled outbox rows", `DELETE FROM transport.outbox WHERE state = 2 AND seq IN (SELECT seq FROM transport.outbox WHERE state = 2 AND created_us < $1 ORDER BY seq LIMIT $2)`, old); err != nil {
 		return err
 	}
 	// An inbox row is needed as long as its event may come again.

@@ -337,7 +337,8 @@ func driftParts(scans []event.DriftScan) iter.Seq[[]event.DriftScan] {
 }
 
 func (t *tx) announceDriftEvent(a *drift.Announcement, cause string, scans []event.DriftScan) error {
-	data := event.Drift{Head: a.Head, Vulnerability: a.Vulnerability, Cause: cause, Severity: string(a.Severity), Scans: scans, Summary: a.Summary}
+	data := event.Drift{Head: a.Head, Vulnerability: a.Vulnerability, Cause: cause, Severity: string(a.Severity), Scans: scans, Summary: a.Summary,
+		Exploited: event.Answer(a.Exploited), Fixed: event.Answer(a.Fixed)}
 	body, err := data.Encode()
 	if err != nil {
 		return err

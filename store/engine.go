@@ -18,6 +18,11 @@ type Engine struct {
 	Writer  *sql.DB // for transactions that write
 	Reader  *sql.DB // for those that only read; may be Writer
 	Dialect Dialect
+	// Alone is set where one transaction writes at a time. It is asked in each, and reports
+	// whether this program alone wrote since: as long as it does, those that wait share
+	// the next transaction, each within a savepoint. With other programs about each
+	// writes by itself, which leaves them their turns.
+	Alone func(ctx context.Context, tx *sql.Tx) (bool, error)
 }
 
 // Role says on whose behalf a transaction runs. An engine with roles of its own
@@ -35,6 +40,10 @@ const (
 	// RoleExcititor has public VEX and what is announced of it. A tenant's own VEX is
 	// written by RoleTenant.
 	RoleExcititor Role = "stella_excititor"
+	// RoleAttestor has the heads of transparency logs, which belong to no tenant.
+	RoleAttestor Role = "stella_attestor"
+	// RoleAuthority has accounts, keys and grants of all tenants. No other role sees them.
+	RoleAuthority Role = "stella_authority"
 )
 
 // Scope is who a transaction is for. Tenant is set for RoleTenant alone.
@@ -128,6 +137,18 @@ func (t *tx) each(row func(scan func(...any) error) error, statement string, arg
 // write runs f in a transaction that may write. An error of the commit that may
 // have happened nevertheless wraps errUnknown.
 func (r *Root) write(ctx context.Context, s Scope, what string, f func(*tx) error) error {
+	if r.engine.Alone != nil && !r.crowd.others.Load() {
+		return r.together(ctx, s, what, func(t *tx) error {
+			alone, err := r.engine.Alone(t.ctx, t.Tx)
+			if err != nil {
+				return err
+			}
+			if !alone {
+				r.crowd.others.Store(true)
+			}
+			return f(t)
+		})
+	}
 	return r.run(ctx, r.engine.Writer, s, what, f)
 }
 

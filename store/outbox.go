@@ -29,21 +29,33 @@ type announcement struct {
 
 // announce writes an event in the transaction of what it announces. Announcing
 // an event that is there has it published again.
-func (t *tx) announce(a announcement) error {
-	a.event.Tenant = t.tenant
-	if a.event.Time.IsZero() {
-		a.event.Time = time.UnixMicro(t.now).UTC()
+func (t *tx) announce(a announcement) error { return t.announceAll([]announcement{a}) }
+
+// outColumns is how many values announceAll writes for each event.
+const outColumns = 13
+
+// announceAll announces many events, each once.
+func (t *tx) announceAll(list []announcement) error {
+	if len(list) == 0 {
+		return nil
 	}
-	body, err := a.event.Encode()
-	if err != nil {
-		return err
+	rows := make([]any, 0, outColumns*len(list))
+	for i := range list {
+		a := &list[i]
+		a.event.Tenant = t.tenant
+		if a.event.Time.IsZero() {
+			a.event.Time = time.UnixMicro(t.now).UTC()
+		}
+		body, err := a.event.Encode()
+		if err != nil {
+			return err
+		}
+		sum := sha256.Sum256(body)
+		rows = append(rows, t.tenant, a.event.ID, a.topic, string(a.event.Type), body, hex.EncodeToString(sum[:]), a.priority, a.notBefore, t.now, outPending, 0, 0, 0)
 	}
-	sum := sha256.Sum256(body)
 	t.wakes = append(t.wakes, wakeOutbox)
-	_, err = t.exec(`INSERT INTO transport.outbox (tenant_id, event_id, topic, type, body, digest, priority, state, not_before_us, claimed_us, created_us, published_us, publishes)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, 0, $9, 0, 0)
-		ON CONFLICT (tenant_id, topic, event_id) DO UPDATE SET state = 0, not_before_us = excluded.not_before_us, claimed_us = 0`,
-		t.tenant, a.event.ID, a.topic, string(a.event.Type), body, hex.EncodeToString(sum[:]), a.priority, a.notBefore, t.now)
+	_, err := t.insert(`INSERT INTO transport.outbox (tenant_id, event_id, topic, type, body, digest, priority, not_before_us, created_us, state, claimed_us, published_us, publishes)`, outColumns, rows,
+		` ON CONFLICT (tenant_id, topic, event_id) DO UPDATE SET state = 0, not_before_us = excluded.not_before_us, claimed_us = 0`)
 	return err
 }
 

@@ -58,38 +58,43 @@ func (p *Policy) Find(ctx context.Context, key string) (*policy.Record, error) {
 
 // Current returns what holds about a scan, sorted by environment. An error wraps
 // ErrNotFound where there is no such scan.
-func (p *Policy) Current(ctx context.Context, scanID string) ([]policy.Standing, error) {
-	var out []policy.Standing
-	err := p.tenant.root.readOnce(ctx, Scope{RoleTenant, p.tenant.name}, "read what holds about "+scanID, func(tx *tx) error {
+func (p *Policy) Current(ctx context.Context, scanID string) (out []policy.Standing, err error) {
+	err = p.tenant.root.readOnce(ctx, Scope{RoleTenant, p.tenant.name}, "read what holds about "+scanID, func(tx *tx) error {
 		if _, err := tx.job(scanID, ""); err != nil {
 			return err
 		}
-		newest, err := tx.policyMarks(scanID)
-		if err != nil {
-			return err
-		}
-		out = out[:0]
-		err = tx.each(func(row func(...any) error) error {
-			s := policy.Standing{Newest: newest}
-			var at, next, since int64
-			var marks string
-			if err := row(&s.Environment, &s.Outcome, &s.Because, &s.Key, &s.Digest, &s.Policy.ID, &s.Policy.Version, &s.Blocked, &at, &next, &since, &marks); err != nil {
-				return err
-			}
-			s.At, s.Since = micros(at), micros(since)
-			if next > 0 {
-				s.NextChange = micros(next)
-			}
-			out = append(out, s)
-			return json.Unmarshal([]byte(marks), &out[len(out)-1].Evaluated)
-		}, `SELECT environment, outcome, because, key, digest, policy_id, version, blocked, at_us, next_us, changed_us, marks FROM policy.current WHERE tenant_id = $1 AND scan_id = $2 ORDER BY environment`, tx.tenant, scanID)
-		for i := range out {
-			if err == nil {
-				out[i].Stale, err = tx.stalePolicy(scanID, &out[i])
-			}
-		}
+		out, err = tx.standings(scanID)
 		return err
 	})
+	return out, err
+}
+
+// standings reads what holds about a scan, sorted by environment.
+func (t *tx) standings(scanID string) ([]policy.Standing, error) {
+	var out []policy.Standing
+	newest, err := t.policyMarks(scanID)
+	if err != nil {
+		return nil, err
+	}
+	err = t.each(func(row func(...any) error) error {
+		s := policy.Standing{Newest: newest}
+		var at, next, since int64
+		var marks string
+		if err := row(&s.Environment, &s.Outcome, &s.Because, &s.Key, &s.Digest, &s.Policy.ID, &s.Policy.Version, &s.Blocked, &at, &next, &since, &marks); err != nil {
+			return err
+		}
+		s.At, s.Since = micros(at), micros(since)
+		if next > 0 {
+			s.NextChange = micros(next)
+		}
+		out = append(out, s)
+		return json.Unmarshal([]byte(marks), &out[len(out)-1].Evaluated)
+	}, `SELECT environment, outcome, because, key, digest, policy_id, version, blocked, at_us, next_us, changed_us, marks FROM policy.current WHERE tenant_id = $1 AND scan_id = $2 ORDER BY environment`, t.tenant, scanID)
+	for i := range out {
+		if err == nil {
+			out[i].Stale, err = t.stalePolicy(scanID, &out[i])
+		}
+	}
 	return out, err
 }
 

@@ -162,7 +162,11 @@ func (y *Relay) Step(ctx context.Context) (int, error) {
 
 // windowed are the topics of jobs: what waits in the store is released by priority
 // and by turn. Whoever claims a job settles its message.
-var windowed = []string{event.ScannerJobs, event.SchedulerEvaluations}
+var windowed = []string{event.ScannerJobs, event.SchedulerEvaluations, event.ExportJobs, event.NotifyDeliveries}
+
+// ofJobs are those topics in a statement. An index has the other rows that are pending: its
+// condition is the same.
+const ofJobs = `('` + event.ScannerJobs + `', '` + event.SchedulerEvaluations + `', '` + event.ExportJobs + `', '` + event.NotifyDeliveries + `')`
 
 // eventSeqs picks events: they have no order to keep, and the oldest go first.
 func (y *Relay) eventSeqs(tx *tx) ([]int64, error) {
@@ -172,8 +176,8 @@ func (y *Relay) eventSeqs(tx *tx) ([]int64, error) {
 		err := scan(&seq)
 		out = append(out, seq)
 		return err
-	}, `SELECT seq FROM transport.outbox WHERE state = 0 AND topic NOT IN ($1, $4) AND not_before_us <= $2 AND claimed_us <= $2
-		ORDER BY seq LIMIT $3 FOR UPDATE SKIP LOCKED`, windowed[0], tx.now, y.opts.Batch, windowed[1])
+	}, `SELECT seq FROM transport.outbox WHERE state = 0 AND topic NOT IN `+ofJobs+` AND not_before_us <= $1 AND claimed_us <= $1
+		ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED`, tx.now, y.opts.Batch)
 	return out, err
 }
 
@@ -247,8 +251,7 @@ func (y *Relay) lanes(tx *tx, topic string, priority, room int) ([]lane, error) 
 			err := scan(&seq)
 			l.seqs = append(l.seqs, seq)
 			return err
-		}, `SELECT seq FROM transport.outbox WHERE topic = $1 AND state = 0 AND priority = $2 AND tenant_id = $3 AND not_before_us <= $4 AND claimed_us <= $4
-			ORDER BY seq LIMIT $5 FOR UPDATE SKIP LOCKED`, topic, priority, l.tenant, tx.now, room)
+		}, laneOf(topic), topic, priority, l.tenant, tx.now, room)
 		if err != nil {
 			return nil, err
 		}
@@ -260,6 +263,16 @@ func (y *Relay) lanes(tx *tx, topic string, priority, room int) ([]lane, error) 
 		y.turn[topic] = at // none of these is due: look at others next time
 	}
 	return lanes, nil
+}
+
+// laneOf is the statement that lists the due jobs of a tenant. Of deliveries very many may
+// wait for another time: each has a time of its own, and they are in order by it.
+func laneOf(topic string) string {
+	const due = `SELECT seq FROM transport.outbox WHERE topic = $1 AND state = 0 AND priority = $2 AND tenant_id = $3 AND not_before_us <= $4 AND claimed_us <= $4`
+	if topic == event.NotifyDeliveries {
+		return due + ` AND topic = 'notify:deliveries' ORDER BY not_before_us, seq LIMIT $5 FOR UPDATE SKIP LOCKED`
+	}
+	return due + ` ORDER BY seq LIMIT $5 FOR UPDATE SKIP LOCKED`
 }
 
 // deal takes one job of each lane in turn.

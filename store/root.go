@@ -24,6 +24,7 @@ type Root struct {
 	engine     Engine
 	statements statements
 	wake       wakeups
+	crowd      crowd
 }
 
 // New returns a root on an engine that a driver opened.
@@ -65,8 +66,8 @@ type Tenant struct {
 // Name returns the tenant's name.
 func (t *Tenant) Name() string { return t.name }
 
-// Scans returns the tenant's scans.
-func (t *Tenant) Scans() *Scans { return &Scans{t} }
+// Scans returns the tenant's scans, without conditions; see [Scans.With].
+func (t *Tenant) Scans() *Scans { return &Scans{tenant: t} }
 
 func (t *Tenant) write(ctx context.Context, what string, f func(*tx) error) error {
 	return t.root.write(ctx, Scope{RoleTenant, t.name}, what, f)

@@ -13,6 +13,29 @@ var rowSizes = []int{256, 64, 16, 4, 1}
 // values a row has, tail what follows the rows.
 func (t *tx) insert(head string, columns int, args []any, tail string) (int64, error) {
 	var total int64
+	err := inRows(head, columns, args, tail, func(statement string, args []any) error {
+		n, err := t.exec(statement, args...)
+		total += n
+		return err
+	})
+	return total, err
+}
+
+// insertNew is insert with a tail that returns a text of each row that was written, and
+// returns those texts.
+func (t *tx) insertNew(head string, columns int, args []any, tail string) (out []string, err error) {
+	return out, inRows(head, columns, args, tail, func(statement string, args []any) error {
+		return t.each(func(row func(...any) error) error {
+			var s string
+			err := row(&s)
+			out = append(out, s)
+			return err
+		}, statement, args...)
+	})
+}
+
+// inRows calls run with statements of as many rows as there is a text for.
+func inRows(head string, columns int, args []any, tail string, run func(statement string, args []any) error) error {
 	for len(args) > 0 {
 		rows := len(args) / columns
 		size := 1
@@ -22,13 +45,12 @@ func (t *tx) insert(head string, columns int, args []any, tail string) (int64, e
 				break
 			}
 		}
-		n, err := t.exec(head+" VALUES "+valueRows(size, columns)+tail, args[:size*columns]...)
-		if err != nil {
-			return total, err
+		if err := run(head+" VALUES "+valueRows(size, columns)+tail, args[:size*columns]); err != nil {
+			return err
 		}
-		total, args = total+n, args[size*columns:]
+		args = args[size*columns:]
 	}
-	return total, nil
+	return nil
 }
 
 // valueRows is "($1, $2), ($3, $4)" for 2 rows of 2 columns.

@@ -20,7 +20,10 @@ import (
 
 // Scans are the scans of one tenant. It is a scan.Store, scan.Jobs and
 // scan.Evaluations, and safe for concurrent use.
-type Scans struct{ tenant *Tenant }
+type Scans struct {
+	tenant  *Tenant
+	options ScansOptions
+}
 
 var (
 	_ scan.Store       = (*Scans)(nil)
@@ -259,7 +262,8 @@ func jobMessage(j *scan.Job, round string, notBefore int64) announcement {
 		event: event.Event{ID: j.ID + "/job/" + round, Type: event.ScanJob, Source: "scanner", Data: data.Encode()}}
 }
 
-// refTo notes that a scan refers to an object, and keeps it from being collected.
+// refTo notes that a scan, or something else that has a name like no scan, refers to an
+// object, and keeps it from being collected.
 func (t *tx) refTo(ref blob.Ref, scanID string) error {
 	_, err := t.exec(`INSERT INTO scanner.blobs (tenant_id, digest, size, chunks) VALUES ($1, $2, $3, $4) ON CONFLICT (tenant_id, digest) DO NOTHING`,
 		t.tenant, ref.Digest, ref.Size, present(ref.Chunks))

@@ -76,6 +76,9 @@ func (t *tx) complete(l scan.Lease, r *scan.Results) error {
 	if err != nil {
 		return err
 	}
+	if err := t.dropSecret(job.ID); err != nil {
+		return err
+	}
 	if err := t.keepDocuments(job.ID, r); err != nil {
 		return err
 	}
@@ -206,8 +209,12 @@ func (t *tx) keepReportRow(id string, key int64, at reportAt, r *finding.Report)
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`INSERT INTO scanner.reports (tenant_id, scan_id, evaluated_us, snapshot, gaps, head, at_us) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		t.tenant, id, key, r.Snapshot, string(gaps), at.head, at.at)
+	facts, err := json.Marshal(factsOf(r), json.Deterministic(true))
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`INSERT INTO scanner.reports (tenant_id, scan_id, evaluated_us, snapshot, gaps, head, at_us, facts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		t.tenant, id, key, r.Snapshot, string(gaps), at.head, at.at, string(facts))
 	return err
 }
 

@@ -18,6 +18,9 @@ func (s *Scans) Submit(ctx context.Context, r scan.Request, key string) (*scan.J
 	if err := r.Normalize(); err != nil {
 		return nil, false, err
 	}
+	if s.options.Layers && r.SBOM == nil && r.Authorization == "" {
+		r.StoreLayers = true
+	}
 	if len(key) > scan.MaxKey {
 		return nil, false, fmt.Errorf("submit scan: idempotency key of %d bytes, at most %d: %w", len(key), scan.MaxKey, fault.Invalid)
 	}
@@ -30,7 +33,7 @@ func (s *Scans) Submit(ctx context.Context, r scan.Request, key string) (*scan.J
 	crashpoint.Hit(crashpoint.SubmitBegin)
 	err = s.tenant.write(ctx, "submit scan", func(tx *tx) error {
 		var err error
-		job, err = tx.submit(id, r, key, hash)
+		job, err = tx.submit(id, r, key, hash, &s.options)
 		return err
 	})
 	if errors.Is(err, errUnknown) {
@@ -46,7 +49,7 @@ func (s *Scans) Submit(ctx context.Context, r scan.Request, key string) (*scan.J
 	return job, job.ID != id, nil
 }
 
-func (t *tx) submit(id string, r scan.Request, key, hash string) (*scan.Job, error) {
+func (t *tx) submit(id string, r scan.Request, key, hash string, o *ScansOptions) (*scan.Job, error) {
 	if key != "" {
 		n, err := t.exec(`INSERT INTO scanner.scan_keys (tenant_id, key, request_hash, job_id, created_us) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (tenant_id, key) DO NOTHING`, t.tenant, key, hash, id, t.now)
@@ -58,7 +61,14 @@ func (t *tx) submit(id string, r scan.Request, key, hash string) (*scan.Job, err
 		}
 	}
 	crashpoint.Hit(crashpoint.SubmitKey)
-	m := scan.Manifest{JobID: id, Reference: r.Image, Platform: r.Platform, Formats: r.Formats, StoreLayers: r.StoreLayers, Owner: r.Owner}
+	if err := t.admit(o.Quota); err != nil {
+		return nil, err
+	}
+	m := scan.Manifest{JobID: id, Reference: r.Image, Platform: r.Platform, Formats: r.Formats, StoreLayers: r.StoreLayers, Owner: r.Owner, Labels: r.Labels,
+		PlainHTTP: r.PlainHTTP, Credential: r.Authorization != ""}
+	if r.SBOM != nil {
+		m.Reference, m.Name, m.SBOM = scan.SBOMScheme+r.SBOM.Digest, r.Image, r.SBOM
+	}
 	manifest, err := m.Encode()
 	if err != nil {
 		return nil, err
@@ -69,6 +79,9 @@ func (t *tx) submit(id string, r scan.Request, key, hash string) (*scan.Job, err
 		return nil, err
 	}
 	crashpoint.Hit(crashpoint.SubmitJob)
+	if err := t.keepBeside(id, &r, o); err != nil {
+		return nil, err
+	}
 	j := &scan.Job{ID: id, Tenant: t.tenant, State: scan.Queued, Image: r.Image, Platform: r.Platform, Owner: r.Owner, Priority: *r.Priority,
 		Created: micros(t.now), Updated: micros(t.now)}
 	if err := t.announce(scanEvent(event.ScanQueued, "queued", j)); err != nil {
@@ -79,6 +92,19 @@ func (t *tx) submit(id string, r scan.Request, key, hash string) (*scan.Job, err
 	}
 	crashpoint.Hit(crashpoint.SubmitEvent)
 	return j, nil
+}
+
+// keepBeside keeps what comes with a request beside the job.
+func (t *tx) keepBeside(id string, r *scan.Request, o *ScansOptions) error {
+	if err := t.keepSecret(id, r.Authorization, o); err != nil {
+		return err
+	}
+	if r.SBOM != nil {
+		if err := t.refTo(r.SBOM.Ref(), id); err != nil { // it is there as long as the job is
+			return err
+		}
+	}
+	return t.keepProject(id, r.Project)
 }
 
 // submitted returns the job that a key was used for before.
@@ -112,6 +138,9 @@ func (s *Scans) Cancel(ctx context.Context, id, reason string) (*scan.Job, error
 			return nil
 		}
 		if err := tx.forget(id); err != nil {
+			return err
+		}
+		if err := tx.dropSecret(id); err != nil {
 			return err
 		}
 		return tx.announce(scanEvent(event.ScanCancelled, "cancelled", job))

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -88,7 +89,12 @@ func (t *tx) claimJob(c scan.ClaimRequest) (lease *scan.Lease, refused, err erro
 	if l.Manifest, err = scan.DecodeManifest(manifest); err != nil {
 		return nil, nil, err
 	}
-	job := &scan.Job{ID: c.JobID, State: scan.Running, Image: l.Manifest.Reference, Owner: l.Manifest.Owner}
+	if l.Manifest.Credential {
+		if l.Sealed, err = t.secret(c.JobID); err != nil {
+			return nil, nil, err
+		}
+	}
+	job := &scan.Job{ID: c.JobID, State: scan.Running, Image: cmp.Or(l.Manifest.Name, l.Manifest.Reference), Owner: l.Manifest.Owner}
 	return l, nil, t.announce(scanEvent(event.ScanStarted, fmt.Sprintf("started/%d", l.Epoch), job))
 }
 
@@ -227,6 +233,9 @@ func (t *tx) retry(job *scan.Job, f scan.Failure, delay time.Duration) error {
 	}
 	if job.State == scan.Queued {
 		return t.announce(jobMessage(job, fmt.Sprint(job.Attempt+1), notBefore))
+	}
+	if err := t.dropSecret(job.ID); err != nil {
+		return err
 	}
 	return t.announce(scanEvent(event.ScanFailed, string(job.State), job))
 }

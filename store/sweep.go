@@ -13,8 +13,8 @@ import (
 // sweepBatch bounds one sweep.
 const sweepBatch = 500
 
-// Sweep gives back jobs and evaluations whose holder's lease ended, and has results
-// announced again that nobody evaluates. It returns how many. A relay does so by
+// Sweep gives back jobs, evaluations and deliveries whose holder's lease ended, and has
+// results announced again that nobody evaluates. It returns how many. A relay does so by
 // itself.
 func (r *Root) Sweep(ctx context.Context) (int, error) {
 	type overdue struct {
@@ -38,6 +38,14 @@ func (r *Root) Sweep(ctx context.Context) (int, error) {
 			ORDER BY eval_retry_us LIMIT $2`, tx.now, sweepBatch); err != nil {
 			return err
 		}
+		if err := tx.each(func(row func(...any) error) error {
+			j := overdue{status: "delivery"}
+			err := row(&j.tenant, &j.id)
+			jobs = append(jobs, j)
+			return err
+		}, `SELECT tenant_id, id FROM notify.notification_deliveries WHERE status = 'sending' AND until_us <= $1 ORDER BY until_us LIMIT $2`, tx.now, sweepBatch); err != nil {
+			return err
+		}
 		return tx.each(func(row func(...any) error) error {
 			j := overdue{status: "evaluation"}
 			err := row(&j.tenant, &j.id, &j.head)
@@ -58,6 +66,8 @@ func (r *Root) Sweep(ctx context.Context) (int, error) {
 				return tx.giveBack(j.id)
 			case "evaluation":
 				return tx.giveBackRematch(j.id, j.head)
+			case "delivery":
+				return tx.giveBackDelivery(j.id)
 			}
 			return tx.giveBackEvaluation(j.id)
 		})

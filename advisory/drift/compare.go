@@ -88,6 +88,7 @@ func (c *comparer) turn(p Candidate, d finding.Difference) error {
 	if d.Severity.Rank() > v.Severity.Rank() {
 		v.Severity, v.Summary = d.Severity, d.Summary
 	}
+	v.Exploited, v.Fixed = v.Exploited || d.Exploited, v.Fixed || d.Fixed
 	if _, known := v.packages[p.Package]; !known {
 		if c.packages++; c.packages > MaxTurned {
 			return &fault.LimitError{What: "packages that turned", Where: "head", Max: MaxTurned, Seen: int64(c.packages)}

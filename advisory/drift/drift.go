@@ -80,6 +80,9 @@ type Announcement struct {
 	Vulnerability string
 	Severity      finding.Severity
 	Summary       string // at most MaxSummary bytes
+	// Exploited says that it is listed as exploited, Fixed that a package that turned has
+	// a fixed version.
+	Exploited, Fixed bool
 	// Documents are sorted by their numbers, at most MaxDocuments.
 	Documents []Document
 }

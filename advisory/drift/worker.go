@@ -137,7 +137,7 @@ func (w *Worker) announceOne(ctx context.Context, tenant string, head int64, v *
 	if err != nil {
 		return at, err
 	}
-	a := &Announcement{Head: head, Vulnerability: v.Vulnerability, Severity: v.Severity, Summary: cut(v.Summary)}
+	a := &Announcement{Head: head, Vulnerability: v.Vulnerability, Severity: v.Severity, Summary: cut(v.Summary), Exploited: v.Exploited, Fixed: v.Fixed}
 	for some := range slices.Chunk(documents, MaxDocuments) {
 		if at.Vulnerability == v.Vulnerability && some[len(some)-1].Number < at.Document {
 			continue

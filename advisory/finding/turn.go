@@ -58,6 +58,9 @@ type Difference struct {
 	// of the older one where there is no newer.
 	Severity Severity
 	Summary  string
+	// Exploited says that the vulnerability is listed as exploited, Fixed that the
+	// package has a fixed version; of all packages together, that one has.
+	Exploited, Fixed bool
 }
 
 // Compare returns for each package and vulnerability how findings differ, sorted
@@ -73,7 +76,7 @@ func Compare(before, after []Finding) []Difference {
 	var out []Difference
 	add := func(f *Finding, t Turn) {
 		if t != 0 {
-			out = append(out, Difference{f.Package, f.Vulnerability, t, f.Severity, f.Summary})
+			out = append(out, Difference{f.Package, f.Vulnerability, t, f.Severity, f.Summary, f.Exploited != "", len(f.Fixed) > 0})
 		}
 	}
 	for i := range after {
@@ -125,6 +128,7 @@ func Together(list []Difference) []Difference {
 		if d.Severity.Rank() > all.Severity.Rank() {
 			all.Severity, all.Summary = d.Severity, d.Summary
 		}
+		all.Exploited, all.Fixed = all.Exploited || d.Exploited, all.Fixed || d.Fixed
 	}
 	out := make([]Difference, 0, len(byID))
 	for _, d := range byID {

@@ -6,9 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,7 +14,6 @@ import (
 	"github.com/stella-ops/stella/advisory"
 	"github.com/stella-ops/stella/advisory/snapshot"
 	"github.com/stella-ops/stella/attest/role"
-	"github.com/stella-ops/stella/internal/durable"
 	"github.com/stella-ops/stella/internal/fault"
 )
 
@@ -52,7 +48,8 @@ type Updated struct {
 }
 
 // StateFile is where the folder of a store keeps what its client knows of the
-// feed: a role.State.
+// feed: a role.State. After an update that failed it may know of a newer release than
+// the one that signs the current snapshot, for which there is [ActiveFile].
 const StateFile = "mirror.json"
 
 // SnapshotOf returns the digest of the snapshot that a release signs.
@@ -84,35 +81,36 @@ func (c *Client) Update(ctx context.Context, at time.Time) (*Updated, error) {
 }
 
 func (c *Client) update(ctx context.Context, at time.Time) (*Updated, error) {
-	state, err := c.state()
+	before, err := c.state()
 	if err != nil {
 		return nil, err
 	}
-	state, release, err := state.Update(ctx, at, c.Source)
-	if keepErr := c.keep(state); keepErr != nil {
+	out := new(Updated)
+	u := &updating{Client: c, out: out}
+	if old, err := c.Store.Open(); err == nil {
+		defer old.Close()
+		u.old, out.From = old, old.Digest()
+	}
+	after, release, err := before.Update(ctx, at, c.Source)
+	if keepErr := c.learn(before, after, out.From); keepErr != nil {
 		return nil, errors.Join(err, keepErr)
 	}
 	if err != nil {
 		return nil, err
 	}
-	out := &Updated{Feed: release.Feed, Version: release.Version, Expires: release.Expires}
 	head, a, err := headOf(release)
 	if err != nil {
 		return nil, err
 	}
+	u.release = release
+	out.Feed, out.Version, out.Expires = release.Feed, release.Version, release.Expires
 	out.Digest, out.Number = a.Digest, a.Number
-	u := &updating{Client: c, release: release, out: out}
-	old, err := c.Store.Open()
-	if err == nil {
-		defer old.Close()
-		out.From = old.Digest()
-		u.old = old
-	}
 	if out.From == out.Digest {
 		out.How = Unchanged
-		return out, nil
+	} else if err := u.run(ctx, head); err != nil {
+		return nil, err
 	}
-	return out, u.run(ctx, head)
+	return out, c.completed()
 }
 
 // updating is one update.
@@ -192,28 +190,14 @@ func (u *updating) read(ctx context.Context, t role.Target) ([]byte, error) {
 
 // state reads what is known of the feed; at first it trusts Root.
 func (c *Client) state() (role.State, error) {
-	text, err := os.ReadFile(filepath.Join(c.Store.Dir, StateFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		if c.Root == nil {
-			return role.State{}, fmt.Errorf("there is no root to trust yet: %w", fault.NotFound)
-		}
-		return role.Trust(c.Root)
+	s, err := stored(c.Store.Dir, StateFile)
+	if !errors.Is(err, fault.NotFound) {
+		return s, err
 	}
-	if err != nil {
-		return role.State{}, err
+	if c.Root == nil {
+		return role.State{}, fmt.Errorf("there is no root to trust yet: %w", fault.NotFound)
 	}
-	return role.DecodeState(text)
-}
-
-func (c *Client) keep(s role.State) error {
-	text, err := s.Encode()
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(c.Store.Dir, 0o700); err != nil {
-		return err
-	}
-	return durable.Replace(filepath.Join(c.Store.Dir, StateFile), durable.Bytes(text))
+	return role.Trust(c.Root)
 }
 
 // Over makes a source of the files below an address that a door leads to.

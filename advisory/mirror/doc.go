@@ -7,7 +7,11 @@
 // one. What is published is a manifest, the segments and overlays that it names,
 // and deltas to it from the snapshots before: a client reads a delta where there
 // is one from what it has, and otherwise the segments that it does not have. The
-// result has the digest that the signed manifest has, or is refused.
+// result has the digest that the signed manifest has, or is refused. A set of VEX
+// statements may be published beside it.
+//
+// A registry keeps a mirror as an artifact: [Publisher.Parts] are its layers, and
+// [FromParts] makes a source of them.
 //
 // A client refuses by name what a mirror that lies could try: an older release,
 // one that does not expire, parts of different releases, endless files, keys

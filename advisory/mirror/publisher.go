@@ -4,13 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -18,12 +15,15 @@ import (
 	"github.com/stella-ops/stella/advisory/snapshot"
 	"github.com/stella-ops/stella/attest/dsse"
 	"github.com/stella-ops/stella/attest/role"
-	"github.com/stella-ops/stella/internal/durable"
 	"github.com/stella-ops/stella/internal/fault"
 )
 
 // Publisher writes a mirror. Dir and Signers are required. One process at a time
 // may publish into a folder.
+//
+// Whatever a method does, it writes contents first, then keeps its own state, and then
+// writes what clients read, the timestamp last. Whoever goes on after a crash publishes
+// what was kept, and never signs a version a second time.
 type Publisher struct {
 	// Dir is the folder. What is in it besides the mirror is left alone.
 	Dir string
@@ -38,6 +38,11 @@ type Publisher struct {
 	// Everything also publishes what is not known to allow it: sources whose
 	// licence forbids passing on changed data, and what was imported by hand.
 	Everything bool
+	// VEX is the file of a set of VEX statements that is published beside the
+	// advisories; "" is none. Whether they may be passed on is for the caller to know.
+	VEX string
+
+	before func(file string) error // tests end it before a file is written
 }
 
 // lifetimes are the defaults.
@@ -53,11 +58,6 @@ type Published struct {
 	// hand.
 	Omitted []string `json:"omitted,omitempty"`
 }
-
-const (
-	stateName   = "publisher.json"
-	historyName = "history.json"
-)
 
 // release is one snapshot that was published.
 type release struct {
@@ -76,39 +76,33 @@ func (p *Publisher) Begin(root []byte) error {
 	if _, err := os.Stat(filepath.Join(p.Dir, stateName)); err == nil {
 		return fmt.Errorf("begin the mirror %s: there is one: %w", p.Dir, fault.Conflict)
 	}
-	r, err := role.DecodeRoot(root)
-	if err == nil {
-		err = os.MkdirAll(p.Dir, 0o755)
-	}
-	if err == nil {
-		err = p.write(role.File(role.RoleRoot, r.Version), root)
-	}
-	if err == nil {
-		err = p.keep(state)
-	}
-	if err != nil {
+	if err := p.advance(state); err != nil {
 		return fmt.Errorf("begin the mirror %s: %w", p.Dir, err)
 	}
 	return nil
 }
 
-// Rotate publishes the next root.
+// Rotate publishes the next root. To rotate again to the one that stands is no error.
 func (p *Publisher) Rotate(root []byte) error {
 	state, err := p.state()
 	if err == nil {
-		state, err = state.Rotate(root)
+		_, err = p.finish(state)
+	}
+	if err == nil && !bytes.Equal(root, state.Root) {
+		err = p.rotate(state, root)
 	}
 	if err != nil {
 		return fmt.Errorf("rotate the root of %s: %w", p.Dir, err)
 	}
-	r, err := role.DecodeRoot(root)
-	if err == nil {
-		err = p.write(role.File(role.RoleRoot, r.Version), root)
+	return nil
+}
+
+func (p *Publisher) rotate(s role.State, root []byte) error {
+	s, err := s.Rotate(root)
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		err = p.keep(state)
-	}
-	return err
+	return p.advance(s)
 }
 
 // Publish publishes a snapshot. number is that of the head that it is, 0 where
@@ -124,6 +118,9 @@ func (p *Publisher) Publish(ctx context.Context, at time.Time, snap *snapshot.Sn
 func (p *Publisher) publish(ctx context.Context, at time.Time, snap *snapshot.Snapshot, number int64) (*Published, error) {
 	state, err := p.state()
 	if err != nil {
+		return nil, err
+	}
+	if _, err := p.finish(state); err != nil {
 		return nil, err
 	}
 	history, err := p.history()
@@ -149,7 +146,11 @@ func (p *Publisher) publish(ctx context.Context, at time.Time, snap *snapshot.Sn
 	if err != nil {
 		return nil, err
 	}
-	targets = append(targets, head)
+	beside, err := p.vex()
+	if err != nil {
+		return nil, err
+	}
+	targets = append(append(targets, head), beside...)
 	history = slices.DeleteFunc(history, func(r release) bool { return r.Snapshot == digest })
 	deltas, err := p.deltas(history, now, out)
 	if err != nil {
@@ -159,16 +160,18 @@ func (p *Publisher) publish(ctx context.Context, at time.Time, snap *snapshot.Sn
 	for r, d := range lifetimes {
 		draft.Expires[r] = at.Add(cmp.Or(p.Lifetimes[r], d)).Truncate(time.Second)
 	}
-	after, files, err := state.Publish(ctx, draft)
+	after, _, err := state.Publish(ctx, draft)
 	if err != nil {
-		return nil, err
-	}
-	if err := p.put(files); err != nil {
 		return nil, err
 	}
 	history = append(history, now)
 	history = history[max(0, len(history)-1-p.kept()):]
-	if err := errors.Join(p.keep(after), p.keepHistory(history)); err != nil {
+	// The contents are there. The history is kept before the state, so that no release
+	// is missing in it; one that a crash kept from being one costs a delta more.
+	if err := p.keepHistory(history); err != nil {
+		return nil, err
+	}
+	if err := p.advance(after); err != nil {
 		return nil, err
 	}
 	r, err := after.Release(at)
@@ -179,24 +182,33 @@ func (p *Publisher) publish(ctx context.Context, at time.Time, snap *snapshot.Sn
 	return out, p.prune(history, draft.Targets)
 }
 
-// Renew publishes a new timestamp: the release is still current.
+// Renew publishes a new timestamp: the release is still current. An error wraps
+// ErrNotFound where Dir does not have the release's contents, as after [Publisher.Resume].
 func (p *Publisher) Renew(ctx context.Context, at time.Time) error {
-	state, err := p.state()
-	if err != nil {
-		return fmt.Errorf("renew the mirror %s: %w", p.Dir, err)
-	}
-	expires := at.Add(cmp.Or(p.Lifetimes[role.RoleTimestamp], lifetimes[role.RoleTimestamp])).Truncate(time.Second)
-	after, files, err := state.Publish(ctx, &role.Draft{At: at, Expires: map[role.Role]time.Time{role.RoleTimestamp: expires}, Signers: p.Signers})
-	if err == nil {
-		err = p.put(files)
-	}
-	if err == nil {
-		err = p.keep(after)
-	}
-	if err != nil {
+	if err := p.renew(ctx, at); err != nil {
 		return fmt.Errorf("renew the mirror %s: %w", p.Dir, err)
 	}
 	return nil
+}
+
+func (p *Publisher) renew(ctx context.Context, at time.Time) error {
+	state, err := p.state()
+	if err != nil {
+		return err
+	}
+	expires := at.Add(cmp.Or(p.Lifetimes[role.RoleTimestamp], lifetimes[role.RoleTimestamp])).Truncate(time.Second)
+	after, _, err := state.Publish(ctx, &role.Draft{At: at, Expires: map[role.Role]time.Time{role.RoleTimestamp: expires}, Signers: p.Signers})
+	if err != nil {
+		return err
+	}
+	whole, err := p.whole(after)
+	if err == nil && !whole {
+		err = fmt.Errorf("contents of the release are not there, publish a new one: %w", fault.NotFound)
+	}
+	if err != nil {
+		return err
+	}
+	return p.advance(after)
 }
 
 func (p *Publisher) kept() int {
@@ -314,99 +326,8 @@ func (p *Publisher) target(name string, content, custom []byte) (role.Target, er
 	if err != nil {
 		return t, err
 	}
-	if info, err := os.Stat(p.content(t.Digest)); err == nil && info.Size() == t.Length {
+	if p.has(t) {
 		return t, nil
 	}
 	return t, p.write(t.File(), content)
-}
-
-// content is the path of a content by its digest.
-func (p *Publisher) content(digest string) string {
-	return filepath.Join(p.Dir, "sha256", hexOf(digest))
-}
-
-// put writes metadata in their order.
-func (p *Publisher) put(files []role.NamedFile) error {
-	for _, f := range files {
-		if err := p.write(f.Name, f.Data); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (p *Publisher) write(name string, data []byte) error {
-	path := filepath.Join(p.Dir, filepath.FromSlash(name))
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	if err := durable.Replace(path, durable.Bytes(data)); err != nil {
-		return err
-	}
-	return os.Chmod(path, 0o644) // for the server that serves it
-}
-
-func (p *Publisher) state() (role.State, error) {
-	text, err := os.ReadFile(filepath.Join(p.Dir, stateName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return role.State{}, fmt.Errorf("%s is not a mirror: %w", p.Dir, fault.NotFound)
-	}
-	if err != nil {
-		return role.State{}, err
-	}
-	return role.DecodeState(text)
-}
-
-func (p *Publisher) keep(s role.State) error {
-	text, err := s.Encode()
-	if err != nil {
-		return err
-	}
-	return durable.Replace(filepath.Join(p.Dir, stateName), durable.Bytes(text))
-}
-
-func (p *Publisher) history() (list []release, err error) {
-	text, err := os.ReadFile(filepath.Join(p.Dir, historyName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(text, &list)
-	}
-	return list, err
-}
-
-func (p *Publisher) keepHistory(list []release) error {
-	text, err := json.Marshal(list, json.Deterministic(true))
-	if err != nil {
-		return err
-	}
-	return durable.Replace(filepath.Join(p.Dir, historyName), durable.Bytes(text))
-}
-
-// prune removes contents that neither the release nor the history names.
-func (p *Publisher) prune(history []release, targets []role.Target) error {
-	keep := map[string]bool{}
-	for _, t := range targets {
-		keep[hexOf(t.Digest)] = true
-	}
-	for _, r := range history {
-		keep[hexOf(r.Manifest)] = true
-		for _, file := range r.Files {
-			keep[hexOf(file)] = true
-		}
-	}
-	files, err := os.ReadDir(filepath.Join(p.Dir, "sha256"))
-	if err != nil {
-		return err
-	}
-	for _, f := range files {
-		if keep[f.Name()] || strings.HasPrefix(f.Name(), ".") {
-			continue
-		}
-		if err := os.Remove(filepath.Join(p.Dir, "sha256", f.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
 }

@@ -1,5 +1,6 @@
-// Package intoto reads in-toto statements: what says something, its predicate,
-// about which things, its subjects, by their digests.
+// Package intoto reads and writes in-toto statements: what says something, its
+// predicate, about which things, its subjects, by their digests. Predicates have
+// packages of their own below this one.
 //
 // A statement is what an envelope of the payload type [PayloadType] holds. It is
 // read strictly, as two readers must not take one for different things, and says
@@ -9,13 +10,17 @@
 // "ResourceDescriptor" and "DigestSet"; its version 0.1.0 for what is older.
 package intoto
 
-import "github.com/stella-ops/stella/internal/fault"
+import (
+	"github.com/stella-ops/stella/attest/intoto/internal/wire"
+	"github.com/stella-ops/stella/internal/fault"
+)
 
 // The kinds of error that this package returns, for errors.Is.
 var (
 	ErrInvalid     error = fault.Invalid
 	ErrUnsupported error = fault.Unsupported // another payload type, or another version of the statement
 	ErrLimit       error = fault.Limit
+	ErrMismatch    error = fault.Mismatch // about something else, or something else about it
 )
 
 // PayloadType is the payload type of the envelopes that hold statements.
@@ -29,7 +34,7 @@ const (
 
 // The limits of a statement.
 const (
-	MaxStatement = 64 << 20 // bytes
+	MaxStatement = wire.Max // bytes
 	MaxSubjects  = 100_000
 	MaxDigests   = 32      // of one subject
 	MaxName      = 4 << 10 // bytes of each name, type and digest

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/stella-ops/stella/attest/intoto/internal/wire"
 	"github.com/stella-ops/stella/internal/fault"
 )
 
@@ -63,30 +63,90 @@ func (s *Statement) Digests() []string {
 	return slices.Compact(out)
 }
 
-// About reports whether one of the subjects has one of the digests, "sha256:" and
-// hexadecimal digits in lower case.
+// About reports whether one of the subjects is a thing that has the digests,
+// "algorithm:hex" in lower case, by SHA-256, SHA-384 or SHA-512. They are all that the
+// caller knows of it: a subject has to agree with one of them, and must not disagree
+// by another algorithm. Several digests by one algorithm are alternatives, as those of
+// an image's manifest and configuration.
 func (s *Statement) About(digests ...string) bool {
+	return slices.ContainsFunc(s.Subjects, func(subject Subject) bool { return subject.is(digests) })
+}
+
+func (s *Subject) is(digests []string) bool {
+	agrees := map[string]bool{} // by algorithm, where both sides have one
+	for _, d := range digests {
+		algorithm, value, _ := strings.Cut(d, ":")
+		if have := s.Digests[algorithm]; hexDigits[algorithm] > 0 && have != "" {
+			agrees[algorithm] = agrees[algorithm] || have == value
+		}
+	}
+	for _, yes := range agrees {
+		if !yes {
+			return false
+		}
+	}
+	return len(agrees) > 0
+}
+
+// Expect returns the predicate, where the statement is of the type that is asked for
+// and about the thing that has the digests: see [Statement.Of] and [Statement.About].
+// An error wraps ErrMismatch where it is another type or another thing, and ErrInvalid
+// where there is no predicate.
+func (s *Statement) Expect(predicateType string, digests ...string) ([]byte, error) {
+	predicate, err := s.Of(predicateType)
+	if err == nil && !s.About(digests...) {
+		err = fmt.Errorf("statement: none of its %d subjects is %.500s: %w", len(s.Subjects), strings.Join(digests, ", "), fault.Mismatch)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return predicate, nil
+}
+
+// Of returns the predicate, where the statement is of the type that is asked for, as
+// [SamePredicate] compares them. An error wraps ErrMismatch where it is another type,
+// and ErrInvalid where there is no predicate.
+func (s *Statement) Of(predicateType string) ([]byte, error) {
+	switch {
+	case !SamePredicate(predicateType, s.PredicateType):
+		return nil, fmt.Errorf("statement: predicate type %.200q, want %q: %w", s.PredicateType, predicateType, fault.Mismatch)
+	case s.Predicate == nil:
+		return nil, fmt.Errorf("statement: it has no predicate: %w", fault.Invalid)
+	}
+	return s.Predicate, nil
+}
+
+// Within checks that the statement is about nothing but things with the digests:
+// that it has subjects, and that each has a digest by SHA-2, all of which are among
+// them. A predicate that says itself what it is about vouches for no other subject. An
+// error wraps ErrMismatch and names the first that is another thing.
+func (s *Statement) Within(digests []string) error {
+	if len(s.Subjects) == 0 {
+		return fmt.Errorf("statement: it has no subject: it is about nothing: %w", fault.Mismatch)
+	}
 	for i := range s.Subjects {
-		for _, d := range digests {
-			algorithm, value, _ := strings.Cut(d, ":")
-			if hexDigits[algorithm] == len(value) && len(value) > 0 && s.Subjects[i].Digests[algorithm] == value {
-				return true
+		secure := s.Subjects[i].Secure()
+		if len(secure) == 0 {
+			return fmt.Errorf("statement: subject[%d] has no digest by SHA-2: %w", i, fault.Mismatch)
+		}
+		for _, d := range secure {
+			if !slices.Contains(digests, d) {
+				return fmt.Errorf("statement: subject[%d] is %s, which its predicate is not about: %w", i, d, fault.Mismatch)
 			}
 		}
 	}
-	return false
+	return nil
 }
 
-// wire is the JSON of a statement. Pointers tell what is missing from what is
-// empty.
-type wire struct {
+// statement is the JSON of one. Pointers tell what is missing from what is empty.
+type statement struct {
 	Type          *string        `json:"_type"`
-	Subject       *[]wireSubject `json:"subject"`
+	Subject       *[]subject     `json:"subject"`
 	PredicateType *string        `json:"predicateType"`
 	Predicate     jsontext.Value `json:"predicate"`
 }
 
-type wireSubject struct {
+type subject struct {
 	Name   string            `json:"name"`
 	URI    string            `json:"uri"`
 	Digest map[string]string `json:"digest"`
@@ -94,7 +154,7 @@ type wireSubject struct {
 
 // Decode reads the payload of a verified envelope. Members that the specification
 // does not know are ignored, as it says. Refused are another payload type, a member
-// that occurs twice, text after the object, another type of statement, no
+// that occurs twice or in another case, text after the object, another type of statement, no
 // subjects, a subject without a digest, a digest of SHA-2 that is not one, and a
 // predicate that is no object. An error wraps ErrInvalid, ErrUnsupported or
 // ErrLimit.
@@ -102,12 +162,9 @@ func Decode(payloadType string, payload []byte) (*Statement, error) {
 	if payloadType != PayloadType {
 		return nil, fmt.Errorf("statement: payload type %.200q, want %q: %w", payloadType, PayloadType, fault.Unsupported)
 	}
-	if len(payload) > MaxStatement {
-		return nil, &fault.LimitError{What: "bytes", Where: "statement", Max: MaxStatement, Seen: int64(len(payload))}
-	}
-	var w wire
-	if err := json.Unmarshal(payload, &w); err != nil {
-		return nil, fmt.Errorf("statement: %v: %w", err, fault.Invalid)
+	var w statement
+	if err := wire.Decode("statement", payload, &w); err != nil {
+		return nil, err
 	}
 	if err := w.check(); err != nil {
 		return nil, fmt.Errorf("statement: %w", err)
@@ -125,7 +182,7 @@ func Decode(payloadType string, payload []byte) (*Statement, error) {
 	return s, nil
 }
 
-func (w *wire) check() error {
+func (w *statement) check() error {
 	switch {
 	case w.Type == nil:
 		return fmt.Errorf("_type is missing: %w", fault.Invalid)
@@ -147,7 +204,7 @@ func (w *wire) check() error {
 	return fmt.Errorf("predicate: want an object: %w", fault.Invalid)
 }
 
-func (s *wireSubject) check() error {
+func (s *subject) check() error {
 	switch {
 	case len(s.Name) > MaxName:
 		return tooLong("name", s.Name)

@@ -70,10 +70,72 @@ func TestAbout(t *testing.T) {
 		{[]string{""}, false},
 		{[]string{"sha512:"}, false}, // a digest that is not there is not an empty one
 		{nil, false},
+		{[]string{"sha256:" + hexA, "sha512:" + hexB + hexB}, true}, // nothing is said about the other
 	} {
 		if got := s.About(tc.digests...); got != tc.want {
 			t.Errorf("About(%q) = %v", tc.digests, got)
 		}
+	}
+}
+
+// A subject that agrees by one algorithm and not by another is not that thing.
+func TestDisagreement(t *testing.T) {
+	s, err := intoto.Decode(intoto.PayloadType, []byte(text(intoto.TypeV1, `[{"digest":{"sha256":"`+hexA+`","sha512":"`+hexA+hexA+`","md5":"x"}},{"digest":{"sha256":"`+hexB+`"}}]`, "x", "")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		digests []string
+		want    bool
+	}{
+		{[]string{"sha256:" + hexA}, true},
+		{[]string{"sha512:" + hexA + hexA}, true},
+		{[]string{"sha256:" + hexA, "sha512:" + hexA + hexA}, true},
+		{[]string{"sha256:" + hexA, "sha512:" + hexB + hexB}, false},
+		{[]string{"sha512:" + hexB + hexB, "sha256:" + hexA}, false},
+		{[]string{"sha256:" + strings.Repeat("c", 64), "sha512:" + hexA + hexA}, false},
+		{[]string{"sha256:" + hexB, "sha512:" + hexB + hexB}, true}, // the other subject
+		{[]string{"sha256:" + hexA, "md5:y"}, true},                 // nobody compares by it
+		{[]string{"sha256:" + hexA, "sha256:" + strings.Repeat("c", 64)}, true},
+	} {
+		if got := s.About(tc.digests...); got != tc.want {
+			t.Errorf("About(%q) = %v", tc.digests, got)
+		}
+	}
+}
+
+func TestExpect(t *testing.T) {
+	decode := func(rest string) *intoto.Statement {
+		s, err := intoto.Decode(intoto.PayloadType, []byte(text(intoto.TypeV1, one(`{"sha256":"`+hexA+`"}`), "https://openvex.dev/ns/v0.2.0", rest)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	for _, tc := range []struct {
+		name, typ, digest, rest string
+		want                    error
+		says                    string
+	}{
+		{"same", intoto.PredicateOpenVEX, hexA, `,"predicate":{"a":1}`, nil, ""},
+		{"another type", intoto.PredicateCycloneDX, hexA, `,"predicate":{}`, intoto.ErrMismatch, `statement: predicate type "https://openvex.dev/ns/v0.2.0", want "https://cyclonedx.org/bom": content mismatch`},
+		{"no type asked for", "", hexA, `,"predicate":{}`, intoto.ErrMismatch, `statement: predicate type "https://openvex.dev/ns/v0.2.0", want "": content mismatch`},
+		{"another thing", intoto.PredicateOpenVEX, hexB, `,"predicate":{}`, intoto.ErrMismatch, `statement: none of its 1 subjects is sha256:` + hexB + `: content mismatch`},
+		{"null predicate", intoto.PredicateOpenVEX, hexA, `,"predicate":null`, intoto.ErrInvalid, `statement: it has no predicate: invalid input`},
+		{"no predicate", intoto.PredicateOpenVEX, hexA, ``, intoto.ErrInvalid, `statement: it has no predicate: invalid input`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := decode(tc.rest).Expect(tc.typ, "sha256:"+tc.digest)
+			if !errors.Is(err, tc.want) || (err == nil) != (string(got) == `{"a":1}`) {
+				t.Fatalf("got %q, %v", got, err)
+			}
+			if err != nil && err.Error() != tc.says {
+				t.Errorf("says %s\nwant %s", err, tc.says)
+			}
+		})
+	}
+	if _, err := decode(`,"predicate":{}`).Expect(intoto.PredicateOpenVEX); !errors.Is(err, intoto.ErrMismatch) {
+		t.Errorf("about nothing: %v", err)
 	}
 }
 
@@ -106,7 +168,7 @@ func TestRefused(t *testing.T) {
 		{"payload type with a parameter", intoto.PayloadType + "; charset=utf-8", text(intoto.TypeV1, good, "x", ""), intoto.ErrUnsupported, "payload type"},
 		{"no payload type", "-", text(intoto.TypeV1, good, "x", ""), intoto.ErrUnsupported, "payload type"},
 		{"nothing", "", "", intoto.ErrInvalid, "statement"},
-		{"null", "", "null", intoto.ErrInvalid, "_type is missing"},
+		{"null", "", "null", intoto.ErrInvalid, "want an object"},
 		{"list", "", "[]", intoto.ErrInvalid, "statement"},
 		{"text after it", "", text(intoto.TypeV1, good, "x", "") + "{}", intoto.ErrInvalid, "statement"},
 		{"cut short", "", `{"_type":"`, intoto.ErrInvalid, "statement"},
@@ -117,7 +179,12 @@ func TestRefused(t *testing.T) {
 		{"two digests of one name", "", text(intoto.TypeV1, one(`{"sha256":"`+hexA+`","sha256":"`+hexB+`"}`), "x", ""), intoto.ErrInvalid, "duplicate"},
 		{"not UTF-8", "", text(intoto.TypeV1, one("{\"x\":\"\xff\"}"), "x", ""), intoto.ErrInvalid, "UTF-8"},
 		{"no type", "", `{"subject":` + good + `,"predicateType":"x"}`, intoto.ErrInvalid, "_type is missing"},
-		{"type of another case", "", `{"_Type":"` + intoto.TypeV1 + `","subject":` + good + `,"predicateType":"x"}`, intoto.ErrInvalid, "_type is missing"},
+		{"type of another case", "", `{"_Type":"` + intoto.TypeV1 + `","subject":` + good + `,"predicateType":"x"}`, intoto.ErrInvalid, "readers that fold the case"},
+		{"subject in another case", "", text(intoto.TypeV1, good, "x", `,"Subject":[]`), intoto.ErrInvalid, `duplicate`},
+		{"predicate in another case", "", text(intoto.TypeV1, good, "x", `,"predicate":{},"PREDICATE":{"a":1}`), intoto.ErrInvalid, `duplicate`},
+		{"predicate type in another case", "", text(intoto.TypeV1, good, "x", `,"predicatetype":"y"`), intoto.ErrInvalid, `duplicate`},
+		{"subject with a letter that folds", "", text(intoto.TypeV1, good, "x", `,"\u017fubject":[]`), intoto.ErrInvalid, `duplicate`},
+		{"digest in another case", "", text(intoto.TypeV1, `[{"digest":{"sha256":"`+hexA+`"},"Digest":{"sha256":"`+hexB+`"}}]`, "x", ""), intoto.ErrInvalid, `duplicate`},
 		{"later type", "", text("https://in-toto.io/Statement/v2", good, "x", ""), intoto.ErrUnsupported, "Statement/v2"},
 		{"minor type", "", text("https://in-toto.io/Statement/v1.1", good, "x", ""), intoto.ErrUnsupported, "Statement/v1.1"},
 		{"type over http", "", text("http://in-toto.io/Statement/v1", good, "x", ""), intoto.ErrUnsupported, "want"},

@@ -42,10 +42,20 @@ var global = map[string]string{
 	"vuln.advisories":         "public advisories",
 	"vuln.blobs":              "public objects",
 	"vuln.objects":            "public objects",
+	"attest.logs":             "heads of transparency logs, which all tenants share",
+	"authority.tenants":       "Authority's alone: see TestAuthorityAlone",
+	"authority.users":         "Authority's alone",
+	"authority.clients":       "Authority's alone",
+	"authority.keys":          "Authority's alone",
+	"authority.api_keys":      "Authority's alone",
+	"authority.grants":        "Authority's alone",
+	"authority.revocations":   "Authority's alone",
+	"authority.journal":       "Authority's alone",
+	"scheduler.leaders":       "who runs the schedules of all tenants",
 }
 
 // public are global tables that tenants may read.
-var public = []string{"vuln.packs", "vuln.contents", "vuln.groups", "vuln.observations", "vuln.heads", "vuln.current_head", "vuln.facts", "vuln.linksets", "vuln.advisories"}
+var public = []string{"vuln.packs", "vuln.contents", "vuln.groups", "vuln.observations", "vuln.heads", "vuln.current_head", "vuln.facts", "vuln.linksets", "vuln.advisories", "scheduler.leaders"}
 
 // TestCatalog asks the database itself what protects each table: one without a
 // policy fails here.
@@ -82,14 +92,14 @@ func TestCatalog(t *testing.T) {
 			t.Errorf("%s belongs to %s", name, owner)
 		case global[name] != "":
 			isPublic := slices.Contains(public, name)
-			if tenant || app != isPublic || index || appWrites && name != "vuln.current_head" || concelier != strings.HasPrefix(name, "vuln.") {
+			if tenant || app != isPublic || index || appWrites && name != "vuln.current_head" && name != "scheduler.leaders" || concelier != strings.HasPrefix(name, "vuln.") {
 				t.Errorf("%s is listed as global: tenant column %v, readable by tenants %v, writable %v, readable by the index %v, by Concelier %v", name, tenant, app, appWrites, index, concelier)
 			}
 		case !tenant || !rls || !force:
 			t.Errorf("%s: tenant column %v, row-level security %v, forced %v; a table of tenants needs all, a global one a reason", name, tenant, rls, force)
 		case !strings.Contains(policies, "tenant:*:{stella_app}:"+own+":"+own):
 			t.Errorf("%s: no policy that binds stella_app to its tenant: %s", name, policies)
-		case relay && !slices.Contains([]string{"policy.due", "policy.locks", "scanner.scan_jobs", "scheduler.evaluations", "transport.inbox", "transport.outbox"}, name):
+		case relay && !slices.Contains([]string{"notify.groups", "notify.incidents", "notify.notification_deliveries", "notify.revisions", "policy.due", "policy.locks", "scanner.scan_jobs", "scheduler.evaluations", "scheduler.schedules", "transport.inbox", "transport.outbox"}, name):
 			t.Errorf("%s: the relay's role can read it", name)
 		case index && !slices.Contains([]string{"scanner.scan_jobs", "scanner.packages", "scanner.package_facts", "scanner.package_keys", "scanner.package_postings", "scanner.package_runs", "scanner.sboms"}, name):
 			t.Errorf("%s: the index's role can read it", name)
@@ -104,7 +114,7 @@ func TestCatalog(t *testing.T) {
 	// outbox's own sequence.
 	var loose []string
 	keys, err := db.Query(`SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE i.indisunique AND n.nspname IN ('scanner', 'transport', 'vuln', 'vex', 'policy', 'scheduler') AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id')
+		WHERE i.indisunique AND n.nspname IN ('scanner', 'transport', 'vuln', 'vex', 'policy', 'attest', 'scheduler') AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id')
 		AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND a.attnum = ANY (i.indkey))`)
 	if err != nil {
 		t.Fatal(err)

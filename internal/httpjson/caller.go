@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -64,6 +65,7 @@ type Call struct {
 	Raw    []byte // instead of Body; Header says of what type
 	Limit  int    // of the encoded body; 0 means 1 MiB
 	Want   int    // the status of success
+	Also   []int  // further statuses of success
 	Again  bool   // may be repeated without another effect
 }
 
@@ -179,7 +181,7 @@ func (c *Caller) try(ctx context.Context, q Call, body []byte, read func(*http.R
 		return fmt.Errorf("no answer: %w: %w", err, fault.Unavailable)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != q.Want {
+	if resp.StatusCode != q.Want && !slices.Contains(q.Also, resp.StatusCode) {
 		return ReadError(resp)
 	}
 	if read != nil {

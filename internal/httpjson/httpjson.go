@@ -39,7 +39,7 @@ func (e *Error) Error() string { return e.Err.Error() }
 // Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Read decodes the body of a request into a pointer. It refuses unknown members
+// Read decodes the body of a request into a pointer. It refuses null, unknown members
 // and duplicate names, data after the value, nesting over MaxDepth, and more than
 // limit bytes. Errors wrap Invalid (400), Limit (413) or Unsupported (415).
 func Read(r *http.Request, limit int64, into any) error {
@@ -63,6 +63,8 @@ func Decode(r io.Reader, limit int64, into any) error {
 		return &Error{Status: http.StatusBadRequest, Err: fmt.Errorf("read the body: it ended early: %w", fault.Invalid)}
 	case err != nil:
 		return &Error{Status: http.StatusBadRequest, Err: fmt.Errorf("body: %s: %w", explain(err), fault.Invalid)}
+	case g.first == 'n': // which would stand for an object without members
+		return &Error{Status: http.StatusBadRequest, Err: fmt.Errorf("body: null: want a value: %w", fault.Invalid)}
 	}
 	return nil
 }
@@ -118,6 +120,7 @@ type guard struct {
 	limit   int64
 	left    int64
 	depth   int
+	first   byte  // that is no space
 	text    bool  // inside of a string
 	escaped bool  // after a backslash in one
 	limited error // what comes after the bytes that were given out
@@ -156,6 +159,9 @@ func (g *guard) Read(p []byte) (int, error) {
 }
 
 func (g *guard) see(c byte) {
+	if g.first == 0 && c != ' ' && c != '\t' && c != '\r' && c != '\n' {
+		g.first = c
+	}
 	switch {
 	case g.text:
 		switch {

@@ -72,6 +72,7 @@ func TestReadRefuses(t *testing.T) {
 		"trailing garbage": {`{"name":"a"}x`, 400, "not one JSON value", nil},
 		"type":             {`{"name":1}`, 400, `"/name" does not have a value`, nil},
 		"array":            {`[]`, 400, "not an object", nil},
+		"null":             {"\n null ", 400, "want a value", nil},
 		"fraction":         {`{"inner":{"n":1.5}}`, 400, `"/inner/n"`, nil},
 		"large number":     {`{"inner":{"n":99999999999999999999}}`, 400, `"/inner/n"`, nil},
 		"base64":           {`{"bytes":"!"}`, 400, `"/bytes"`, nil},

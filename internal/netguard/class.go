@@ -13,8 +13,8 @@ const (
 	Private
 	// Loopback is this machine.
 	Loopback
-	// Special addresses are link-local, multicast, unspecified or reserved ones,
-	// and those on which clouds serve instance metadata.
+	// Special addresses are link-local, multicast, unspecified, reserved or
+	// documentation ones, and those on which clouds serve instance metadata.
 	Special
 )
 
@@ -56,15 +56,20 @@ var networks = []network{
 	block("192.168.0.0/16", Private),
 	block("100.64.0.0/10", Private),
 	block("198.18.0.0/15", Private),
-	block("192.0.0.0/24", Special), // protocol assignments; Oracle metadata
-	block("192.88.99.0/24", Special),
-	block("224.0.0.0/3", Special), // multicast, reserved, broadcast
+	block("192.0.0.0/24", Special),    // protocol assignments; Oracle metadata
+	block("192.0.2.0/24", Special),    // documentation, RFC 5737
+	block("198.51.100.0/24", Special), // documentation
+	block("203.0.113.0/24", Special),  // documentation
+	block("192.88.99.0/24", Special),  // 6to4 relays, RFC 7526
+	block("224.0.0.0/3", Special),     // multicast, reserved, broadcast
 
 	block("::1/128", Loopback),
 	block("::/96", Special), // unspecified and IPv4-compatible
 	block("64:ff9b:1::/48", Private),
 	block("100::/64", Special),
-	block("2001::/23", Special), // Teredo and protocol assignments
+	block("2001::/23", Special),     // Teredo and protocol assignments
+	block("2001:db8::/32", Special), // documentation, RFC 3849
+	block("3fff::/20", Special),     // documentation, RFC 9637
 	block("fc00::/7", Private),
 	block("fe80::/10", Special),
 	block("fec0::/10", Special), // site-local, deprecated
@@ -72,8 +77,11 @@ var networks = []network{
 }
 
 var (
-	nat64 = netip.MustParsePrefix("64:ff9b::/96")
-	sixTo = netip.MustParsePrefix("2002::/16")
+	nat64   = netip.MustParsePrefix("64:ff9b::/96")
+	local64 = netip.MustParsePrefix("64:ff9b:1::/48")
+	sixTo   = netip.MustParsePrefix("2002::/16")
+	teredo  = netip.MustParsePrefix("2001::/32")
+	global  = netip.MustParsePrefix("2000::/3") // all that IANA gives out of IPv6
 )
 
 // ClassOf classifies an address. Addresses that carry an IPv4 address (mapped,
@@ -96,6 +104,9 @@ func ClassOf(a netip.Addr) Class {
 		if n.prefix.Contains(a) {
 			return n.class
 		}
+	}
+	if a.Is6() && !global.Contains(a) {
+		return Special
 	}
 	return Public
 }

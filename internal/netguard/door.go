@@ -29,7 +29,7 @@ type Door struct {
 func (p *Policy) Door(entryHosts ...string) (*Door, error) {
 	d := &Door{}
 	if p != nil {
-		d.policy = *p
+		d.policy, d.lookup = *p, p.Resolver
 	}
 	for _, s := range d.policy.Allow {
 		e, err := parseEntry(s)
@@ -72,12 +72,25 @@ func (d *Door) DialContext(ctx context.Context, network, address string) (net.Co
 	if err := d.checkName(address); err != nil {
 		return nil, err
 	}
-	conn, err := dialer.DialContext(ctx, network, address)
+	conn, err := dialer.DialContext(ctx, network, d.absolute(address))
 	var r *Refusal
 	if errors.As(err, &r) {
 		return nil, r
 	}
 	return conn, err
+}
+
+// absolute returns what is looked up for an address: a strict policy does not let the
+// machine's search domains make a name of the own network out of a public one.
+func (d *Door) absolute(address string) string {
+	host, port := splitHost(address)
+	if _, err := netip.ParseAddr(host); err == nil || !d.policy.Strict {
+		return address
+	}
+	if listed, _ := covered(d.allow, canonicalHost(host), port, netip.Addr{}); listed {
+		return address
+	}
+	return net.JoinHostPort(host+".", port)
 }
 
 // Check judges one address that "host:port" resolved to. A nil error means that
@@ -101,6 +114,8 @@ func (d *Door) judge(host, port string, a netip.Addr, class Class) string {
 	named, namedExact := covered(d.entry, host, port, bare)
 	named = named && d.policy.Reach == ReachEntry && !d.policy.ListedOnly
 	switch {
+	case d.policy.Strict && !exact && sixTo.Contains(bare):
+		return "6to4 addresses, which carry another one, are never reached unless that very address is listed"
 	case class == Special && !exact && (!named || !namedExact):
 		return class.String() + " addresses are never reached unless that very address is listed"
 	case listed || isProxy:
@@ -124,6 +139,11 @@ func (d *Door) judge(host, port string, a netip.Addr, class Class) string {
 // the request for a name is itself a message to the outside.
 func (d *Door) checkName(hostport string) error {
 	host, port := splitHost(hostport)
+	if d.policy.Strict {
+		if rule := d.strictHost(host, port); rule != "" {
+			return d.refuse(&Refusal{Host: hostport, Rule: rule})
+		}
+	}
 	if a, err := netip.ParseAddr(host); err == nil {
 		return d.Check(hostport, a)
 	}
@@ -140,9 +160,16 @@ func (d *Door) checkName(hostport string) error {
 	return d.refuse(&Refusal{Host: hostport, Rule: "the host is not on the list"})
 }
 
-// CheckURL judges a URL before a request for it goes to a proxy, where the host
-// cannot be resolved here.
-func (d *Door) CheckURL(u *url.URL) error { return d.checkName(hostPort(u)) }
+// CheckURL judges what can be told from a URL before its host is resolved: when it
+// is set, and when a request for it goes to a proxy, which resolves it.
+func (d *Door) CheckURL(u *url.URL) error {
+	if d.policy.Strict {
+		if rule := d.strictURL(u); rule != "" {
+			return d.refuse(&Refusal{Host: hostPort(u), Rule: rule})
+		}
+	}
+	return d.checkName(hostPort(u))
+}
 
 func covered(list []entry, host, port string, a netip.Addr) (listed, exact bool) {
 	for _, e := range list {

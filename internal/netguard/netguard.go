@@ -3,15 +3,16 @@
 // moment it is dialled. A name that is looked up again, a redirect, an
 // IPv4-mapped address or an odd spelling of one cannot lead around it.
 //
-// Three policies cover the SDK's callers: [CLI] for a person's own machine,
-// [Service] for requests made on behalf of others, and [AirGap], the same door
-// shut. Addresses of link-local and other special networks, where clouds keep
+// The policies of the SDK's callers: [CLI] for a person's own machine, [Service]
+// for requests made on behalf of others, [Target] and [MailTarget] for what goes
+// unasked to addresses that others chose, and [AirGap], the same door shut. Addresses of link-local and other special networks, where clouds keep
 // the metadata services that hand out credentials, are never reached unless
 // that very address was listed.
 package netguard
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -50,6 +51,14 @@ type Policy struct {
 	// ListedOnly refuses every host that Allow does not list. A name has to be
 	// listed as a name: others are not even looked up.
 	ListedOnly bool
+	// Strict judges URLs, spellings of hosts and names before anything is looked up,
+	// and leads to no address that stands for another one; see Target.
+	Strict bool
+	// Port returns why a strict policy does not reach a port, "" where it does; nil
+	// reaches every port. A host that Allow lists together with the port is reached.
+	Port func(port int) string
+	// Resolver looks names up; nil is the system's.
+	Resolver *net.Resolver
 	// Proxy returns the proxy for a request, nil for none. A proxy's own address
 	// is the operator's choice and is judged like a listed host. Behind a proxy
 	// the names of hosts are resolved there: only literal addresses and Allow can

@@ -22,6 +22,7 @@ const (
 	headerTimeout    = 60 * time.Second
 	idleTimeout      = 60 * time.Second
 	maxHeaderBytes   = 256 << 10 // of one answer
+	maxOnceHeader    = 64 << 10  // of one answer where nothing but its status matters
 	maxCABytes       = 4 << 20   // of one file of certificates
 	maxIdle, perHost = 32, 8     // idle connections kept, in all and to one host
 )
@@ -38,6 +39,9 @@ type TransportOptions struct {
 	// in bytes per second, measured over RateWindow. 0 means 1 KiB/s over 30 s.
 	MinRate    int64
 	RateWindow time.Duration
+	// Once gives every request a connection of its own, in HTTP/1.1, so that none is
+	// sent again over another one.
+	Once bool
 	// DialContext replaces the door's own dialling, and with it the check of
 	// addresses.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
@@ -80,6 +84,11 @@ func (d *Door) Transport(opt *TransportOptions) (*Transport, error) {
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		DisableCompression:     true, // bytes stay as they are stored, and no body can unfold
 		ForceAttemptHTTP2:      true,
+	}
+	if opt.Once {
+		t.base.ForceAttemptHTTP2 = false
+		t.base.DisableKeepAlives = true
+		t.base.MaxResponseHeaderBytes = maxOnceHeader
 	}
 	if opt.HeaderTimeout > 0 {
 		t.base.ResponseHeaderTimeout = opt.HeaderTimeout

@@ -24,7 +24,8 @@ type auth struct {
 	origin  string // that may see credentials
 	ref     Reference
 	lookup  Credentials
-	foreign bool // the challenge is another origin's: no credentials for it
+	actions string // what a token is asked for: "pull" or "pull,push"
+	foreign bool   // the challenge is another origin's: no credentials for it
 
 	mu        sync.Mutex
 	challenge *transport.Challenge
@@ -32,14 +33,15 @@ type auth struct {
 	renewals  int
 }
 
-// RoundTrip sends a request without body. Its errors have no credentials in
-// their text.
+// RoundTrip sends a request. One with a body has GetBody, to be sent again. Its
+// errors have no credentials in their text.
 func (a *auth) RoundTrip(req *http.Request) (*http.Response, error) {
 	if netguard.Origin(req.URL) != a.origin || netguard.LeftOrigin(req) {
 		return a.inner.RoundTrip(without(req))
 	}
 	header, generation, err := a.current(req.Context())
 	if err != nil {
+		closeBody(req)
 		return nil, err
 	}
 	resp, err := a.inner.RoundTrip(with(req, header))
@@ -54,7 +56,20 @@ func (a *auth) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.inner.RoundTrip(with(req, renewed))
+	req = with(req, renewed)
+	if req.Body != nil && req.Body != http.NoBody {
+		if req.Body, err = req.GetBody(); err != nil {
+			return nil, err
+		}
+	}
+	return a.inner.RoundTrip(req)
+}
+
+// closeBody does what a transport does with the body of a request, sent or not.
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		req.Body.Close()
+	}
 }
 
 func with(req *http.Request, header string) *http.Request {
@@ -172,7 +187,7 @@ func (a *auth) exchange(ctx context.Context, cred Credential) (string, error) {
 	}
 	challenge := *a.challenge
 	challenge.Insecure = realm.Scheme == "http"
-	scope := "repository:" + a.ref.Repository + ":pull"
+	scope := "repository:" + a.ref.Repository + ":" + a.actions
 	tr := &tokenWire{inner: a.inner, origin: netguard.Origin(realm)}
 	token, err := transport.Exchange(ctx, host, cred.authenticator(), tr, []string{scope}, &challenge)
 	switch {

@@ -1,7 +1,8 @@
 // Package image opens container images wherever they are kept: a registry, a
 // docker-archive, an OCI layout or an archive of one, the Docker daemon, or a
 // directory. Nothing is unpacked: what comes back is an image description whose
-// layers are read when a scanner asks for them.
+// layers are read when a scanner asks for them. It also writes documents to registries
+// and layouts.
 //
 // A tag is resolved once; everything after it goes by digest. Every document on
 // the way (index, manifest, config) is compared with the digest and size it was
@@ -10,6 +11,11 @@
 //
 // The same image gives the same Subject whichever source it comes from. What
 // differs between sources is kept apart in Source.
+//
+// What is said about an image is kept beside it: [Attach] and [Attestations] write and
+// find documents that refer to it. [Push] and [Pull] keep and fetch artifacts by
+// themselves. Both work on registries and on OCI layouts, add nothing of their own
+// (no clock, no host), and end in the same digests however often they are done again.
 //
 // All text inside an image (history lines, names, platforms) is data from a
 // stranger. It is kept as it is and never interpreted; a document that has a NUL

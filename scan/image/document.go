@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -25,14 +26,19 @@ type descriptor struct {
 	Ref          string            // org.opencontainers.image.ref.name
 	FullName     string            // io.containerd.image.name
 	Attestation  bool              // BuildKit's attestation manifests
+	Saved        string            // what it is in a layout that cosign has saved
 	Tables       map[string]string // annotations that lead to a table of contents, see layer.Blob
 }
 
 // attests reports whether the entry of an index is not an image to run but a
 // statement about one.
 func (d descriptor) attests() bool {
-	return d.Attestation || d.Platform != nil && !d.Platform.known() && *d.Platform != platform{}
+	return d.Attestation || d.Saved == savedSignatures || d.Saved == savedAttestations || d.Platform != nil && !d.Platform.known() && *d.Platform != platform{}
 }
+
+// artifact reports whether the entry of an index says to be of an artifact that is
+// no image.
+func (d descriptor) artifact() bool { return d.ArtifactType != "" && !isConfigType(d.ArtifactType) }
 
 func (d descriptor) stored() sbom.Descriptor {
 	return sbom.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size}
@@ -51,6 +57,7 @@ type jsonDescriptor struct {
 		RefName   string `json:"org.opencontainers.image.ref.name"`
 		FullName  string `json:"io.containerd.image.name"`
 		Reference string `json:"vnd.docker.reference.type"`
+		Kind      string `json:"kind"`
 
 		StargzDigest      string `json:"containerd.io/snapshot/stargz/toc.digest"`
 		ChunkedDigest     string `json:"io.github.containers.zstd-chunked.manifest-checksum"`
@@ -111,6 +118,9 @@ func (j *jsonDescriptor) descriptor(what string) (descriptor, error) {
 	if a := j.Annotations; a != nil {
 		d.Ref, d.FullName = a.RefName, a.FullName
 		d.Attestation = a.Reference == "attestation-manifest"
+		if strings.HasPrefix(a.Kind, savedPrefix) {
+			d.Saved = a.Kind
+		}
 		d.Tables = map[string]string{
 			layer.StargzDigest: a.StargzDigest, layer.ChunkedDigest: a.ChunkedDigest, layer.ChunkedPosition: a.ChunkedPosition,
 			layer.ChunkedDigestV0: a.ChunkedDigestV0, layer.ChunkedPositionV0: a.ChunkedPositionV0,

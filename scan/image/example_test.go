@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/stella-ops/stella/internal/imagetest"
 	"github.com/stella-ops/stella/scan/image"
@@ -78,4 +79,90 @@ func ExampleNetwork() {
 	// Output:
 	// connect to 127.0.0.1:2375: refused by the service network policy: loopback addresses are reached only where they are listed
 	// true
+}
+
+// Documents are attached to an image in a layout as they are in a registry.
+func ExampleAttach() {
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	ctx := context.Background()
+	layout := "oci:" + filepath.Join(dir, "layout") + ":v1"
+	if _, err := image.Push(ctx, layout, image.Artifact{MediaType: "application/x-tar", Content: []byte("what is shipped")}, nil); err != nil {
+		fmt.Println(err)
+		return
+	}
+	bundle := image.BundleArtifact([]byte("{}"), "https://openvex.dev/ns/v0.2.0", time.Time{}) // of package attest/bundle
+	at, err := image.Attach(ctx, layout, []image.Artifact{bundle}, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	list, err := image.Attestations(ctx, layout, nil, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, a := range list.Attestations {
+		fmt.Println(a.Subject == at.Subject, a.Annotations["dev.sigstore.bundle.predicateType"], string(a.Content))
+	}
+	// Output:
+	// true https://openvex.dev/ns/v0.2.0 {}
+}
+
+// An artifact has the same digest wherever it is kept.
+func ExamplePush() {
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	ctx := context.Background()
+	kit := image.Artifact{Type: "application/vnd.example.kit", MediaType: "application/x-tar", Content: []byte("kit")}
+	pushed, err := image.Push(ctx, "oci:"+filepath.Join(dir, "layout")+":v1", kit, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(pushed.Tag, pushed.Manifest)
+	pulled, err := image.Pull(ctx, "oci:"+filepath.Join(dir, "layout")+":@"+pushed.Manifest, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer pulled.Close()
+	fmt.Println(pulled.Type, pulled.Size, pulled.Save(ctx, filepath.Join(dir, "kit.tar")))
+	// Output:
+	// v1 sha256:bd0a945371869326f4f171c30628fa706b79ee5d17f941bd59ade8de80d1edc1
+	// application/vnd.example.kit 3 <nil>
+}
+
+func ExamplePushCollection() {
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	feed := image.Collection{Type: "application/vnd.example.feed", Version: "7", Documents: []image.Artifact{
+		{MediaType: "application/json", Content: []byte(`{"n":1}`)},
+		{MediaType: "application/json", Content: []byte(`{"n":2}`)},
+	}}
+	pushed, err := image.PushCollection(context.Background(), "oci:"+filepath.Join(dir, "feeds"), feed, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	pulled, err := image.PullCollection(context.Background(), "oci:"+filepath.Join(dir, "feeds")+":7", nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer pulled.Close()
+	fmt.Println(pushed.Tag, pulled.Type, len(pulled.Documents), pulled.Manifest == pushed.Manifest)
+	// Output: latest application/vnd.example.feed 2 true
 }

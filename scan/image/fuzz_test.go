@@ -3,10 +3,15 @@ package image
 import (
 	"bytes"
 	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
 	"testing"
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/internal/imagetest"
+	"github.com/stella-ops/stella/internal/netguard"
 	"github.com/stella-ops/stella/scan"
 )
 
@@ -146,4 +151,70 @@ func closing(m *scan.Image, err error) error {
 		}
 	}
 	return m.Close()
+}
+
+// FuzzWithEntry: an index keeps what it had, in order, and has one entry more.
+func FuzzWithEntry(f *testing.F) {
+	f.Add(emptyIndex)
+	f.Add(marshal(obj{"schemaVersion": 2, "manifests": []obj{layerDesc(typeOCIManifest, []byte("x"), obj{"a": "b", refName: "v1"})}, "x-unknown": []int{1}}))
+	f.Add([]byte(`{"manifests":null,"annotations":{"a":"b"}}`))
+	doc := Artifact{MediaType: "a/b", Content: []byte("{}")}
+	c, err := doc.content()
+	if err != nil {
+		f.Fatal(err)
+	}
+	m, err := doc.manifest(c, nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		before, err := parseReferrers(b, "index", 10)
+		for _, tag := range []string{"", "v1"} {
+			edited, editErr := withManifest(b, "index", m, tag, 11)
+			if err != nil {
+				continue
+			}
+			if editErr != nil {
+				t.Fatalf("%s: %v", b, editErr)
+			}
+			after, err := parseReferrers(edited, "index", 11)
+			if err != nil {
+				t.Fatalf("%s: %v", edited, err)
+			}
+			if again, err := withManifest(edited, "index", m, tag, 11); err != nil || !bytes.Equal(again, edited) {
+				t.Errorf("again: %s, %v", again, err)
+			}
+			for i, r := range before {
+				if a := after[i]; a.Digest != r.Digest || a.Size != r.Size || a.MediaType != r.MediaType || a.Ref != r.Ref && (r.Ref != tag || a.Ref != "") {
+					t.Errorf("entry %d: %+v became %+v", i, r, a)
+				}
+			}
+			if !slices.ContainsFunc(after, func(r referrer) bool { return r.Digest == m.Digest && (tag == "" || r.Ref == tag) }) {
+				t.Errorf("%s lacks it", edited)
+			}
+		}
+	})
+}
+
+// FuzzLocation: what a registry says about an upload leads to the registry itself, or
+// nowhere.
+func FuzzLocation(f *testing.F) {
+	for _, s := range []string{"/v2/x", "https://r.example/x", "http://r.example/x", "//r.example:443/x", "https://a:b@r.example/", "\\\\evil/", "https://evil/", "?x"} {
+		f.Add(s, "0-5")
+	}
+	s := &session{ref: Reference{Registry: "r.example"}, base: url.URL{Scheme: "https", Host: "r.example"}}
+	at, _ := url.Parse("https://r.example/v2/app/blobs/uploads/")
+	f.Fuzz(func(t *testing.T, location, span string) {
+		u := &upload{session: s, blob: &content{descriptor: descriptor{Size: 100}}}
+		err := u.moved(&http.Response{Header: http.Header{"Location": {location}, "Range": {span}}, Request: &http.Request{URL: at}}, 7)
+		if err != nil {
+			if !errors.Is(err, ErrInvalid) && !errors.Is(err, ErrForbidden) {
+				t.Errorf("not a kind: %v", err)
+			}
+			return
+		}
+		if netguard.Origin(&u.at) != "https://r.example:443" || u.at.User != nil || u.off < 0 || u.off > 100 {
+			t.Errorf("%q, %q: %s, %d", location, span, u.at.String(), u.off)
+		}
+	})
 }

@@ -138,7 +138,7 @@ func byName(all []descriptor, ref, where string) ([]descriptor, error) {
 	var found []descriptor
 	names := map[string]bool{}
 	for _, d := range all {
-		if d.attests() {
+		if d.attests() || ref == "" && d.artifact() {
 			continue
 		}
 		if ref == "" || named(d, ref) {

@@ -85,11 +85,13 @@ type settings struct {
 	Options
 	limits   Limits
 	platform platform
-	explicit bool // the platform was asked for
+	explicit bool   // the platform was asked for
+	actions  string // what tokens of registries are asked for
+	create   bool   // a layout that is not there is made
 }
 
 func (o *Options) settings() (*settings, error) {
-	s := &settings{}
+	s := &settings{actions: "pull"}
 	if o != nil {
 		s.Options = *o
 	}

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -20,7 +18,6 @@ const (
 	MaxReferrers        = 1000      // manifests that refer to one digest
 	MaxAttestation      = 32 << 20  // bytes of one attestation
 	MaxAttestationBytes = 256 << 20 // bytes of all
-	maxReferrerPages    = 100
 )
 
 // Attestation is a document that a registry keeps about an image. Nothing in it is
@@ -66,30 +63,31 @@ var attestationTypes = []string{
 }
 
 // Attestations lists the documents that a registry keeps about an image, by a
-// reference as [OpenRegistry] takes it and with the same options. Both the index
-// that the reference names and the image that is chosen from it are asked about: by
-// the referrers API (OCI distribution-spec 1.1), or by its tag where the registry has
-// none; by the tag of cosign, "sha256-….att"; and in the index itself, where BuildKit
-// puts them. want is asked about each document before it is fetched, and nil means
-// all. None is no error. A nil opt means the defaults.
+// reference as [OpenRegistry] takes it and with the same options, or those that an OCI
+// layout keeps, by oci:DIR[:REF]. Both the index that the reference names and the
+// image that is chosen from it are asked about: by the referrers API (OCI
+// distribution-spec 1.1), or by its tag where the registry has none; by the tag of
+// cosign, "sha256-….att"; and in the index itself, where BuildKit puts them. want is
+// asked about each document before it is fetched, and nil means all. None is no error.
+// A nil opt means the defaults.
+//
+// A service that is given references by others checks them with [ParseRemote] first,
+// which refuses layouts and other places on its own machine.
 func Attestations(ctx context.Context, ref string, want func(*Attestation) bool, opt *Options) (*AttestationList, error) {
 	set, err := opt.settings()
 	if err != nil {
 		return nil, err
 	}
-	r, err := ParseReference(strings.TrimPrefix(strings.TrimPrefix(ref, "registry:"), "docker://"))
+	sh, done, err := openShelf(ctx, ref, set)
 	if err != nil {
 		return nil, err
 	}
-	s, err := newSession(ctx, r, set)
-	if err != nil {
-		return nil, err
-	}
-	defer s.close()
+	defer done()
 	if want == nil {
 		want = func(*Attestation) bool { return true }
 	}
-	a := &attestations{session: s, want: want, out: &AttestationList{Registry: r.Registry, Repository: r.Repository}}
+	a := &attestations{shelf: sh, set: set, want: want, out: &AttestationList{}}
+	a.out.Registry, a.out.Repository = sh.where().Registry, sh.where().Repository
 	if err := a.list(ctx, ref); err != nil {
 		return nil, err
 	}
@@ -98,39 +96,31 @@ func Attestations(ctx context.Context, ref string, want func(*Attestation) bool,
 
 // attestations is one listing.
 type attestations struct {
-	session *session
-	want    func(*Attestation) bool
-	out     *AttestationList
-	bytes   int64
-	seen    map[string]bool // manifests of the subject that is asked about
+	shelf shelf
+	set   *settings
+	want  func(*Attestation) bool
+	out   *AttestationList
+	bytes int64
+	seen  map[string]bool // manifests of the subject that is asked about
 }
 
 // list asks about the image and its index.
 func (a *attestations) list(ctx context.Context, wrote string) error {
-	s := a.session
-	res := newResolver(s.set, s, wrote)
-	what := "manifest of " + res.where
-	b, served, err := s.manifest(ctx, s.ref.identifier(), what, s.set.limits.Manifest)
+	top, err := a.shelf.top(ctx)
 	if err != nil {
 		return err
 	}
-	digest := digestOf(b, s.ref.Digest)
-	if s.ref.Digest != "" && digest != s.ref.Digest {
-		return &fault.MismatchError{What: "digest of " + what, Want: s.ref.Digest, Got: digest}
+	if top.Digest != "" {
+		a.out.Digests = []string{top.Digest}
 	}
-	doc, err := parseDocument(b, what, served, &s.set.limits)
-	if err != nil {
-		return err
-	}
-	a.out.Digests = []string{digest}
 	var inside []referrer
-	if doc.Index {
-		chosen, _, err := res.choose(ctx, doc)
+	if top.doc.Index {
+		chosen, _, err := newResolver(a.set, a.shelf, wrote).choose(ctx, top.doc)
 		if err != nil {
 			return err
 		}
 		a.out.Digests = append(a.out.Digests, chosen.Digest)
-		if inside, err = parseReferrers(b, what, s.set.limits.IndexEntries); err != nil {
+		if inside, err = top.entries(a.set.limits.IndexEntries); err != nil {
 			return err
 		}
 		inside = slices.DeleteFunc(inside, func(r referrer) bool {
@@ -162,18 +152,18 @@ func (a *attestations) sort() {
 
 // about asks about one digest in all ways.
 func (a *attestations) about(ctx context.Context, digest string) error {
-	found, err := a.referrers(ctx, digest)
+	found, err := a.shelf.referrers(ctx, digest)
 	if err != nil {
 		return err
 	}
 	if err := a.manifests(ctx, digest, found, true); err != nil {
 		return err
 	}
-	tag := strings.Replace(digest, ":", "-", 1) + ".att"
+	tag := attestationTag(digest)
 	if !isTag(tag) { // of a digest that is too long for one
 		return nil
 	}
-	b, served, err := a.session.manifest(ctx, tag, "attestations "+tag, a.session.set.limits.Manifest)
+	b, served, err := a.shelf.manifest(ctx, tag, "attestations "+tag, a.set.limits.Manifest)
 	switch {
 	case errors.Is(err, fault.NotFound):
 		return nil
@@ -224,95 +214,6 @@ func annotations(raw jsontext.Value, what string, limit int) ([]map[string]strin
 	return out, err
 }
 
-// referrers returns what refers to a digest, by the API or by its tag.
-func (a *attestations) referrers(ctx context.Context, digest string) ([]referrer, error) {
-	path := "referrers/" + digest
-	var out []referrer
-	for page, query := 1, ""; ; page++ {
-		b, h, err := a.page(ctx, path, query)
-		switch {
-		case page == 1 && (errors.Is(err, fault.NotFound) || errors.Is(err, fault.Invalid) && refused(err)):
-			return a.tagged(ctx, digest)
-		case err != nil:
-			return nil, fmt.Errorf("referrers of %s: %w", digest, err)
-		}
-		more, err := parseReferrers(b, "referrers of "+digest, MaxReferrers)
-		if err != nil {
-			return nil, err
-		}
-		if out = append(out, more...); len(out) > MaxReferrers || page > maxReferrerPages {
-			return nil, &fault.LimitError{What: "referrers", Where: digest, Max: MaxReferrers}
-		}
-		if query = next(h, a.session.base, "/v2/"+a.session.ref.Repository+"/"+path); query == "" {
-			return out, nil
-		}
-	}
-}
-
-// refused reports whether a registry does not know the request, as one without the
-// API may answer: 400 or 405.
-func refused(err error) bool {
-	var said *answer
-	return errors.As(err, &said) && (said.status == http.StatusBadRequest || said.status == http.StatusMethodNotAllowed)
-}
-
-// tagged returns the referrers that a client keeps under a tag (OCI
-// distribution-spec 1.1, "Referrers Tag Schema").
-func (a *attestations) tagged(ctx context.Context, digest string) ([]referrer, error) {
-	algorithm, encoded, _ := strings.Cut(digest, ":")
-	tag := algorithm + "-" + encoded[:min(len(encoded), 64)]
-	b, _, err := a.session.manifest(ctx, tag, "referrers "+tag, a.session.set.limits.Manifest)
-	switch {
-	case errors.Is(err, fault.NotFound):
-		return nil, nil
-	case err != nil:
-		return nil, err
-	}
-	return parseReferrers(b, "referrers "+tag, MaxReferrers)
-}
-
-// page asks for one page of the API's answer.
-func (a *attestations) page(ctx context.Context, path, query string) ([]byte, http.Header, error) {
-	s := a.session
-	if query == "" {
-		return s.read(ctx, path, http.Header{"Accept": {typeOCIIndex}}, s.set.limits.Manifest)
-	}
-	u := s.base
-	u.Path, u.RawQuery = "/v2/"+s.ref.Repository+"/"+path, query
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", u.Path, fault.Invalid)
-	}
-	req.Header.Set("Accept", typeOCIIndex)
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return nil, nil, fmt.Errorf("GET %s: %w", u.Path, wireError(err))
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, nil, fmt.Errorf("GET %s: %w", u.Path, statusError(resp))
-	}
-	b, err := readLimited(resp.Body, path, s.set.limits.Manifest)
-	return b, resp.Header, err
-}
-
-// next returns the query of the next page, "" where there is none. A page elsewhere
-// is none: the path is ours, and only the query the registry's.
-func next(h http.Header, base url.URL, path string) string {
-	for _, link := range h.Values("Link") {
-		target, params, ok := strings.Cut(strings.TrimSpace(link), ">")
-		if !ok || !strings.HasPrefix(target, "<") || !strings.Contains(strings.ReplaceAll(params, " ", ""), `rel="next"`) {
-			continue
-		}
-		base.Path = path
-		u, err := base.Parse(target[1:])
-		if err == nil && u.Host == base.Host && u.Path == path {
-			return u.RawQuery
-		}
-	}
-	return ""
-}
-
 // manifests reads what manifests hold. bound says that they must name the subject.
 func (a *attestations) manifests(ctx context.Context, subject string, list []referrer, bound bool) error {
 	for _, r := range list {
@@ -320,7 +221,7 @@ func (a *attestations) manifests(ctx context.Context, subject string, list []ref
 			continue
 		}
 		a.seen[r.Digest] = true
-		b, served, err := a.session.document(ctx, r.descriptor, "referrer "+r.Digest, a.session.set.limits.Manifest)
+		b, served, err := a.shelf.document(ctx, r.descriptor, "referrer "+r.Digest, a.set.limits.Manifest)
 		if err == nil {
 			err = a.layers(ctx, subject, r.Digest, b, served, bound)
 		}
@@ -356,7 +257,7 @@ type artifact struct {
 // layers reads the documents that a manifest holds.
 func (a *attestations) layers(ctx context.Context, subject, digest string, b []byte, served string, bound bool) error {
 	what := "referrer " + digest
-	doc, err := parseDocument(b, what, served, &a.session.set.limits)
+	doc, err := parseDocument(b, what, served, &a.set.limits)
 	if err != nil {
 		return err
 	}
@@ -367,7 +268,7 @@ func (a *attestations) layers(ctx context.Context, subject, digest string, b []b
 	if bound && (m.Subject == nil || m.Subject.Digest != subject) {
 		return fmt.Errorf("%s: it does not refer to %s, of which it is listed: %w", what, subject, fault.Mismatch)
 	}
-	notes, err := annotations(m.Layers, what+": layers", a.session.set.limits.Layers)
+	notes, err := annotations(m.Layers, what+": layers", a.set.limits.Layers)
 	if err != nil {
 		return err
 	}
@@ -409,7 +310,7 @@ func (a *attestations) fetch(ctx context.Context, d descriptor, found Attestatio
 	if content == nil {
 		var err error
 		d.MediaType = "application/octet-stream" // a blob, whatever it says
-		if content, _, err = a.session.document(ctx, d, what, MaxAttestation); err != nil {
+		if content, _, err = a.shelf.document(ctx, d, what, MaxAttestation); err != nil {
 			return err
 		}
 	}

@@ -19,7 +19,6 @@ import (
 
 const (
 	typeDSSE   = "application/vnd.dsse.envelope.v1+json"
-	typeEmpty  = "application/vnd.oci.empty.v1+json"
 	typeBundle = "application/vnd.dev.sigstore.bundle.v0.3+json"
 )
 

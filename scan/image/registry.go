@@ -35,7 +35,7 @@ func openRegistry(ctx context.Context, wrote, ref string, opt *Options) (*scan.I
 	if err != nil {
 		return nil, err
 	}
-	s, err := newSession(ctx, r, set)
+	s, err := newSession(ctx, wrote, r, set)
 	if err != nil {
 		return nil, err
 	}
@@ -50,12 +50,24 @@ func openRegistry(ctx context.Context, wrote, ref string, opt *Options) (*scan.I
 
 func (s *session) image(ctx context.Context, wrote string) (*scan.Image, error) {
 	res := newResolver(s.set, s, wrote)
-	what := "manifest of " + res.where
+	top, err := s.top(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s.ref.Digest == "" {
+		res.source.Tags = []string{Reference{Registry: s.ref.Registry, Repository: s.ref.Repository, Tag: s.ref.Tag}.String()}
+	}
+	return res.image(ctx, top.descriptor, top.doc)
+}
+
+// top resolves the reference, once.
+func (s *session) top(ctx context.Context) (*topmost, error) {
+	what := "manifest of " + quoteReference(s.wrote)
 	b, served, err := s.manifest(ctx, s.ref.identifier(), what, s.set.limits.Manifest)
 	if err != nil {
 		return nil, err
 	}
-	top := descriptor{MediaType: served, Digest: digestOf(b, s.ref.Digest), Size: int64(len(b))}
+	d := descriptor{MediaType: served, Digest: digestOf(b, s.ref.Digest), Size: int64(len(b))}
 	if s.ref.Digest != "" {
 		if err := verify(what, b, descriptor{Digest: s.ref.Digest, Size: -1}); err != nil {
 			return nil, err
@@ -65,11 +77,8 @@ func (s *session) image(ctx context.Context, wrote string) (*scan.Image, error) 
 	if err != nil {
 		return nil, err
 	}
-	top.MediaType = doc.MediaType
-	if s.ref.Digest == "" {
-		res.source.Tags = []string{Reference{Registry: s.ref.Registry, Repository: s.ref.Repository, Tag: s.ref.Tag}.String()}
-	}
-	return res.image(ctx, top, doc)
+	d.MediaType = doc.MediaType
+	return &topmost{d, b, doc, what}, nil
 }
 
 // manifest fetches a manifest by tag or digest, with its Content-Type. What the
@@ -83,8 +92,13 @@ func (s *session) manifest(ctx context.Context, id, what string, limit int64) ([
 	if got := digestOf(b, said); checkDigest(said) == nil && got != said {
 		return nil, "", &fault.MismatchError{What: what + ": the registry's Docker-Content-Digest", Want: said, Got: got}
 	}
+	return b, servedType(h), nil
+}
+
+// servedType is the media type of an answer, without parameters.
+func servedType(h http.Header) string {
 	served, _, _ := strings.Cut(h.Get("Content-Type"), ";")
-	return b, strings.ToLower(strings.TrimSpace(served)), nil
+	return strings.ToLower(strings.TrimSpace(served))
 }
 
 // document fetches a manifest or an image config by digest.
@@ -124,7 +138,12 @@ func (s *session) holds(ctx context.Context, d descriptor) (bool, error) {
 // open streams a layer. Its digest is verified by whoever reads it; that it is
 // not longer than its descriptor says is seen to here.
 func (s *session) open(ctx context.Context, d descriptor) (io.ReadCloser, error) {
-	st := &stream{ctx: ctx, session: s, desc: d}
+	return s.openAt(ctx, d, 0)
+}
+
+// openAt streams a blob from a place on.
+func (s *session) openAt(ctx context.Context, d descriptor, off int64) (io.ReadCloser, error) {
+	st := &stream{ctx: ctx, session: s, desc: d, off: off}
 	if err := st.connect(); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
@@ -21,18 +22,20 @@ const maxSmall = 48 << 10
 // session speaks to one registry about one repository.
 type session struct {
 	set    *settings
+	wrote  string // what the user gave, for errors
 	ref    Reference
 	base   url.URL // scheme and host
 	wire   http.RoundTripper
 	idle   func()
 	client *http.Client // over auth
 	auth   *auth
+	tags   atomic.Bool // the registry has no referrers API
 }
 
 // newSession finds out how the registry is spoken to: encrypted or not, and
 // which credentials it asks for, if any.
-func newSession(ctx context.Context, ref Reference, set *settings) (*session, error) {
-	s := &session{set: set, ref: ref, wire: set.Transport, idle: func() {}}
+func newSession(ctx context.Context, wrote string, ref Reference, set *settings) (*session, error) {
+	s := &session{set: set, wrote: wrote, ref: ref, wire: set.Transport, idle: func() {}}
 	if s.wire == nil {
 		tr, err := set.Network.Transport(ref.Registry)
 		if err != nil {
@@ -112,7 +115,7 @@ func (s *session) ping(ctx context.Context) error {
 		return statusError(resp)
 	}
 	s.auth = &auth{
-		inner: s.wire, origin: netguard.Origin(&s.base), ref: s.ref, challenge: challenge,
+		inner: s.wire, origin: netguard.Origin(&s.base), ref: s.ref, challenge: challenge, actions: s.set.actions,
 		lookup: s.set.Credentials, foreign: netguard.Origin(resp.Request.URL) != netguard.Origin(&s.base),
 	}
 	return nil

@@ -28,7 +28,7 @@ func (st *stream) what() string { return "layer " + st.desc.Digest }
 func (st *stream) connect() error {
 	var h http.Header
 	if st.off > 0 {
-		h = http.Header{"Range": {fmt.Sprintf("bytes=%d-", st.off)}}
+		h = http.Header{"Range": {fmt.Sprintf("bytes=%d-%d", st.off, st.desc.Size-1)}}
 	}
 	resp, err := st.session.get(st.ctx, http.MethodGet, "blobs/"+st.desc.Digest, h)
 	if err != nil {

@@ -147,9 +147,24 @@ func (t *tree) Open(name string) (fs.File, error) {
 	return out, err
 }
 
-// openNoFollow opens a regular file or a folder, by a name of one part. A file
-// that is exchanged meanwhile is noticed.
-func openNoFollow(parent *os.Root, base string) (*os.File, fs.FileInfo, error) {
+var errExchanged = fmt.Errorf("it was exchanged while it was opened: %w", fault.Invalid)
+
+// exchanges is how often a file may be exchanged while it is opened. Whoever writes an
+// index replaces it whole, and several may at once.
+const exchanges = 16
+
+// openNoFollow opens a regular file or a folder, by a name of one part.
+func openNoFollow(parent *os.Root, base string) (f *os.File, info fs.FileInfo, err error) {
+	for range exchanges {
+		if f, info, err = openSame(parent, base); !errors.Is(err, errExchanged) {
+			break
+		}
+	}
+	return f, info, err
+}
+
+// openSame opens what was looked at. A file that is exchanged meanwhile is noticed.
+func openSame(parent *os.Root, base string) (*os.File, fs.FileInfo, error) {
 	before, err := parent.Lstat(base)
 	if err != nil {
 		return nil, nil, err
@@ -163,7 +178,7 @@ func openNoFollow(parent *os.Root, base string) (*os.File, fs.FileInfo, error) {
 	}
 	info, err := f.Stat()
 	if err == nil && !os.SameFile(before, info) {
-		err = fmt.Errorf("it was exchanged while it was opened: %w", fault.Invalid)
+		err = errExchanged
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, f.Close())

@@ -55,6 +55,8 @@ func (a *answer) kind() fault.Kind {
 		return fault.NotFound
 	case a.status == http.StatusRequestTimeout, a.status == http.StatusTooManyRequests, a.status >= 500:
 		return fault.Unavailable
+	case a.status == http.StatusRequestEntityTooLarge:
+		return fault.Limit
 	}
 	return fault.Invalid
 }

@@ -44,7 +44,7 @@ func (h *Handler) claim(c *call) error {
 		return err
 	}
 	out := leaseOf(*l)
-	out.Manifest = l.Manifest
+	out.Manifest, out.Sealed = l.Manifest, l.Sealed
 	return c.answer(out)
 }
 

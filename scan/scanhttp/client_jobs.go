@@ -39,7 +39,7 @@ func (c *Client) Heartbeat(ctx context.Context, l scan.Lease) (*scan.Lease, erro
 		return nil, err
 	}
 	out := got.held(l.JobID)
-	out.Manifest = l.Manifest
+	out.Manifest, out.Sealed = l.Manifest, l.Sealed
 	return &out, nil
 }
 

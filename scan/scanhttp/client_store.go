@@ -16,11 +16,15 @@ import (
 )
 
 // Submit asks for a scan. r.Owner is left out: the service knows the owner by the
-// token. Where key is empty, the attempts of this call share one that is made up.
+// token. An SBOM has to be among the tenant's objects already. A request with an
+// Authorization, a Project or PlainHTTP is refused with ErrUnsupported. Where key is empty, the attempts of this call share one that is made up.
 func (c *Client) Submit(ctx context.Context, r scan.Request, key string) (*scan.Job, bool, error) {
 	const what = "submit a scan"
 	if !isText(key, scan.MaxKey) {
 		return nil, false, fmt.Errorf("%s: idempotency key %.80q: want at most %d printable ASCII characters: %w", what, key, scan.MaxKey, fault.Invalid)
+	}
+	if r.Authorization != "" || r.PlainHTTP || r.Project != nil {
+		return nil, false, fmt.Errorf("%s: what its registry is asked with, and projects, do not travel this way: %w", what, fault.Unsupported)
 	}
 	made := key == ""
 	if made {
@@ -29,7 +33,10 @@ func (c *Client) Submit(ctx context.Context, r scan.Request, key string) (*scan.
 	job, repeated := new(scan.Job), false
 	q := httpjson.Call{What: what, Method: http.MethodPost, Want: http.StatusAccepted, Again: true,
 		Header: map[string]string{KeyHeader: key, "Prefer": wholeJob},
-		Body:   submission{Image: r.Image, Platform: r.Platform, Formats: r.Formats, Priority: r.Priority, StoreLayers: r.StoreLayers}}
+		Body:   submission{Image: r.Image, Platform: r.Platform, Formats: r.Formats, Priority: r.Priority, StoreLayers: r.StoreLayers, Labels: r.Labels}}
+	if o := r.SBOM; o != nil {
+		q.Body = submission{Image: r.Image, Formats: r.Formats, Priority: r.Priority, Labels: r.Labels, SBOM: &subject{Digest: o.Digest, Size: o.Size, Chunks: o.Chunks}}
+	}
 	read := into(job, func(j *scan.Job) bool { return isID(j.ID) && j.State.Known() })
 	err := c.do(ctx, q, func(resp *http.Response) error {
 		repeated = resp.Header.Get(ReplayedHeader) == "true"

@@ -37,7 +37,7 @@ func (h *Handler) documents(c *call) error {
 		}
 		out.Documents = append(out.Documents, d)
 	}
-	return c.answer(out)
+	return c.tagged(out)
 }
 
 func (h *Handler) document(c *call) error {

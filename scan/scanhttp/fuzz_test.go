@@ -15,7 +15,7 @@ import (
 )
 
 var bodySeeds = []string{
-	`{"image_ref":"alpine","platform":"linux/amd64","formats":["spdx-json"],"priority":9,"store_layers":true}`,
+	`{"image_ref":"alpine","platform":"linux/amd64","formats":["spdx-json"],"priority":9,"store_layers":true,"labels":{"team":"payments"}}`,
 	`{"reason":"\u0000"}`,
 	`{"holder":"w","message":"m","length_ns":15000000000}`,
 	`{"lease":{"epoch":1,"holder":"w","length_ns":-9223372036854775808,"attempt":1,"manifest":{"job_id":"scan-1","reference":"a","inputs":{"a":"b"}}}}`,

@@ -32,6 +32,7 @@ type exchange struct {
 var (
 	realID     = regexp.MustCompile(`scan-[a-z2-7]{26}`)
 	realTime   = regexp.MustCompile(`"20\d\d-\d\d-\d\dT[0-9:.]+Z"`)
+	realAfter  = regexp.MustCompile(`Retry-After: \d{2,}`)
 	realCursor = regexp.MustCompile(`\d{16}\.scan`)
 )
 
@@ -102,7 +103,8 @@ func print(x *exchange, ids []string) string {
 			continue
 		}
 		for _, value := range x.Header.Values(name) {
-			if strings.HasSuffix(x.path, "/manifest") && name == "ETag" {
+			if !strings.Contains(x.path, "/documents/") && name == "ETag" { // of bytes with ids and times
+
 				value = `"sha256:…"`
 			}
 			fmt.Fprintf(&b, "%s: %s\n", name, value)
@@ -115,6 +117,7 @@ func print(x *exchange, ids []string) string {
 		text = strings.ReplaceAll(text, id, fmt.Sprint("scan-", i+1))
 	}
 	text = realTime.ReplaceAllString(text, `"TIME"`)
+	text = realAfter.ReplaceAllString(text, "Retry-After: SECONDS")
 	text = realCursor.ReplaceAllString(text, "TIME.scan")
 	return strings.TrimRight(text, "\n") + "\n"
 }

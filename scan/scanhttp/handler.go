@@ -25,6 +25,8 @@ type Handler struct {
 	Jobs func(tenant string) (scan.Jobs, error)
 	// Documents gives the objects of a tenant.
 	Documents func(tenant string) (Documents, error)
+	// Uploads keep SBOMs of a tenant that are submitted. Nil: none are taken.
+	Uploads func(tenant string) (scan.Uploads, error)
 	// Identify says who sends a request. Nothing else in a request decides on
 	// tenant or owner. An error should wrap ErrUnauthenticated or ErrForbidden.
 	Identify func(*http.Request) (Identity, error)

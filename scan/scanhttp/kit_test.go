@@ -3,6 +3,7 @@ package scanhttp_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -58,6 +59,7 @@ func newRig(t testing.TB) *rig {
 		Store:     func(tenant string) (scan.Store, error) { return g.scans(tenant) },
 		Jobs:      func(tenant string) (scan.Jobs, error) { return g.scans(tenant) },
 		Documents: func(tenant string) (scanhttp.Documents, error) { return g.bucket.Sub(tenant) },
+		Uploads:   func(tenant string) (scan.Uploads, error) { return g.bucket.Sub(tenant) },
 		Identify:  identify,
 		Report: func(id string, err error) {
 			g.mu.Lock()
@@ -75,7 +77,13 @@ func (g *rig) scans(tenant string) (*store.Scans, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.Scans(), nil
+	o := &store.ScansOptions{Seal: func(_, _ string, s scan.Secret) ([]byte, error) {
+		return []byte(base64.StdEncoding.EncodeToString([]byte(s))), nil
+	}}
+	if tenant == "small" {
+		o.Quota.Daily = 1
+	}
+	return t.Scans().With(o), nil
 }
 
 func (g *rig) client(token string) *scanhttp.Client {

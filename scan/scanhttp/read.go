@@ -11,6 +11,7 @@ import (
 	"github.com/stella-ops/stella/internal/sum"
 	"github.com/stella-ops/stella/scan"
 	"github.com/stella-ops/stella/scan/image"
+	"github.com/stella-ops/stella/scan/internal/edge"
 	"github.com/stella-ops/stella/scan/sbom/format"
 )
 
@@ -20,15 +21,27 @@ func (h *Handler) submit(c *call) error {
 		return err
 	}
 	var s submission
-	if err := httpjson.Read(c.r, MaxBody, &s); err != nil {
+	limit := int64(MaxBody)
+	if h.Uploads != nil {
+		limit = MaxSBOM
+	}
+	if err := httpjson.Read(c.r, limit, &s); err != nil {
 		return err
 	}
-	q := scan.Request{Image: s.Image, Platform: s.Platform, Formats: s.Formats, Priority: s.Priority, StoreLayers: s.StoreLayers, Owner: c.who.Subject}
+	q := scan.Request{Image: s.Image, Platform: s.Platform, Formats: s.Formats, Priority: s.Priority, StoreLayers: s.StoreLayers, Labels: s.Labels, Owner: c.who.Subject}
+	if s.SBOM != nil {
+		if err := s.SBOM.check(h.Uploads != nil); err != nil {
+			return err
+		}
+		q.SBOM = s.SBOM.object()
+	}
 	if err := q.Normalize(); err != nil {
 		return err
 	}
-	if _, err := image.ParseRemote(q.Image); err != nil {
-		return err
+	if q.SBOM == nil {
+		if _, err := image.ParseRemote(q.Image); err != nil {
+			return err
+		}
 	}
 	encodes := h.Encodes
 	if encodes == nil {
@@ -43,9 +56,9 @@ func (h *Handler) submit(c *call) error {
 	if err != nil {
 		return err
 	}
-	job, repeated, err := store.Submit(c.r.Context(), q, key)
+	job, repeated, err := h.keep(c, store, q, s.SBOM, key)
 	if err != nil {
-		return err
+		return edge.Limited(c.w.Header(), err)
 	}
 	header := c.w.Header()
 	header.Set("Location", root+"/"+job.ID)
@@ -92,6 +105,19 @@ func (c *call) answer(v any) error {
 	return httpjson.Write(c.w, http.StatusOK, v)
 }
 
+// tagged gives what changes now and then, with a tag: who has it already is spared it.
+func (c *call) tagged(v any) error {
+	b, err := httpjson.Encode(v)
+	if err != nil {
+		return err
+	}
+	if c.known(sum.Of(b)) {
+		return nil
+	}
+	httpjson.WriteBytes(c.w, http.StatusOK, "application/json", append(b, '\n'))
+	return nil
+}
+
 func (h *Handler) job(c *call) error {
 	store, err := h.store(c)
 	if err != nil {
@@ -101,7 +127,7 @@ func (h *Handler) job(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.answer(job)
+	return c.tagged(job)
 }
 
 func (h *Handler) cancel(c *call) error {
@@ -129,7 +155,7 @@ func (h *Handler) findings(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.answer(report)
+	return c.tagged(report)
 }
 
 func (h *Handler) manifest(c *call) error {

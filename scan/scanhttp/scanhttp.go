@@ -33,9 +33,10 @@ var (
 
 // The bounds of what travels, in bytes.
 const (
-	MaxBody    = 1 << 20  // of a request
-	MaxResults = 64 << 20 // of a request that completes a job
-	MaxAnswer  = 64 << 20 // of an answer that a Client reads
+	MaxBody    = 1 << 20                      // of a request
+	MaxSBOM    = scan.MaxUpload/3*4 + MaxBody // of a submission where SBOMs are taken: in base64, with the rest
+	MaxResults = 64 << 20                     // of a request that completes a job
+	MaxAnswer  = 64 << 20                     // of an answer that a Client reads
 )
 
 // The header fields of submissions, beside the usual ones.
@@ -81,6 +82,17 @@ type submission struct {
 	Formats     []string `json:"formats,omitempty"`
 	Priority    *int     `json:"priority,omitempty"`
 	StoreLayers bool     `json:"store_layers,omitzero"`
+	// Labels are kept with the manifest; rules of notifications match them.
+	Labels map[string]string `json:"labels,omitempty"`
+	SBOM   *subject          `json:"sbom,omitempty"`
+}
+
+// subject is an SBOM that is scanned: its bytes, or the object that they are.
+type subject struct {
+	Content []byte `json:"content,omitempty"`
+	Digest  string `json:"digest,omitempty"`
+	Size    int64  `json:"size,omitzero"`
+	Chunks  []byte `json:"chunks,omitempty"`
 }
 
 // accepted is the answer to a submission, always the same for the same job.
@@ -138,15 +150,17 @@ type lease struct {
 	Length   int64          `json:"length_ns"`
 	Attempt  int            `json:"attempt"`
 	Manifest *scan.Manifest `json:"manifest,omitempty"`
+	// Sealed is in the answer to a claim alone.
+	Sealed []byte `json:"sealed,omitempty"`
 }
 
-// leaseOf leaves the manifest out: who holds a lease has it.
+// leaseOf leaves the manifest and the sealed credential out: who holds a lease has them.
 func leaseOf(l scan.Lease) lease {
 	return lease{Epoch: l.Epoch, Holder: l.Holder, Length: int64(l.Length), Attempt: l.Attempt}
 }
 
 func (l lease) held(id string) scan.Lease {
-	return scan.Lease{JobID: id, Epoch: l.Epoch, Holder: l.Holder, Length: time.Duration(l.Length), Attempt: l.Attempt, Manifest: l.Manifest}
+	return scan.Lease{JobID: id, Epoch: l.Epoch, Holder: l.Holder, Length: time.Duration(l.Length), Attempt: l.Attempt, Manifest: l.Manifest, Sealed: l.Sealed}
 }
 
 type heartbeat struct {

@@ -8,6 +8,10 @@
 //
 // The store schedules an evaluation as well, in the transaction that completes a
 // scan, where the scan was matched with an older head than the current one.
+//
+// A [Plan] is what a tenant has scheduled: at the moments of its [Cron], images are
+// scanned again, evaluated, or looked after in their registries. A [Runner] does so, in
+// the term of a leader.
 package schedule
 
 import (

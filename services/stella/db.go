@@ -114,7 +114,7 @@ func (p *program) dbCommand() *cobra.Command {
 		Args:  usage(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(p.dbUpdate(), p.dbSources(), p.dbApprove(), p.dbImport(), p.dbExport(), p.dbStatus(), p.dbSearch(), p.dbDiff(), p.dbVerify())
+	cmd.AddCommand(p.dbUpdate(), p.dbSources(), p.dbApprove(), p.dbImport(), p.dbExport(), p.dbPush(), p.dbPull(), p.dbStatus(), p.dbSearch(), p.dbDiff(), p.dbVerify())
 	return cmd
 }
 

@@ -3,9 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -47,29 +44,23 @@ func (p *program) dbVerify() *cobra.Command {
 
 // verifyRelease checks the signatures of the mirror that a store follows.
 func (p *program) verifyRelease(store snapshot.Store, digest string) error {
-	text, err := os.ReadFile(filepath.Join(store.Dir, mirror.StateFile))
-	if errors.Is(err, fs.ErrNotExist) {
+	signed, err := mirror.SignedBy(store, digest, time.Now())
+	if errors.Is(err, mirror.ErrNotFound) && role.ReasonOf(err) == "" {
 		fmt.Fprintln(p.stdout, "it came from no mirror: nobody signed it")
 		return nil
+	}
+	if role.ReasonOf(err) != "" || errors.Is(err, mirror.ErrMismatch) || errors.Is(err, mirror.ErrInvalid) {
+		return &codeError{exitVerification, err}
 	}
 	if err != nil {
 		return err
 	}
-	state, err := role.DecodeState(text)
-	if err != nil {
-		return &codeError{exitVerification, err}
+	fmt.Fprintf(p.stdout, "signed by the feed %s, version %d, until %s\n", clean(signed.Feed), signed.Version, signed.Expires.Format(time.RFC3339))
+	switch {
+	case signed.NewerVersion > 0:
+		fmt.Fprintf(p.stdout, "version %d is known and could not be completed: it is not in use\n", signed.NewerVersion)
+	case signed.Newer:
+		fmt.Fprintln(p.stdout, "a newer version is known and could not be completed: it is not in use")
 	}
-	release, err := state.Release(time.Now())
-	if err != nil {
-		return &codeError{exitVerification, err}
-	}
-	signed, err := mirror.SnapshotOf(release)
-	if err != nil {
-		return &codeError{exitVerification, err}
-	}
-	if signed != digest {
-		return &codeError{exitVerification, fmt.Errorf("the feed %s signs %s, version %d: the current data is another", release.Feed, signed, release.Version)}
-	}
-	fmt.Fprintf(p.stdout, "signed by the feed %s, version %d, until %s\n", clean(release.Feed), release.Version, release.Expires.Format(time.RFC3339))
 	return nil
 }

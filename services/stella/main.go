@@ -59,8 +59,15 @@ func main() {
 	os.Exit(code)
 }
 
-// run executes one command line and returns its exit code.
-func (p *program) run(ctx context.Context, args []string) int {
+// run executes one command line and returns its exit code. A panic is an error like any
+// other: the exit code that Go gives it says here that something was blocked.
+func (p *program) run(ctx context.Context, args []string) (code int) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			p.complain(fmt.Errorf("a defect of stella: %v\n%s", cause, debug.Stack()))
+			code = exitError
+		}
+	}()
 	root := p.rootCommand()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

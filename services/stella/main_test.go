@@ -19,20 +19,25 @@ func TestMain(m *testing.M) {
 // TestScripts runs the command lines of testdata/script and compares what they
 // print. "layout DIR COMPRESSION ROOT..." makes an OCI layout whose layers are
 // the folders ROOT, "archive FILE ROOT..." a docker-archive; "forge DIR OTHER"
-// exchanges a layer under its old name.
+// exchanges a layer under its old name. "damage FILE OTHER" copies a file with one bit
+// changed, "truncate FILE OTHER" without its end.
 func TestScripts(t *testing.T) {
+	_, registry := startRegistry(t)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
 			env.Setenv("XDG_DATA_HOME", filepath.Join(env.WorkDir, "data"))
+			env.Setenv("REGISTRY", registry) // its repositories are for the scripts to share out
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"layout":  makeLayout,
-			"archive": makeArchive,
-			"exit":    exitCode,
-			"forge":   forge,
+			"layout":   makeLayout,
+			"archive":  makeArchive,
+			"exit":     exitCode,
+			"forge":    forge,
+			"damage":   damage,
+			"truncate": truncate,
 		},
 		UpdateScripts: os.Getenv("UPDATE") != "",
 	})
@@ -104,4 +109,15 @@ func exitCode(ts *testscript.TestScript, _ bool, args []string) {
 	if got != args[0] {
 		ts.Fatalf("exit code %s, want %s: %s", got, args[0], fmt.Sprint(args[1:]))
 	}
+}
+
+func damage(ts *testscript.TestScript, _ bool, args []string) {
+	text := []byte(ts.ReadFile(args[0]))
+	text[len(text)*2/3] ^= 1
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), text, 0o644))
+}
+
+func truncate(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[0])
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text[:len(text)-700]), 0o644))
 }

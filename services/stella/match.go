@@ -19,6 +19,7 @@ func (p *program) matchCommand() *cobra.Command {
 	var gate gateFlags
 	var db dbFlags
 	var decide decideFlags
+	var offline bool
 	cmd := &cobra.Command{
 		Use:     "match FILE",
 		Short:   "Match an SBOM document with advisory data",
@@ -37,6 +38,9 @@ func (p *program) matchCommand() *cobra.Command {
 			if p.env("GOGC") == "" {
 				debug.SetGCPercent(200) // a document and its findings stay until the end
 			}
+			if err := p.useKit(cmd.Context(), &db, &decide, offline); err != nil {
+				return err
+			}
 			doc, _, err := p.readSBOM(args[0])
 			if err != nil {
 				return err
@@ -48,5 +52,6 @@ func (p *program) matchCommand() *cobra.Command {
 	gate.register(cmd.Flags())
 	db.register(cmd.Flags())
 	decide.register(cmd.Flags())
+	cmd.Flags().BoolVar(&offline, "offline", false, "use the active offline kit (\"stella bundle load\") where nothing else is named; connections there are none")
 	return cmd
 }

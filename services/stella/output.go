@@ -59,10 +59,39 @@ func (f *outputFlags) parse() ([]output, error) {
 		}
 		out = append(out, output{name, file})
 	}
+	return out, onlyOne(stdout, out)
+}
+
+// onlyOne refuses several formats for standard output.
+func onlyOne(stdout int, out []output) error {
 	if stdout > 1 {
-		return nil, usageError("%d formats for standard output: give all but one a file, as in -o %s=FILE", stdout, out[0].format)
+		return usageError("%d formats for standard output: give all but one a file, as in -o %s=FILE", stdout, out[0].format)
 	}
-	return out, nil
+	return nil
+}
+
+// parseOutputs reads FORMAT[=FILE] of a command that has formats of its own.
+func parseOutputs(specs []string, byDefault string, formats ...string) ([]output, error) {
+	if len(specs) == 0 {
+		specs = []string{byDefault}
+	}
+	var out []output
+	stdout := 0
+	for _, spec := range specs {
+		name, file, _ := strings.Cut(spec, "=")
+		if !slices.Contains(formats, name) {
+			hint := ""
+			if strings.ContainsAny(name, "./") && file == "" {
+				hint = fmt.Sprintf(" (a file is -o %s=%s)", byDefault, name)
+			}
+			return nil, usageError("output format %q: want %s%s", name, strings.Join(formats, ", "), hint)
+		}
+		if file == "" {
+			stdout++
+		}
+		out = append(out, output{name, file})
+	}
+	return out, onlyOne(stdout, out)
 }
 
 // unknownFormat says which formats and versions there are instead.
@@ -90,17 +119,22 @@ func needsVerdict(outputs []output) bool {
 	return slices.ContainsFunc(outputs, func(o output) bool { return slices.Contains(verdictFormats, o.format) })
 }
 
-// write produces every output. Files appear whole or not at all.
+// write produces every output of a scan.
 func (p *program) write(outputs []output, r *result, indent bool) error {
+	return p.emit(outputs, func(w io.Writer, format string) error { return p.encode(w, format, r, indent) })
+}
+
+// emit has every output encoded. Files appear whole or not at all.
+func (p *program) emit(outputs []output, encode func(w io.Writer, format string) error) error {
 	for _, o := range outputs {
 		if o.file == "" {
-			if err := p.encode(p.stdout, o.format, r, indent); err != nil {
+			if err := encode(p.stdout, o.format); err != nil {
 				return err
 			}
 			continue
 		}
 		var b bytes.Buffer
-		if err := p.encode(&b, o.format, r, indent); err != nil {
+		if err := encode(&b, o.format); err != nil {
 			return err
 		}
 		if err := replaceFile(o.file, b.Bytes()); err != nil {

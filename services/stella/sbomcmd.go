@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -94,7 +95,9 @@ func (p *program) sbomDiff() *cobra.Command {
 	return cmd
 }
 
-func (p *program) printJSON(v any) error {
+func (p *program) printJSON(v any) error { return writeJSON(p.stdout, v) }
+
+func writeJSON(w io.Writer, v any) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -102,7 +105,7 @@ func (p *program) printJSON(v any) error {
 	if err := e.Encode(v); err != nil {
 		return err
 	}
-	_, err := p.stdout.Write(b.Bytes())
+	_, err := w.Write(b.Bytes())
 	return err
 }
 

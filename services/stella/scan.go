@@ -26,6 +26,7 @@ type scanFlags struct {
 	cache   string
 	timeout time.Duration
 	jobs    int
+	remote  remoteFlags
 }
 
 const scanHelp = `Scan an image, a directory or an SBOM, and say what is inside, what is known to
@@ -42,6 +43,11 @@ Sources:
 
 With --policy, --vex or --exceptions it decides as well: "stella policy eval --help".
 
+With --server, or where STELLA_SERVER names one, a server scans an image of a registry,
+with its own data and by the policies that are in force there; --server= scans here all
+the same. What is written and the exit codes are those of a scan here. When this command
+is interrupted the scan goes on: "stella scans --help".
+
 Exit codes: 0 pass, 1 error, 2 a finding reaches --fail-on or the policy blocks, 3
 --fail-on or a policy was asked for and something that matters was not assessed, 64
 wrong arguments.`
@@ -52,10 +58,14 @@ func (p *program) scanCommand() *cobra.Command {
 		Use:     "scan SOURCE",
 		Short:   "Scan an image, a directory or an SBOM",
 		Long:    scanHelp,
-		Example: "  stella scan dir:/\n  stella scan docker://alpine:latest --sbom-format=spdx\n  stella scan oci:./layout -o table -o cyclonedx-json=sbom.json --fail-on high",
+		Example: "  stella scan dir:/\n  stella scan docker://alpine:latest --sbom-format=spdx\n  stella scan oci:./layout -o table -o cyclonedx-json=sbom.json --fail-on high\n  stella scan docker://alpine:latest --sbom-format=spdx --server https://stella.example",
 		Args:    usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.scan(cmd.Context(), args[0], &f)
+			remotely, err := f.remote.remotely(p.env, args[0], cmd.Flags())
+			if err != nil {
+				return err
+			}
+			return p.scan(cmd.Context(), args[0], &f, remotely)
 		},
 	}
 	f.source.register(cmd.Flags())
@@ -67,10 +77,11 @@ func (p *program) scanCommand() *cobra.Command {
 	cmd.Flags().StringVar(&f.cache, "cache-dir", "", "folder of known layers (default: stella in the user's cache folder)")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 0, "give up after this time; 0 means never")
 	cmd.Flags().IntVar(&f.jobs, "parallel", 0, "layers read at a time (default: the number of processors)")
+	f.remote.register(cmd.Flags())
 	return cmd
 }
 
-func (p *program) scan(ctx context.Context, ref string, f *scanFlags) error {
+func (p *program) scan(ctx context.Context, ref string, f *scanFlags, remotely bool) error {
 	outputs, err := f.output.parse()
 	if err != nil {
 		return err
@@ -84,8 +95,14 @@ func (p *program) scan(ctx context.Context, ref string, f *scanFlags) error {
 		ctx, cancel = context.WithTimeout(ctx, f.timeout)
 		defer cancel()
 	}
+	if remotely {
+		return p.scanAt(ctx, ref, f, gate, outputs)
+	}
 	if name, ok := inRegistry(ref); ok {
 		f.decide.vex.image, f.decide.vex.registry = name, f.source.options()
+	}
+	if err := p.useKit(ctx, &f.db, &f.decide, f.source.offline); err != nil {
+		return err
 	}
 	doc, err := p.document(ctx, ref, f)
 	if err != nil {

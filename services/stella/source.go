@@ -26,6 +26,11 @@ type sourceFlags struct {
 
 func (f *sourceFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.platform, "platform", "", "what to take from an image index, as os/architecture[/variant] (default: this machine's)")
+	f.registerNetwork(fs)
+}
+
+// registerNetwork registers how registries are asked, where no image is chosen.
+func (f *sourceFlags) registerNetwork(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.plainHTTP, "plain-http", false, "speak to the registry without encryption (loopback always may)")
 	fs.BoolVar(&f.offline, "offline", false, "refuse every network connection")
 	fs.StringArrayVar(&f.caFiles, "ca-file", nil, "trust the certificates of this PEM file too")

@@ -10,18 +10,15 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/stella-ops/stella/services/internal/vexsource"
 	"github.com/stella-ops/stella/store"
 	"github.com/stella-ops/stella/store/sqlite"
 	"github.com/stella-ops/stella/vex"
-	"github.com/stella-ops/stella/vex/attestation"
-	"github.com/stella-ops/stella/vex/csafprovider"
 	"github.com/stella-ops/stella/vex/folder"
 	"github.com/stella-ops/stella/vex/ingest"
-	"github.com/stella-ops/stella/vex/repository"
 	vexsnapshot "github.com/stella-ops/stella/vex/snapshot"
 	"github.com/stella-ops/stella/vex/trust"
 )
@@ -211,7 +208,7 @@ func (p *program) vexUpdate() *cobra.Command {
 			}
 			var sources []vex.Source
 			for _, name := range f.names {
-				s, err := f.sourceNamed(name)
+				s, err := vexsource.Named(name, f.namespace, f.source.options())
 				if err != nil {
 					return &codeError{exitUsage, err}
 				}
@@ -264,42 +261,4 @@ func (a *vexArchive) remember(names []string) ([]string, error) {
 		return nil, err
 	}
 	return names, replaceFile(file, text)
-}
-
-// sourceNamed returns a source by the name that a command line has for it.
-func (f *vexUpdateFlags) sourceNamed(name string) (vex.Source, error) {
-	kind, address, _ := strings.Cut(name, ":")
-	switch {
-	case name == "vexhub":
-		return repository.VEXHub(), nil
-	case name == "rancher":
-		return repository.Rancher(), nil
-	case name == "redhat":
-		return csafprovider.RedHat(), nil
-	case name == "suse":
-		return csafprovider.SUSE(), nil
-	case kind == "repository" && address != "":
-		return repository.New(repository.Config{Name: sourceKey(address), Manifest: address})
-	case kind == "csaf" && address != "":
-		return csafprovider.New(csafprovider.Config{Name: sourceKey(address), Metadata: address, Namespace: f.namespace})
-	case kind == "image" && address != "":
-		return attestation.New(attestation.Config{Images: []string{address}, Registry: f.source.options()}), nil
-	}
-	return nil, fmt.Errorf("--source %q: want vexhub, rancher, redhat, suse, repository:URL, csaf:URL or image:REF", name)
-}
-
-// sourceKey makes the name of a source of an address: its host and path, in letters,
-// digits and hyphens.
-func sourceKey(address string) string {
-	_, rest, _ := strings.Cut(address, "://")
-	key := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
-			return r
-		}
-		return '-'
-	}, strings.ToLower(rest))
-	for strings.Contains(key, "--") {
-		key = strings.ReplaceAll(key, "--", "-")
-	}
-	return strings.Trim(key[:min(len(key), 60)], "-")
 }

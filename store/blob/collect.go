@@ -3,6 +3,7 @@ package blob
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/stella-ops/stella/internal/fault"
@@ -55,6 +56,34 @@ func (b *Bucket) Collect(ctx context.Context, refs References, grace time.Durati
 		}
 	}
 	return done, nil
+}
+
+// Prune removes the human names for which gone says that what they stand for is no more,
+// and returns how many. It asks about each name in order, and removes nothing by itself:
+// names outlive collections, so whoever deletes what gave them prunes afterwards.
+func (b *Bucket) Prune(ctx context.Context, gone func(ctx context.Context, name string) (bool, error)) (int, error) {
+	var names []string
+	for info, err := range b.List(ctx, "") {
+		if err != nil {
+			return 0, fmt.Errorf("prune: %w", err)
+		}
+		if strings.HasPrefix(info.Key, content+"/") {
+			continue
+		}
+		is, err := gone(ctx, info.Key)
+		if err != nil {
+			return 0, fmt.Errorf("prune: %s: %w", info.Key, err)
+		}
+		if is {
+			names = append(names, info.Key)
+		}
+	}
+	for i, name := range names {
+		if err := b.Unname(ctx, name); err != nil {
+			return i, fmt.Errorf("prune: %w", err)
+		}
+	}
+	return len(names), nil
 }
 
 // sweeper is a driver that can remove what writers left half done.

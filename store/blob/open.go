@@ -35,12 +35,16 @@ func Register(name string, open func(ctx context.Context, u *url.URL) (Driver, e
 // The error for an unknown scheme or query key lists those that exist. Errors
 // never show the URL's password.
 func Open(ctx context.Context, rawURL string) (*Bucket, error) {
-	d, err := drivers.Open(ctx, rawURL)
+	d, err := OpenDriver(ctx, rawURL)
 	if err != nil {
 		return nil, err
 	}
 	return New(d), nil
 }
+
+// OpenDriver opens the driver that a URL names as Open does, for who keeps objects by
+// names of its own, such as the tiles of a log.
+func OpenDriver(ctx context.Context, rawURL string) (Driver, error) { return drivers.Open(ctx, rawURL) }
 
 // Query returns the query of a driver's URL. A key that is not known is an error
 // that lists those that are, and so is one that is given twice.

@@ -119,6 +119,86 @@ const (
 	PolicyChanged   Point = "policy.activate.committed" // committed another policy or exception
 )
 
+// The points of proof, in their order.
+const (
+	SignRead        Point = "sign.read"                // read and verified what is signed
+	SignMade        Point = "sign.made"                // has a signature, stored nothing
+	SignKept        Point = "sign.keep.committed"      // committed it
+	AttestVerified  Point = "attest.verified"          // verified an envelope, stored nothing
+	AttestObject    Point = "attest.object"            // wrote the envelope's object
+	AttestKept      Point = "attest.keep.committed"    // committed the attestation, proved nothing
+	AttestStamped   Point = "attest.stamped"           // has a timestamp, stored nothing
+	AttestLogged    Point = "attest.logged"            // has a receipt, stored nothing
+	AttestProved    Point = "attest.prove.committed"   // committed a proof
+	ExportRequested Point = "export.request.committed" // committed what is to be exported, with its messages
+	ExportRead      Point = "export.read"              // read and verified what is exported
+	ExportMade      Point = "export.made"              // made the document, stored nothing
+	ExportStored    Point = "export.stored"            // wrote its object
+	ExportAttested  Point = "export.attested"          // has its attestation
+	ExportBundled   Point = "export.bundled"           // wrote the bundle's object
+	ExportNamed     Point = "export.named"             // copied both to their human names
+	ExportFinished  Point = "export.finish.committed"  // committed it, with what is to be pushed
+	ExportFailed    Point = "export.fail.committed"    // committed a failed attempt
+	ExportPushed    Point = "export.pushed"            // pushed it to a target, noted nothing
+	ExportNoted     Point = "export.push.committed"    // committed that
+)
+
+// The points of loading a kit, in their order.
+const (
+	KitContent   Point = "kit.content.written" // wrote a content, not durable
+	KitNamed     Point = "kit.content.named"   // made it durable and named it
+	KitStaged    Point = "kit.staged"          // has all contents, activated nothing
+	KitLearnt    Point = "kit.learnt"          // kept which versions were seen
+	KitRelease   Point = "kit.release"         // wrote the metadata of the release
+	KitActivated Point = "kit.activated"       // made it the active one, told nobody
+	KitDropped   Point = "kit.collect.record"  // removed the metadata of a release, not its contents
+	KitCollected Point = "kit.collect.content" // removed a content
+)
+
+// The points of the log, in their order.
+const (
+	LogStaged     Point = "log.staged"     // wrote the entries of a batch, committed nothing
+	LogCommitted  Point = "log.committed"  // swapped the head to their checkpoint, no tile is written
+	LogTile       Point = "log.tile"       // wrote one of the tiles
+	LogIntegrated Point = "log.integrated" // wrote all of them, published nothing
+	LogPublished  Point = "log.published"  // swapped the head to the published checkpoint, nobody was answered
+	LogCleaned    Point = "log.cleaned"    // removed what was staged
+)
+
+// The points of notifications in a store, in their order.
+const (
+	NotifyRouteEvents   Point = "notify.route.events"     // noted the events, decided nothing
+	NotifyRouteRead     Point = "notify.route.read"       // locked and read what is decided about
+	NotifyRouteGroups   Point = "notify.route.groups"     // wrote groups and items
+	NotifyRouteWritten  Point = "notify.route.written"    // inserted deliveries and their messages
+	NotifyClaimWritten  Point = "notify.claim.written"    // noted an attempt
+	NotifySettleWritten Point = "notify.settle.written"   // wrote the outcome and what follows
+	NotifySetWritten    Point = "notify.set.written"      // inserted a setting, with what follows
+	NotifySetDone       Point = "notify.set.committed"    // committed it, nobody was answered
+	NotifyReplayDone    Point = "notify.replay.committed" // committed that a delivery is sent again
+	NotifyAckDone       Point = "notify.ack.committed"    // committed that somebody takes care
+)
+
+// The points of Router and Deliverer. Those within their transactions are the store's.
+const (
+	NotifyRouted  Point = "notify.routed"  // committed who is told, the event is not acknowledged
+	NotifyClaimed Point = "notify.claimed" // committed an attempt, nothing is sent
+	NotifySent    Point = "notify.sent"    // the receiver answered, or did not; nothing is noted
+	NotifySettled Point = "notify.settled" // committed the outcome, the message is not acknowledged
+)
+
+// The points of the timeline, in their order.
+const (
+	TimelineRows      Point = "timeline.append.rows"      // inserted rows, moved no head
+	TimelineHead      Point = "timeline.append.head"      // moved the head, not committed
+	TimelineAppended  Point = "timeline.append.committed" // committed, message not acknowledged
+	TimelinePruning   Point = "timeline.prune.committed"  // committed that bodies go, deleted none
+	TimelinePruned    Point = "timeline.prune.deleted"    // deleted some of them
+	TimelineSigned    Point = "timeline.signed"           // signed a checkpoint, stored nothing
+	TimelineKept      Point = "timeline.kept"             // the store has it, the sink has not
+	TimelinePublished Point = "timeline.published"        // the sink has it, nobody was told
+)
+
 var points = []Point{
 	SubmitBegin, SubmitJob, SubmitKey, SubmitEvent, SubmitCommitted,
 	RelayClaimed, RelayPublished, RelayMarked, RelayRepublished,
@@ -136,4 +216,11 @@ var points = []Point{
 	VEXBegun, VEXFetched, VEXContents, VEXDocuments, VEXKept, VEXVerified, VEXParsed, VEXEnded, VEXInserted, VEXObserved, VEXGone, VEXState, VEXFinished,
 	VEXDecided, VEXHead, VEXDecisions, VEXEvent, VEXCommitted, VEXTrusted,
 	PolicyLoaded, PolicyEvaluated, PolicyVerdicts, PolicyCurrent, PolicyNext, PolicyKept, PolicyFailed, PolicyCaused, PolicyWaking, PolicyWoken, PolicyChanged,
+	SignRead, SignMade, SignKept, AttestVerified, AttestObject, AttestKept, AttestStamped, AttestLogged, AttestProved,
+	ExportRequested, ExportRead, ExportMade, ExportStored, ExportAttested, ExportBundled, ExportNamed, ExportFinished, ExportFailed, ExportPushed, ExportNoted,
+	KitContent, KitNamed, KitStaged, KitLearnt, KitRelease, KitActivated, KitDropped, KitCollected,
+	LogStaged, LogCommitted, LogTile, LogIntegrated, LogPublished, LogCleaned,
+	TimelineRows, TimelineHead, TimelineAppended, TimelinePruning, TimelinePruned, TimelineSigned, TimelineKept, TimelinePublished,
+	NotifyRouteEvents, NotifyRouteRead, NotifyRouteGroups, NotifyRouteWritten, NotifyClaimWritten, NotifySettleWritten,
+	NotifySetWritten, NotifySetDone, NotifyReplayDone, NotifyAckDone,
 }

@@ -34,6 +34,10 @@ type Drift struct {
 	// Cause is "new", "changed", "withdrawn", "fix_available" or "kev".
 	Cause    string `json:"cause"`
 	Severity string `json:"severity,omitempty"` // of the worst finding; "" where nobody says
+	// Exploited says whether it is known to be exploited, Fixed whether a finding has a
+	// fixed version: "yes", "no", or "" where nobody looked.
+	Exploited string `json:"exploited,omitempty"`
+	Fixed     string `json:"fixed,omitempty"`
 	// Scans are whom it concerns, sorted by id; at most MaxScans. Further ones
 	// are in further events.
 	Scans []DriftScan `json:"scans"`
@@ -96,4 +100,12 @@ func DecodeDrift(e *Event) (*Drift, error) {
 // encode writes data; text that is not UTF-8 is replaced.
 func encode(v any) ([]byte, error) {
 	return json.Marshal(v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
+}
+
+// Answer is "yes" or "no".
+func Answer(yes bool) string {
+	if yes {
+		return "yes"
+	}
+	return "no"
 }

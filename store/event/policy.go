@@ -128,3 +128,23 @@ func DecodeVerdictChange(e *Event) (*VerdictChange, error) {
 	}
 	return d, nil
 }
+
+// DecodeActivation reads the data of a policy.activated. Unknown members are left alone.
+// An error wraps ErrInvalid.
+func DecodeActivation(e *Event) (*Activation, error) {
+	d := new(Activation)
+	if err := json.Unmarshal(e.Data, d); err != nil {
+		return nil, fmt.Errorf("data of event %.80q: %v: %w", e.ID, err, fault.Invalid)
+	}
+	return d, nil
+}
+
+// DecodeExceptionChange reads the data of an event of an exception. Unknown members are
+// left alone. An error wraps ErrInvalid.
+func DecodeExceptionChange(e *Event) (*ExceptionChange, error) {
+	d := new(ExceptionChange)
+	if err := json.Unmarshal(e.Data, d); err != nil {
+		return nil, fmt.Errorf("data of event %.80q: %v: %w", e.ID, err, fault.Invalid)
+	}
+	return d, nil
+}

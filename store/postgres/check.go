@@ -86,7 +86,7 @@ func checkLogin(ctx context.Context, conn *sql.Conn, bad func(fault.Kind, string
 	var owned sql.NullString
 	err = conn.QueryRowContext(ctx, `SELECT r.rolname, r.rolsuper, r.rolbypassrls,
 		(SELECT min(n.nspname || '.' || c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-			WHERE n.nspname IN ('scanner', 'transport', 'vuln', 'vex', 'scheduler') AND pg_has_role(r.oid, c.relowner, 'MEMBER'))
+			WHERE n.nspname IN ('scanner', 'transport', 'vuln', 'vex', 'policy', 'attest', 'notify', 'timeline', 'scheduler', 'authority') AND pg_has_role(r.oid, c.relowner, 'MEMBER'))
 		FROM pg_roles r WHERE r.rolname = current_user`).Scan(&user, &super, &bypass, &owned)
 	if err != nil {
 		return "", err
@@ -106,7 +106,7 @@ func checkLogin(ctx context.Context, conn *sql.Conn, bad func(fault.Kind, string
 // checkRoles wants the roles to be taken, not inherited: rights that are always
 // there would add up.
 func checkRoles(ctx context.Context, conn *sql.Conn, user string, bad func(fault.Kind, string, ...any)) error {
-	for _, role := range []store.Role{store.RoleTenant, store.RoleRelay, store.RoleIndex, store.RoleConcelier, store.RoleExcititor} {
+	for _, role := range []store.Role{store.RoleTenant, store.RoleRelay, store.RoleIndex, store.RoleConcelier, store.RoleExcititor, store.RoleAttestor, store.RoleAuthority} {
 		var member, inherits bool
 		if err := conn.QueryRowContext(ctx, `SELECT pg_has_role(current_user, $1, 'MEMBER'), pg_has_role(current_user, $1, 'USAGE')`, string(role)).Scan(&member, &inherits); err != nil {
 			return err

@@ -4,8 +4,8 @@
 // Two logins take part. The owner makes and changes the schema, with [Migrate].
 // The application logs in as somebody who owns nothing and may do nothing by
 // itself: each transaction takes one of the roles stella_app, stella_relay,
-// stella_index, stella_concelier and stella_excititor, and row-level security gives
-// stella_app the rows of one tenant.
+// stella_index, stella_concelier, stella_excititor, stella_attestor and stella_authority,
+// and row-level security gives stella_app the rows of one tenant.
 package postgres
 
 import (
@@ -158,7 +158,7 @@ func Migrate(ctx context.Context, ownerURL string, logins ...string) error {
 	}
 	for _, login := range logins {
 		name := pgx.Identifier{login}.Sanitize()
-		if _, err := conn.ExecContext(ctx, "ALTER ROLE "+name+" NOINHERIT; GRANT stella_app, stella_relay, stella_index, stella_concelier, stella_excititor TO "+name); err != nil {
+		if _, err := conn.ExecContext(ctx, "ALTER ROLE "+name+" NOINHERIT; GRANT stella_app, stella_relay, stella_index, stella_concelier, stella_excititor, stella_attestor, stella_authority TO "+name); err != nil {
 			return fail(fmt.Errorf("let %s use the store: %w", login, err))
 		}
 	}

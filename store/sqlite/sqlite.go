@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"modernc.org/sqlite"
@@ -88,7 +89,21 @@ func open(ctx context.Context, path string) (*store.Root, error) {
 		}
 		return nil, classify(err)
 	}
-	return store.New(store.Engine{Name: "sqlite", Writer: writer, Reader: reader, Dialect: dialect{}}), nil
+	return store.New(store.Engine{Name: "sqlite", Writer: writer, Reader: reader, Dialect: dialect{}, Alone: alone()}), nil
+}
+
+// alone returns what reports whether this program alone wrote since it was asked last: the
+// number changes with what other connections commit, and the writer is one connection.
+func alone() func(context.Context, *sql.Tx) (bool, error) {
+	var last atomic.Int64
+	return func(ctx context.Context, tx *sql.Tx) (bool, error) {
+		var version int64
+		if err := tx.QueryRowContext(ctx, "PRAGMA data_version").Scan(&version); err != nil {
+			return false, err
+		}
+		before := last.Swap(version)
+		return before == 0 || before == version, nil
+	}
 }
 
 // create makes the file for this user alone: it holds what was found in images.
@@ -167,7 +182,7 @@ type dialect struct{}
 
 var (
 	locking = lazyre.New(`\s+FOR (UPDATE|SHARE)( SKIP LOCKED)?`)
-	tables  = lazyre.New(`\b(scanner|transport|vuln|vex|policy|notify|timeline|scheduler|authority)\.([a-z])`)
+	tables  = lazyre.New(`\b(scanner|transport|vuln|vex|policy|attest|notify|timeline|scheduler|authority)\.([a-z])`)
 )
 
 // Translate names tables schema_table, since one file has one schema, and leaves

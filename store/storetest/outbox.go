@@ -285,8 +285,8 @@ func testRecover(t *testing.T, root *store.Root) {
 	}
 	f.incarnation, f.published, f.groups = "2", nil, nil
 	recover()
-	groups := []string{event.ConcelierDeltas + " " + event.GroupConcelier, event.ConcelierDeltas + " " + event.GroupScheduler, event.ConcelierDrift + " " + event.GroupScheduler,
-		event.ExcititorDeltas + " " + event.GroupPolicy, event.ScannerEvents + " one", event.ScannerEvents + " sbom-only", event.ScannerJobs + " " + event.GroupScannerWorkers,
+	groups := []string{event.AttestorSubmissions + " " + event.GroupAttestorWorkers, event.ConcelierDeltas + " " + event.GroupConcelier, event.ConcelierDeltas + " " + event.GroupScheduler, event.ConcelierDrift + " " + event.GroupScheduler,
+		event.ExcititorDeltas + " " + event.GroupPolicy, event.ExportJobs + " " + event.GroupExportWorkers, event.NotifyDeliveries + " " + event.GroupDeliveryWorkers, event.ScannerEvents + " one", event.ScannerEvents + " sbom-only", event.ScannerJobs + " " + event.GroupScannerWorkers,
 		event.SchedulerEvaluations + " " + event.GroupPolicyWorkers}
 	if diff := cmp.Diff(groups, f.groups); diff != "" {
 		t.Errorf("groups made again (-want +got):\n%s", diff)

@@ -245,7 +245,7 @@ func testExpiry(w *policyWorld) {
 
 // testNextChange: what a rule ignores for a while is decided again when that is over.
 func testNextChange(w *policyWorld) {
-	until := time.Now().Add(500 * time.Millisecond).UTC().Truncate(time.Microsecond)
+	until := time.Now().Add(3 * time.Second).UTC().Truncate(time.Microsecond)
 	w.enforce(w.acme, "", blockFrom(1, finding.High, policy.Rule{ID: "later", Action: policy.ActionIgnore, Until: until, Because: "it is being worked on"}))
 	id := w.scan(w.acme, "a", "CVE-1 high")
 	w.settle()

@@ -76,7 +76,7 @@ func TestRoot(t *testing.T, c Config) {
 	for name, test := range map[string]func(*testing.T, *store.Root){
 		"Outbox": testOutbox, "RelayRace": testRelayRace, "Fairness": testFairness, "Turns": testTurns, "Window": testWindow, "Recover": testRecover, "Remind": testRemind, "Once": testOnce,
 		"Sweep": testSweep, "SweepEvaluation": testSweepEvaluation, "RecoverEvaluation": testRecoverEvaluation, "References": testReferences, "Collect": testCollect,
-		"TenantNames": testTenantNames, "Flow": testFlow, "Nobody": testNobody, "Gate": testGate, "Evaluations": testEvaluations, "EvaluationLeases": testEvaluationLeases, "Index": testIndex, "ManyDrift": testManyDrift, "Interleavings": testInterleavings, "PublicObjects": testPublicObjects,
+		"TenantNames": testTenantNames, "Flow": testFlow, "Nobody": testNobody, "Gate": testGate, "Evaluations": testEvaluations, "EvaluationLeases": testEvaluationLeases, "SubmitSBOM": testSubmitSBOM, "PullSecrets": testPullSecrets, "Quota": testQuota, "Index": testIndex, "ManyDrift": testManyDrift, "Interleavings": testInterleavings, "PublicObjects": testPublicObjects,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

@@ -3,8 +3,10 @@ package crash
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -31,6 +33,9 @@ type plan struct {
 	Queue      string // URL; "" for the queue in the store
 	Bucket     string // URL
 	Images     string // folder with the layouts of the images
+	Proof      string // folder of what signs and logs; "" where nothing is proved
+	TSA        string // host and port of the timestamp authority
+	Alarm      *alarm // of those that tell people; nil for all others
 	Seed       uint64
 	From       int // submitter: number of the first key
 	Pace       time.Duration
@@ -50,6 +55,7 @@ type child struct {
 	out    *os.File
 	root   *store.Root
 	bucket *blob.Bucket
+	proof  *proof // nil where nothing is proved
 	passed atomic.Int64
 }
 
@@ -98,7 +104,7 @@ func runChild(text string) int {
 }
 
 func (c *child) run() (err error) {
-	if c.Role == "naive-submitter" || c.Role == "naive-worker" {
+	if strings.HasPrefix(c.Role, "naive-") {
 		return c.naive()
 	}
 	if c.root, err = store.Open(c.ctx, c.Store); err != nil {
@@ -115,15 +121,31 @@ func (c *child) run() (err error) {
 		}
 		defer q.Close()
 	}
+	if c.Alarm != nil {
+		return c.alarming(q)
+	}
 	for group, types := range map[string][]event.Type{event.GroupScannerWeb: {event.SBOMCreated}, event.GroupTimeline: nil} {
-		if err := c.root.Register(c.ctx, event.ScannerEvents, group, types...); err != nil {
+		if err := register(c.ctx, c.root, event.ScannerEvents, group, types...); err != nil {
 			return err
 		}
 	}
-	if err := c.root.Register(c.ctx, event.ScannerJobs, event.GroupScannerWorkers); err != nil {
+	if err := register(c.ctx, c.root, event.ScannerJobs, event.GroupScannerWorkers); err != nil {
 		return err
 	}
+	if c.Proof != "" {
+		if err := register(c.ctx, c.root, event.ScannerEvents, event.GroupExport, event.ScanCompleted); err != nil {
+			return err
+		}
+		if c.proof, err = openProof(c.Proof, c.TSA, c.root, c.bucket); err != nil {
+			return err
+		}
+	}
 	c.say("ready")
+	if c.proof != nil && slices.Contains(provers, c.Role) {
+		return c.proving(func(topic, group string, handle func(context.Context, []byte) error) error {
+			return c.consume(q, topic, group, handle)
+		})
+	}
 	switch c.Role {
 	case "submitter":
 		return c.submit()
@@ -141,14 +163,21 @@ func (c *child) run() (err error) {
 	return fmt.Errorf("no role is called %q", c.Role)
 }
 
+// register registers a group, however long the store is busy: a process that was stopped
+// may hold its lock for longer than anybody waits for it.
+func register(ctx context.Context, root *store.Root, topic, group string, types ...event.Type) error {
+	for end := time.Now().Add(time.Minute); ; {
+		err := root.Register(ctx, topic, group, types...)
+		if !errors.Is(err, store.ErrUnavailable) || ctx.Err() != nil || time.Now().After(end) {
+			return err
+		}
+	}
+}
+
 func (c *child) consume(q *queue.Queue, topic, group string, handle func(context.Context, []byte) error) error {
 	g, err := q.Group(c.ctx, topic, group)
 	if err != nil {
 		return err
-	}
-	parallel := 2
-	if c.Role == "worker" {
-		parallel = 1 // each kill is to hit one job
 	}
 	return queue.Consume(c.ctx, g, func(ctx context.Context, body []byte) error {
 		err := handle(ctx, body)
@@ -156,5 +185,5 @@ func (c *child) consume(q *queue.Queue, topic, group string, handle func(context
 			c.report(err)
 		}
 		return err
-	}, &queue.Options{Consumer: c.Name, Parallel: parallel, Claim: c.Claim, Attempts: 10, Backoff: 500 * time.Millisecond, MaxBackoff: 2 * time.Second, Report: c.report})
+	}, &queue.Options{Consumer: c.Name, Parallel: c.parallel(), Claim: c.Claim, Attempts: 10, Backoff: 500 * time.Millisecond, MaxBackoff: 2 * time.Second, Report: c.report})
 }

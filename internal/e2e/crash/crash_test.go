@@ -88,7 +88,7 @@ func run(t *testing.T, p *pair, seed uint64, a amount) {
 		base.Stale = 5 * time.Second // the only way to have something published again
 	}
 	f := newFleet(t, base, seed, crew)
-	c := &chaos{t: t, fleet: f, pair: p}
+	c := &chaos{t: t, fleet: f, pair: p, passing: pointsOf}
 	c.phase("the start", func() { c.settle(hung) })
 	var wg sync.WaitGroup
 	wg.Go(func() { c.phase("stops, meanwhile", func() { c.stops(a.stops) }) })

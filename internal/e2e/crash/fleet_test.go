@@ -37,6 +37,7 @@ type process struct {
 	ready chan struct{} // closed when it works
 	lines chan string   // hits, claims and what became of writes, for who waits
 	last  atomic.Value  // the last report
+	armed bool          // whether it is to die at a point
 	// What it printed, as far as it is the end: a panic, say.
 	stderr tail
 }
@@ -76,8 +77,13 @@ type journal struct {
 	doubled  []string       // numbers that were answered with two jobs
 	accepted []write
 	fenced   []write
-	hits     map[crashpoint.Point]int
-	kills    map[string]int // by role
+	got      map[string]string // what was downloaded, by file, key and version
+	wrong    []string          // downloads that gave something else, or nothing
+	replayed int               // dead and parked deliveries that somebody had sent again
+	// Deliveries whose outcome a process that lived could not note: its store was busy.
+	unsettled map[string]bool
+	hits      map[crashpoint.Point]int
+	kills     map[string]int // by role
 }
 
 func (j *journal) next(rng *rand.Rand) int {
@@ -118,6 +124,18 @@ func (j *journal) heard(line string) (forWaiters bool) {
 			j.accepted = append(j.accepted, w)
 		}
 		return true
+	case len(words) == 5 && words[0] == "got":
+		at := strings.Join(words[1:4], " ")
+		if before := j.got[at]; before != "" && before != words[4] {
+			j.wrong = append(j.wrong, line+", before "+before)
+		}
+		j.got[at] = words[4]
+	case len(words) == 3 && words[0] == "unsettled":
+		j.unsettled[words[1]] = true
+	case words[0] == "replayed":
+		j.replayed++
+	case words[0] == "lost":
+		j.wrong = append(j.wrong, line)
 	case len(words) == 2 && words[0] == "hit":
 		j.hits[crashpoint.Point(words[1])]++
 		return true
@@ -152,8 +170,8 @@ func newFleet(t *testing.T, base plan, seed uint64, roles map[string]int) *fleet
 	}
 	t.Cleanup(func() { file.Close() })
 	f := &fleet{t: t, base: base, rng: rand.New(rand.NewPCG(seed, 1))}
-	f.journal = journal{file: file, tried: -1, acked: map[int]string{}, hits: map[crashpoint.Point]int{}, kills: map[string]int{}}
-	for _, role := range []string{"relay", "worker", "web", "reader", "collector", "submitter"} {
+	f.journal = journal{file: file, tried: -1, acked: map[int]string{}, got: map[string]string{}, unsettled: map[string]bool{}, hits: map[crashpoint.Point]int{}, kills: map[string]int{}}
+	for _, role := range []string{"relay", "worker", "web", "reader", "collector", "exporter", "attestor", "downloader", "notify", "delivery", "bystander", "timeline", "operator", "submitter"} {
 		for n := range roles[role] {
 			f.slots = append(f.slots, &slot{role: role, name: fmt.Sprintf("%s-%d", role, n+1)})
 		}
@@ -224,6 +242,7 @@ func (f *fleet) start(s *slot, arm plan) {
 		f.t.Errorf("start %s: %v", s.name, err)
 		return
 	}
+	proc.armed = arm.Point != ""
 	s.proc = proc
 }
 

@@ -40,8 +40,11 @@ func (c *child) naive() error {
 		return err
 	}
 	c.say("ready")
-	if c.Role == "naive-worker" {
+	switch c.Role {
+	case "naive-worker":
 		return c.naiveWork(db, stream)
+	case "naive-sender", "naive-noter":
+		return c.naiveDeliver(db, stream)
 	}
 	var ended atomic.Bool
 	go func() {

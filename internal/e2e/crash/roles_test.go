@@ -89,6 +89,12 @@ func (c *child) isAhead(t *store.Tenant) bool {
 		}
 	}
 	b, err := c.root.Backlog(c.ctx, event.ScannerEvents)
+	if err == nil && c.proof != nil {
+		var exports store.Backlog
+		exports, err = c.root.Backlog(c.ctx, event.ExportJobs)
+		b.Pending += exports.Pending
+		b.Published += exports.Published
+	}
 	return err == nil && b.Pending+b.Published > 100
 }
 
@@ -137,7 +143,7 @@ func (c *child) openImage(ctx context.Context, t scan.Target) (*scan.Image, erro
 type matcher struct{}
 
 func (matcher) Match(_ context.Context, doc *sbom.Document) (*finding.Report, error) {
-	r := &finding.Report{Snapshot: "sha256:test"}
+	r := &finding.Report{Snapshot: "sha256:" + strings.Repeat("7e57", 16)}
 	for _, p := range doc.Packages {
 		r.Findings = append(r.Findings, finding.Finding{Package: p.ID, Name: p.Name, Version: p.Version, Vulnerability: "CVE-2024-1", Advisory: "TEST-1", Severity: finding.Low})
 	}

@@ -28,7 +28,8 @@ const (
 // shared is the PostgreSQL of this test binary.
 var shared struct {
 	sync.Mutex
-	server *Server
+	server   *Server
+	template string // a database of it with the schema of a store, "" before it is needed
 }
 
 // Postgres returns the URL of a new, empty database, which is dropped when the
@@ -49,7 +50,7 @@ func Postgres(t testing.TB) string {
 		t.Logf("PostgreSQL from %s", s.How)
 		base = s.URL
 	}
-	return newDatabase(t, base)
+	return newDatabase(t, base, "")
 }
 
 // StartPostgres starts a PostgreSQL that a test may hurt. Its URL names an empty
@@ -62,11 +63,16 @@ func StartPostgres(t testing.TB) *Server {
 	return s
 }
 
-// newDatabase makes a database on the server of base.
-func newDatabase(t testing.TB, base string) string {
+// newDatabase makes a database on the server of base, as a copy of another one where
+// template names it.
+func newDatabase(t testing.TB, base, template string) string {
 	t.Helper()
 	name := "t" + secret(8)
-	if err := execute(t.Context(), base, "create database "+name); err != nil {
+	statement := "create database " + name
+	if template != "" {
+		statement += " template " + template
+	}
+	if err := execute(t.Context(), base, statement); err != nil {
 		t.Fatalf("make a database: %v", err)
 	}
 	t.Cleanup(func() {

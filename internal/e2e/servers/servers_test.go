@@ -219,6 +219,32 @@ func TestNoOrphanIsLeft(t *testing.T) {
 	}
 }
 
+// What somebody uses stays, whoever that is.
+func TestSweepSparesOthers(t *testing.T) {
+	dir, err := os.MkdirTemp("", dirPrefix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	sweep()
+	if _, err := os.Stat(dir); err != nil {
+		t.Errorf("swept while it was made: %v", err)
+	}
+	lock, err := hold(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sweep()
+	if _, err := os.Stat(dir); err != nil {
+		t.Errorf("swept while it was used: %v", err)
+	}
+	lock.Close()
+	sweep()
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("not swept: %v", err)
+	}
+}
+
 func TestArchives(t *testing.T) {
 	text := `# a comment: with a colon
 deb http://a.example/debian bookworm main

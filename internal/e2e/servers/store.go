@@ -3,6 +3,7 @@ package servers
 import (
 	"context"
 	"net/url"
+	"os"
 	"testing"
 
 	"github.com/stella-ops/stella/store/postgres"
@@ -14,10 +15,35 @@ type StoreDatabase struct {
 	App   string // URL as store.Open takes it: a login that owns nothing
 }
 
-// PostgresStore makes one on the shared server.
+// PostgresStore makes one on the shared server. The schema is made once, and copied.
 func PostgresStore(t testing.TB) StoreDatabase {
 	t.Helper()
-	return PrepareStore(t, Postgres(t))
+	if os.Getenv(postgresVariable) != "" {
+		return PrepareStore(t, Postgres(t))
+	}
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.server == nil {
+		shared.server = startPostgres(t)
+	}
+	t.Logf("PostgreSQL from %s", shared.server.How)
+	base := shared.server.URL
+	if shared.template == "" {
+		name := "stella_" + secret(8)
+		if err := execute(t.Context(), base, "create database "+name); err != nil {
+			t.Fatalf("make a database: %v", err)
+		}
+		u, err := url.Parse(base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u.Path = "/" + name
+		if err := postgres.Migrate(t.Context(), u.String()); err != nil {
+			t.Fatal(err)
+		}
+		shared.template = name
+	}
+	return PrepareStore(t, newDatabase(t, base, shared.template))
 }
 
 // PrepareStore makes the schema in an empty database of whom the URL names its
