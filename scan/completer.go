@@ -20,14 +20,19 @@ type Completer struct {
 	Jobs func(tenant string) (Evaluations, error)
 	// Evaluator decides. Nil: the scan completes as NotEvaluated.
 	Evaluator Evaluator
-	// Signer makes evidence. Nil: none is due. When it is away the scan completes
-	// marked unsigned.
+	// Signer makes evidence. Nil: none is due. While it is away the evaluation is put
+	// off, twice; after that the scan completes marked unsigned, since a decision
+	// must not wait for ever for its signature.
 	Signer Signer
 	// Holder names this process in leases. It must be unique.
 	Holder string
 	// Lease is how long an evaluation is held. Default: DefaultLease.
 	Lease time.Duration
 }
+
+// signAttempts is how many attempts of an evaluation wait for a Signer that is away.
+// With a store's backoff that is a quarter of a minute: long enough for one to start anew.
+const signAttempts = 3
 
 // Handle finishes the scan that an event tells of. Events of other types are
 // left alone. A nil error means that the message is done.
@@ -78,7 +83,8 @@ func (c *Completer) conclude(ctx context.Context, e *Evaluation) (*Conclusion, e
 		return out, nil
 	}
 	if out.Signature, err = c.Signer.Sign(ctx, e, out.Verdict.Body); err != nil {
-		if !errors.Is(err, fault.Unavailable) && ctx.Err() == nil {
+		away := errors.Is(err, fault.Unavailable) || ctx.Err() != nil
+		if !away || e.Lease.Attempt < signAttempts {
 			return nil, fmt.Errorf("sign: %w", err)
 		}
 		out.Unsigned = true

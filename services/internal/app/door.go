@@ -85,6 +85,13 @@ func (b *builder) gateway(ctx context.Context) (*shell.Part, error) {
 	}
 	rate := gateway.Rate{Every: time.Second / time.Duration(b.cfg.Gateway.Rate.PerSecond), Burst: b.cfg.Gateway.Rate.Burst}
 	e.Rates = gateway.Rates{Client: rate, Tenant: rate}
+	for _, s := range b.cfg.Gateway.Proxies {
+		p, err := config.Prefix(s)
+		if err != nil {
+			return nil, fmt.Errorf("gateway.proxies: %w", err)
+		}
+		e.Proxies = append(e.Proxies, p)
+	}
 	if e.Shared, err = b.sharedRates(); err != nil {
 		return nil, err
 	}

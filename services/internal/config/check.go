@@ -101,6 +101,7 @@ func (l *loader) checks() map[string]func(string) error {
 		},
 		"address": address,
 		"host":    host,
+		"prefix":  func(s string) error { _, err := Prefix(s); return err },
 		"origin":  webOrigin,
 		"service": func(s string) error { return l.web(s, false) },
 		"outward": func(s string) error { return l.web(s, true) },
@@ -160,6 +161,18 @@ func host(s string) error {
 		return fmt.Errorf("want a host, HOST:PORT, *.DOMAIN, an address or a prefix such as 10.0.0.0/8")
 	}
 	return nil
+}
+
+// Prefix reads an address or a prefix of addresses.
+func Prefix(s string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(s); err == nil && a.Zone() == "" {
+		return netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(s)
+	if err != nil || p.Addr().Is4In6() || p != p.Masked() {
+		return netip.Prefix{}, fmt.Errorf("want an address, or a prefix such as 10.0.0.0/8")
+	}
+	return p, nil
 }
 
 // webURL reads an address of http or https that has no password.

@@ -135,6 +135,7 @@ type Gateway struct {
 	Body       Size                `yaml:"body" default:"256MiB" min:"1KiB" max:"16GiB" doc:"Largest body of a request, where an operation does not take less."`
 	Timeout    time.Duration       `yaml:"timeout" default:"30s" min:"100ms" max:"1h" doc:"How long an upstream may take to begin its answer."`
 	Concurrent int                 `yaml:"concurrent" default:"1024" min:"1" max:"1000000" unit:"requests" doc:"Requests at a time; further ones are refused with 503."`
+	Proxies    []string            `yaml:"proxies" is:"prefix" doc:"Addresses and prefixes of the proxies and load balancers in front of the gateway: whom they name in X-Forwarded-For is taken for the client. Without them everybody behind one shares a limit."`
 	Bearer     bool                `yaml:"bearer" default:"false" doc:"Take tokens that are not bound to a key. Who steals one can use it."`
 }
 

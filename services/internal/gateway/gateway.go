@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -31,8 +32,12 @@ type Config struct {
 	Hosts []string
 	// Rates are the classes that routes name.
 	Rates map[string]Rates
+	// Proxies are in front of the gateway, and say for whom they ask (X-Forwarded-For). The
+	// header of anybody else is not read. None: who connects is who asks.
+	Proxies []netip.Prefix
 	// Refused bounds how often an address may be refused for its credentials before it is
-	// turned away unchecked. The zero value is no bound.
+	// turned away unchecked; credentials that were valid within minutes are checked all the
+	// same, so that one caller cannot shut out those beside him. The zero value is no bound.
 	Refused Rate
 	// Shared is a limit in common with other gateways. Nil: there is none. While it is away
 	// each gateway allows what one may, so that all of them together allow as many times
@@ -62,9 +67,11 @@ type Gateway struct {
 	hosts  map[string]bool
 	local  *limiter
 	shared sharing
-	crowd  crowd
-	busy   atomic.Int64
-	held   atomic.Int64
+	// believed are credentials that were valid a short while ago.
+	believed believed
+	crowd    crowd
+	busy     atomic.Int64
+	held     atomic.Int64
 }
 
 // New returns a gateway. The error names all mistakes at once and wraps fault.Invalid.
@@ -132,7 +139,8 @@ type exchange struct {
 	traced  bool // by the client
 	target  string
 	hasBody bool
-	local   bool // the shared limit was away
+	local   bool   // the shared limit was away
+	client  string // its address, once it was looked for
 	status  int
 }
 
@@ -254,9 +262,10 @@ func (x *exchange) identify() *refusal {
 	if check == nil {
 		check = x.g.c.Check
 	}
-	key := "refused\x00" + x.network()
+	key, own := "refused\x00"+x.network(), x.credentials()
 	if x.g.c.Refused.Burst > 0 {
-		if over, retry := x.g.local.over(key, x.g.c.Refused, x.g.now()); over {
+		over, retry := x.g.local.over(key, x.g.c.Refused, x.g.now())
+		if over && !x.g.believed.lately(own, x.g.now()) {
 			return refuse(http.StatusTooManyRequests, ReasonRate, "too many requests from this address had no valid credentials: %w", fault.Limit).later(retry)
 		}
 	}
@@ -269,6 +278,9 @@ func (x *exchange) identify() *refusal {
 		return f
 	}
 	x.who = id
+	if x.g.c.Refused.Burst > 0 {
+		x.g.believed.note(own, x.g.now())
+	}
 	if !x.route.may(id) {
 		f := refuse(http.StatusForbidden, ReasonRights, "%s %s needs one of the rights %s: %w", x.r.Method, x.route.Pattern, strings.Join(x.route.Scopes, ", "), fault.Forbidden)
 		scheme := "DPoP"

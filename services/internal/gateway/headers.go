@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"net"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/stella-ops/stella/services/auth/envelope"
@@ -86,13 +88,46 @@ func (x *exchange) downward(from http.Header) {
 	}
 }
 
-// address is that of the client, without its port.
+// address is that of the client, without its port: of who connects, or of whom the proxies
+// that are believed name. What a client wrote into the header itself comes before what a
+// proxy appended, so it is read from its end, as far as proxies vouch for it.
 func (x *exchange) address() string {
+	if x.client != "" {
+		return x.client
+	}
 	host, _, err := net.SplitHostPort(x.r.RemoteAddr)
 	if err != nil {
-		return x.r.RemoteAddr
+		host = x.r.RemoteAddr
 	}
+	hops := strings.Split(strings.Join(x.r.Header["X-Forwarded-For"], ","), ",")
+	for i := len(hops) - 1; i >= 0 && x.g.proxy(host); i-- {
+		hop, ok := hopAddress(hops[i])
+		if !ok {
+			break
+		}
+		host = hop
+	}
+	x.client = host
 	return host
+}
+
+// proxy reports whether an address is that of a proxy in front of the gateway.
+func (g *Gateway) proxy(address string) bool {
+	if len(g.c.Proxies) == 0 {
+		return false
+	}
+	a, err := netip.ParseAddr(address)
+	return err == nil && slices.ContainsFunc(g.c.Proxies, func(p netip.Prefix) bool { return p.Contains(a.Unmap().WithZone("")) })
+}
+
+// hopAddress reads an entry of X-Forwarded-For, which may have a port.
+func hopAddress(s string) (string, bool) {
+	s = strings.TrimSpace(s)
+	if at, err := netip.ParseAddrPort(s); err == nil {
+		return at.Addr().Unmap().String(), true
+	}
+	a, err := netip.ParseAddr(strings.Trim(s, "[]"))
+	return a.Unmap().String(), err == nil
 }
 
 // network is what an address is counted by: an IPv6 client has a /64 for itself.

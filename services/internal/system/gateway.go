@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"time"
 
 	documents "github.com/stella-ops/stella/docs/openapi"
@@ -111,6 +112,8 @@ type Edge struct {
 	Backends []gateway.Backend
 	Rates    gateway.Rates
 	Shared   gateway.Shared
+	// Proxies are in front of the gateway.
+	Proxies []netip.Prefix
 	// Concurrent bounds requests at a time; 0 is the default.
 	Concurrent int
 	// Body bounds large bodies; 0 bounds them as their routes do.
@@ -149,7 +152,7 @@ func (e *Edge) Gateway() (*gateway.Gateway, error) {
 	}
 	return gateway.New(gateway.Config{
 		Routes: routes, Backends: backends, Check: e.Check(), Signer: e.Signer, Rates: map[string]gateway.Rates{"all": e.Rates}, Shared: e.Shared,
-		Concurrency: e.Concurrent, Refused: gateway.Rate{Every: 10 * time.Millisecond, Burst: 1000}, Inject: e.Inject, Report: e.Report,
+		Concurrency: e.Concurrent, Proxies: e.Proxies, Refused: gateway.Rate{Every: 10 * time.Millisecond, Burst: 1000}, Inject: e.Inject, Report: e.Report,
 	})
 }
 
