@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -168,6 +169,38 @@ func (p *program) authorityCommand() *cobra.Command {
 	boot.Flags().StringVar(&what.Tenant, "first-tenant", "default", "the tenant")
 	boot.Flags().StringVar(&what.Login, "admin", "admin", "the administrator's name")
 	boot.Flags().StringVar(&password, "password-file", "", "a file with the administrator's password")
-	cmd.AddCommand(boot)
+	cmd.AddCommand(boot, p.rotateCommand())
+	return cmd
+}
+
+const rotateHelp = `Make the next key that tokens are signed with, on the store itself. It is published at
+once and signs ten minutes later; those before it end when their last token has. With --now
+it signs at once and all others end: for keys that somebody else may have.`
+
+func (p *program) rotateCommand() *cobra.Command {
+	var flags *config.Flags
+	how := issuer.Rotation{By: "stella authority rotate"}
+	cmd := &cobra.Command{
+		Use:     "rotate",
+		Short:   "Make the next key that tokens are signed with",
+		Long:    rotateHelp,
+		Example: "  stella authority rotate --config stella.yaml --now",
+		Args:    usage(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := loadConfig(flags, []string{"authority"})
+			if err != nil {
+				return err
+			}
+			made, err := app.Rotate(cmd.Context(), c, how)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(p.stdout, "key %s (%s) signs from %s on\n", made.ID, made.Algorithm, made.Active.UTC().Format(time.RFC3339))
+			return nil
+		},
+	}
+	flags = config.AddFlags(cmd.Flags())
+	cmd.Flags().StringVar(&how.Algorithm, "algorithm", issuer.ES256, "ES256 or EdDSA")
+	cmd.Flags().BoolVar(&how.Now, "now", false, "let it sign at once, and end all others")
 	return cmd
 }

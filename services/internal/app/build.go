@@ -33,7 +33,6 @@ type builder struct {
 	world   *system.World
 	parts   []*shell.Part
 
-	seal   []byte         // of the authority in this process
 	server *issuer.Server // nil without one
 	far    *system.FarAuthority
 	edge   *system.Edge // nil without a gateway in this process

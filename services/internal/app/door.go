@@ -57,11 +57,12 @@ func (b *builder) authority(ctx context.Context) (*shell.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	if b.seal, err = system.Key256(b.cfg.Authority.SealKey.Reveal()); err != nil {
-		return nil, fmt.Errorf("authority.seal_key: %w", err)
+	seals, err := b.seals()
+	if err != nil {
+		return nil, err
 	}
 	server, p, err := system.Authority(b.world, system.Tokens{
-		Issuer: b.issuer(), Audience: b.origin(), Seal: b.seal, Cache: memory, Lifetime: b.cfg.Authority.TokenTTL, External: externals(b.cfg.Authority.Federation, b.transport()),
+		Issuer: b.issuer(), Audience: b.origin(), Seal: seals, Cache: memory, Lifetime: b.cfg.Authority.TokenTTL, External: externals(b.cfg.Authority.Federation, b.transport()),
 	})
 	if err != nil {
 		return nil, err
@@ -71,6 +72,23 @@ func (b *builder) authority(ctx context.Context) (*shell.Part, error) {
 		err = b.bootstrap(ctx)
 	}
 	return p, err
+}
+
+// seals are the key that seals signing keys, and the one before it.
+func (b *builder) seals() ([][]byte, error) {
+	key, err := system.Key256(b.cfg.Authority.SealKey.Reveal())
+	if err != nil {
+		return nil, fmt.Errorf("authority.seal_key: %w", err)
+	}
+	before := b.cfg.Authority.SealBefore.Reveal()
+	if before == "" {
+		return [][]byte{key}, nil
+	}
+	old, err := system.Key256(before)
+	if err != nil {
+		return nil, fmt.Errorf("authority.seal_key_before: %w", err)
+	}
+	return [][]byte{key, old}, nil
 }
 
 func (b *builder) gateway(ctx context.Context) (*shell.Part, error) {

@@ -11,6 +11,7 @@ import (
 	"github.com/stella-ops/stella/services/internal/config"
 	"github.com/stella-ops/stella/services/internal/shell"
 	"github.com/stella-ops/stella/services/internal/system"
+	"github.com/stella-ops/stella/store/account"
 )
 
 // Main is the main function of a service with one system. It returns the exit code.
@@ -49,24 +50,44 @@ func (b *builder) bootstrap(ctx context.Context) error {
 // Bootstrap makes the first tenant of an installation over servers, with its administrator
 // and the clients of people. What is there stays.
 func Bootstrap(ctx context.Context, c *config.Config, what issuer.Bootstrap) (made *issuer.Bootstrapped, err error) {
-	if err := system.Local(c); err != nil { // further tenants of an embedded installation
-		return nil, err
+	err = atAuthority(ctx, c, "bootstrap", func(ctx context.Context, s *issuer.Server) (err error) {
+		made, err = s.Bootstrap(ctx, what)
+		return err
+	})
+	return made, err
+}
+
+// Rotate makes the next key that tokens are signed with.
+func Rotate(ctx context.Context, c *config.Config, how issuer.Rotation) (made *account.Key, err error) {
+	err = atAuthority(ctx, c, "rotate", func(ctx context.Context, s *issuer.Server) (err error) {
+		made, err = s.Rotate(ctx, &how)
+		return err
+	})
+	return made, err
+}
+
+// atAuthority does something at an authority in this process, on the store of the others. It
+// is for whoever has the store and the key that seals what is in it, so nobody is asked for
+// rights.
+func atAuthority(ctx context.Context, c *config.Config, name string, do func(context.Context, *issuer.Server) error) error {
+	if err := system.Local(c); err != nil {
+		return err
 	}
 	ctx, done := context.WithCancel(ctx)
 	defer done()
 	b := &builder{cfg: c, systems: []string{"authority"}}
 	c.Management.Listen = ""
-	p := &shell.Program{Name: "bootstrap", Config: c, Build: func(ctx context.Context, env *shell.Env) ([]*shell.Part, error) {
+	p := &shell.Program{Name: name, Config: c, Build: func(ctx context.Context, env *shell.Env) ([]*shell.Part, error) {
 		b.env = env
 		err := b.open(ctx)
 		if err == nil {
 			_, err = b.authority(ctx)
 		}
 		if err == nil {
-			made, err = b.server.Bootstrap(ctx, what)
+			err = do(ctx, b.server)
 		}
 		done() // there is nothing to run
 		return nil, err
 	}}
-	return made, p.Run(ctx)
+	return p.Run(ctx)
 }

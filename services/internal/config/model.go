@@ -114,6 +114,7 @@ type Authority struct {
 	Issuer     string        `yaml:"issuer" is:"origin" doc:"Issuer of tokens. Default: url."`
 	TokenTTL   time.Duration `yaml:"token_ttl" default:"5m" min:"30s" max:"15m" doc:"How long an access token is good."`
 	SealKey    Secret        `yaml:"seal_key" is:"key256" doc:"Key that seals signing keys in the store: 32 bytes in base64 or hex. Required where the authority runs over servers; an embedded one makes its own in data."`
+	SealBefore Secret        `yaml:"seal_key_before" is:"key256" doc:"The seal_key before this one, until every signing key that it sealed has ended: a month after the change, or stella authority rotate --now."`
 	Federation []Issuer      `yaml:"federation" doc:"Issuers of other organisations whose tokens can be exchanged for ours."`
 }
 

@@ -15,8 +15,8 @@ import (
 // Tokens are how an authority makes them.
 type Tokens struct {
 	Issuer   string
-	Audience string // the origin of the gateway
-	Seal     []byte // seals signing keys in the store
+	Audience string   // the origin of the gateway
+	Seal     [][]byte // seal signing keys in the store: the first new ones, all open those that are there
 	Cache    *cache.Cache
 	Lifetime time.Duration
 	External []issuer.External
@@ -25,8 +25,8 @@ type Tokens struct {
 // Authority is the authorization server: it says who may have which tokens.
 func Authority(w *World, t Tokens) (*issuer.Server, *shell.Part, error) {
 	s := &issuer.Server{
-		Issuer: t.Issuer, Audiences: []string{t.Audience}, Store: w.Store.Accounts(), Seal: [][]byte{t.Seal}, Replay: t.Cache,
-		Nonces:    &dpop.Nonces{Secret: derive(t.Seal, "nonces of proofs"), Audience: t.Issuer, Epochs: t.Cache},
+		Issuer: t.Issuer, Audiences: []string{t.Audience}, Store: w.Store.Accounts(), Seal: t.Seal, Replay: t.Cache,
+		Nonces:    &dpop.Nonces{Secret: derive(t.Seal[0], "nonces of proofs"), Audience: t.Issuer, Epochs: t.Cache},
 		Identify:  who,
 		Externals: t.External, Lifetime: t.Lifetime, Report: w.request("authority"),
 	}
