@@ -221,13 +221,19 @@ func (r *Router) decide(ctx context.Context, tenant string, work func(Routes, *k
 	if err != nil {
 		return err
 	}
+	anew := false
 	for range attempts {
 		var k *known
-		if k, err = r.settings(ctx, tenant, s, err != nil); err != nil {
+		if k, err = r.settings(ctx, tenant, s, anew); err != nil {
 			return err
 		}
 		var w *Work
-		if w, err = work(s, k); err != nil {
+		w, err = work(s, k)
+		if errors.Is(err, fault.NotFound) && !anew {
+			anew = true // what was read earlier may lack what somebody has just set
+			continue
+		}
+		if err != nil {
 			return err
 		}
 		due := r.inline(w)
@@ -239,6 +245,7 @@ func (r *Router) decide(ctx context.Context, tenant string, work func(Routes, *k
 		if !errors.Is(err, fault.Conflict) {
 			break
 		}
+		anew = true
 	}
 	if err == nil {
 		crashpoint.Hit(crashpoint.NotifyRouted)

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stella-ops/stella/advisory/finding"
+	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/notify"
 	"github.com/stella-ops/stella/store/event"
 )
@@ -392,4 +393,20 @@ func TestPreview(t *testing.T) {
 		t.Error(diff)
 	}
 	expect(t, w)
+}
+
+// TestRouterTestsWhatIsNew: an endpoint that was set a moment ago is there for its test.
+func TestRouterTestsWhatIsNew(t *testing.T) {
+	w := newWorld(t)
+	w.set(notify.SettingEndpoint, "old", notify.Endpoint{ID: "old", Type: "webhook"})
+	if _, err := w.router.Test(t.Context(), "acme", "old", "", "ann"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.router.Test(t.Context(), "acme", "new", "", "ann"); !errors.Is(err, fault.NotFound) {
+		t.Errorf("a test of nothing: %v", err)
+	}
+	w.set(notify.SettingEndpoint, "new", notify.Endpoint{ID: "new", Type: "webhook"})
+	if d, err := w.router.Test(t.Context(), "acme", "new", "", "ann"); err != nil || d.Endpoint != "new" {
+		t.Errorf("%+v, %v", d, err)
+	}
 }

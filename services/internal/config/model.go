@@ -240,7 +240,6 @@ type Timeline struct {
 type Exporter struct {
 	Formats  []string `yaml:"formats" default:"spdx,cyclonedx,sarif" is:"export format" doc:"Exports of each completed scan, for tenants that have no settings."`
 	Parallel int      `yaml:"parallel" default:"4" min:"1" max:"256" unit:"exports" doc:"Exports at a time."`
-	Allow    []string `yaml:"allow" is:"host" doc:"Hosts of the own network that exports may be pushed to."`
 }
 
 // Retention is how long what ended is kept.
