@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/scan/analyzer/internal/yamltree"
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
@@ -16,19 +17,19 @@ import (
 // registry has, and is left out.
 type berryLock struct {
 	*lockfile
-	*yamlTree
+	*yamltree.Tree
 	requests map[string]int // request → entry
 }
 
 func readBerryLock(l *lockfile, data []byte) error {
-	tree, err := readYAML(data)
+	tree, err := yamltree.Read(data)
 	if err != nil {
 		return err
 	}
-	b := berryLock{lockfile: l, yamlTree: tree, requests: map[string]int{}}
-	for _, root := range tree.docs {
-		for c := range tree.children(root) {
-			if key := string(b.nodes[c].key); key != "__metadata" {
+	b := berryLock{lockfile: l, Tree: tree, requests: map[string]int{}}
+	for _, root := range tree.Docs {
+		for c := range tree.Children(root) {
+			if key := string(b.Nodes[c].Key); key != "__metadata" {
 				b.pkg(key, c)
 			}
 		}
@@ -46,22 +47,22 @@ func readBerryLock(l *lockfile, data []byte) error {
 }
 
 func (b *berryLock) pkg(key string, c int) {
-	resolution := b.text(c, "resolution")
+	resolution := b.Text(c, "resolution")
 	if resolution == "" {
-		b.odd = cmp.Or(b.odd, fmt.Errorf("line %d: %.60q has no resolution: %w", b.nodes[c].line, key, fault.Invalid))
+		b.odd = cmp.Or(b.odd, fmt.Errorf("line %d: %.60q has no resolution: %w", b.Nodes[c].Line, key, fault.Invalid))
 		return
 	}
-	e := entry{place: resolution, version: b.text(c, "version")}
+	e := entry{place: resolution, version: b.Text(c, "version")}
 	var reference string
 	e.name, reference = splitRequest(resolution)
 	e.settle(reference, 0)
-	if b.text(c, "conditions") != "" {
+	if b.Text(c, "conditions") != "" {
 		e.scope = sbom.ScopeOptional // for some systems only
 	}
 	for _, list := range []string{"dependencies", "optionalDependencies"} {
-		if d := b.child(c, list); d >= 0 {
-			for n := range b.children(d) {
-				e.wants = append(e.wants, request(string(b.nodes[n].key), string(b.nodes[n].text)))
+		if d := b.Child(c, list); d >= 0 {
+			for n := range b.Children(d) {
+				e.wants = append(e.wants, request(string(b.Nodes[n].Key), string(b.Nodes[n].Text)))
 			}
 		}
 	}

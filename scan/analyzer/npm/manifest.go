@@ -7,6 +7,7 @@ import (
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/scan/analyzer"
+	"github.com/stella-ops/stella/scan/analyzer/internal/jsontext"
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
@@ -31,13 +32,13 @@ type manifest struct {
 // npm installs them.
 func readManifest(data []byte, project bool) (*manifest, error) {
 	m := new(manifest)
-	r := newReader(data)
-	err := r.document(func() {
-		if r.peek() != '{' {
-			r.fail("expected an object")
+	r := jsontext.New(data)
+	err := r.Document(func() {
+		if r.Peek() != '{' {
+			r.Fail("expected an object")
 			return
 		}
-		r.object(func(key []byte) {
+		r.Object(func(key []byte) {
 			if m.member(r, key); project && string(key) == "devDependencies" {
 				m.needs[3] = names(r)
 			}
@@ -46,16 +47,16 @@ func readManifest(data []byte, project bool) (*manifest, error) {
 	return m, err
 }
 
-func (m *manifest) member(r *reader, key []byte) {
+func (m *manifest) member(r *jsontext.Reader, key []byte) {
 	switch string(key) {
 	case "name":
 		m.name, m.odd[0] = identifier(r)
 	case "version":
 		m.version, m.odd[1] = identifier(r)
 	case "description":
-		m.description, _ = r.text()
+		m.description, _ = r.Text()
 	case "homepage":
-		m.homepage, _ = r.text()
+		m.homepage, _ = r.Text()
 	case "author":
 		m.author = person(r)
 	case "license":
@@ -69,44 +70,44 @@ func (m *manifest) member(r *reader, key []byte) {
 	case "peerDependencies":
 		m.needs[2] = names(r)
 	case "_resolved":
-		m.resolved, _ = r.text()
+		m.resolved, _ = r.Text()
 	case "_integrity":
-		text, _ := r.text()
+		text, _ := r.Text()
 		m.hashes = integrity(text)
 	}
 }
 
 // identifier reads a name or version. odd reports a value that is neither a
 // text nor null.
-func identifier(r *reader) (text string, odd bool) {
-	odd = r.peek() != '"' && r.peek() != 'n'
-	text, _ = r.text()
+func identifier(r *jsontext.Reader) (text string, odd bool) {
+	odd = r.Peek() != '"' && r.Peek() != 'n'
+	text, _ = r.Text()
 	return strings.TrimSpace(text), odd
 }
 
 // names reads the member names of an object.
-func names(r *reader) []string {
+func names(r *jsontext.Reader) []string {
 	out := make([]string, 0, 8)
-	r.object(func(key []byte) { out = append(out, clean(key)) })
+	r.Object(func(key []byte) { out = append(out, jsontext.Clean(key)) })
 	return out
 }
 
 // person reads "Name <mail> (url)" or {"name": …, "email": …} and returns
 // "Name (mail)".
-func person(r *reader) string {
+func person(r *jsontext.Reader) string {
 	var name, mail string
-	if r.peek() == '"' {
-		text, _ := r.text()
+	if r.Peek() == '"' {
+		text, _ := r.Text()
 		text, _, _ = strings.Cut(text, "(")
 		name, mail, _ = strings.Cut(text, "<")
 		mail, _, _ = strings.Cut(mail, ">")
 	} else {
-		r.object(func(key []byte) {
+		r.Object(func(key []byte) {
 			switch string(key) {
 			case "name":
-				name, _ = r.text()
+				name, _ = r.Text()
 			case "email", "mail":
-				mail, _ = r.text()
+				mail, _ = r.Text()
 			}
 		})
 	}

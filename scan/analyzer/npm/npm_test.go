@@ -1,7 +1,6 @@
 package npm
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
@@ -164,20 +163,6 @@ func TestPnpmPlaces(t *testing.T) {
 			t.Errorf("version %d, %s %s: %q, want %q", tt.major, tt.name, tt.ref, got, tt.want)
 		}
 	}
-}
-
-// TestPlain holds the search by words of eight bytes against one by bytes.
-func TestPlain(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		b := rapid.SliceOfN(rapid.OneOf(rapid.Byte(), rapid.SampledFrom([]byte("a\"\\\x1f\x20\x80\xff"))), 0, 40).Draw(t, "bytes")
-		want := slices.IndexFunc(b, func(c byte) bool { return c == '"' || c == '\\' || c < 0x20 })
-		if want < 0 {
-			want = len(b)
-		}
-		if got := plain(b); got != want {
-			t.Fatalf("%q: %d, want %d", b, got, want)
-		}
-	})
 }
 
 // TestLookUp holds the search against its definition: of all packages of that

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/scan/analyzer/internal/jsontext"
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
@@ -21,7 +22,7 @@ const (
 // version 2 both ways, of which npm reads the second.
 type packageLock struct {
 	*lockfile
-	r             *reader
+	r             *jsontext.Reader
 	lockVersion   string
 	name, version string // of the project, in version 1
 	byFolder      bool   // "packages" was seen
@@ -32,13 +33,13 @@ type packageLock struct {
 type link struct{ from, to string }
 
 func readPackageLock(l *lockfile, data []byte) error {
-	p := packageLock{lockfile: l, r: newReader(data)}
-	err := p.r.document(func() {
-		if p.r.peek() != '{' {
-			p.r.fail("expected an object")
+	p := packageLock{lockfile: l, r: jsontext.New(data)}
+	err := p.r.Document(func() {
+		if p.r.Peek() != '{' {
+			p.r.Fail("expected an object")
 			return
 		}
-		p.r.object(p.member)
+		p.r.Object(p.member)
 	})
 	if !p.byFolder && p.name != "" {
 		p.put(entry{name: p.name, version: p.version, project: true, from: source{local, "file:."}})
@@ -53,17 +54,15 @@ func readPackageLock(l *lockfile, data []byte) error {
 func (p *packageLock) member(key []byte) {
 	switch string(key) {
 	case "name":
-		p.name, _ = p.r.text()
+		p.name, _ = p.r.Text()
 	case "version":
-		p.version, _ = p.r.text()
+		p.version, _ = p.r.Text()
 	case "lockfileVersion":
-		start := p.r.start()
-		p.r.skip()
-		p.lockVersion = string(p.r.data[start:p.r.pos])
+		p.lockVersion = string(p.r.Raw())
 	case "packages":
 		p.byFolder = true
 		p.entries, p.at = nil, nil
-		p.r.object(func(folder []byte) { p.folder(clean(folder)) })
+		p.r.Object(func(folder []byte) { p.folder(jsontext.Clean(folder)) })
 	case "dependencies":
 		if !p.byFolder {
 			p.tree("")
@@ -80,19 +79,19 @@ type item struct {
 }
 
 // common reads the members that both forms have.
-func (t *item) common(r *reader, key []byte) {
+func (t *item) common(r *jsontext.Reader, key []byte) {
 	switch string(key) {
 	case "version":
-		t.version, _ = r.text()
+		t.version, _ = r.Text()
 	case "resolved":
-		t.resolved, _ = r.text()
+		t.resolved, _ = r.Text()
 	case "integrity":
-		text, _ := r.text()
+		text, _ := r.Text()
 		t.hashes = integrity(text)
 	case "dev":
-		t.dev = r.truth()
+		t.dev = r.Truth()
 	case "optional":
-		t.optional = r.truth()
+		t.optional = r.Truth()
 	}
 }
 
@@ -123,14 +122,14 @@ func (p *packageLock) folder(place string) {
 		return
 	}
 	t := item{entry: entry{place: place}}
-	ok := p.r.object(func(key []byte) {
+	ok := p.r.Object(func(key []byte) {
 		switch string(key) {
 		case "name":
-			t.name, _ = p.r.text()
+			t.name, _ = p.r.Text()
 		case "link":
-			t.link = p.r.truth()
+			t.link = p.r.Truth()
 		case "devOptional":
-			t.devOptional = p.r.truth()
+			t.devOptional = p.r.Truth()
 		case "license":
 			t.licences = licences(p.r)
 		case "dependencies", "optionalDependencies", "peerDependencies", "devDependencies":
@@ -141,7 +140,7 @@ func (p *packageLock) folder(place string) {
 	})
 	at := strings.LastIndex("/"+place, "/"+nodeModules)
 	switch {
-	case !ok || p.r.err != nil:
+	case !ok || p.r.Err() != nil:
 		return
 	case t.link:
 		p.links = append(p.links, link{place, t.resolved})
@@ -163,12 +162,12 @@ func (p *packageLock) folder(place string) {
 
 // tree reads "dependencies" of the project or package in the folder above.
 func (p *packageLock) tree(above string) {
-	p.r.object(func(name []byte) {
-		t := item{entry: entry{name: clean(name)}}
+	p.r.Object(func(name []byte) {
+		t := item{entry: entry{name: jsontext.Clean(name)}}
 		if t.place = above + nodeModules + t.name; p.tooLong(t.place) {
 			return
 		}
-		ok := p.r.object(func(key []byte) {
+		ok := p.r.Object(func(key []byte) {
 			switch string(key) {
 			case "requires":
 				t.wants = names(p.r)
@@ -178,7 +177,7 @@ func (p *packageLock) tree(above string) {
 				t.common(p.r, key)
 			}
 		})
-		if !ok || p.r.err != nil {
+		if !ok || p.r.Err() != nil {
 			return
 		}
 		t.scope = scoped(t.dev, t.optional, false)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/scan/analyzer/internal/yamltree"
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
@@ -18,7 +19,7 @@ import (
 // packages are for development.
 type pnpmLock struct {
 	*lockfile
-	*yamlTree
+	*yamltree.Tree
 	root   int
 	major  int
 	prefix string // of places, for the documents after the first
@@ -42,12 +43,12 @@ var pnpmSections = []struct {
 }
 
 func readPnpmLock(l *lockfile, data []byte) error {
-	tree, err := readYAML(data)
+	tree, err := yamltree.Read(data)
 	if err != nil {
 		return err
 	}
-	for n, root := range tree.docs {
-		p := pnpmLock{lockfile: l, yamlTree: tree, root: root}
+	for n, root := range tree.Docs {
+		p := pnpmLock{lockfile: l, Tree: tree, root: root}
 		if n > 0 {
 			p.prefix = strconv.Itoa(n) + ":"
 		}
@@ -59,25 +60,25 @@ func readPnpmLock(l *lockfile, data []byte) error {
 }
 
 func (p *pnpmLock) read() error {
-	if len(p.nodes[p.root].text) == 0 && p.nodes[p.root].kind == yamlScalar {
+	if len(p.Nodes[p.root].Text) == 0 && p.Nodes[p.root].Kind == yamltree.Scalar {
 		return nil
 	}
-	version := p.text(p.root, "lockfileVersion")
+	version := p.Text(p.root, "lockfileVersion")
 	if version == "" {
-		return fmt.Errorf("line %d: no lockfileVersion: %w", p.nodes[p.root].line, fault.Invalid)
+		return fmt.Errorf("line %d: no lockfileVersion: %w", p.Nodes[p.root].Line, fault.Invalid)
 	}
 	major, _, _ := strings.Cut(version, ".")
 	n, err := strconv.Atoi(major)
 	if err != nil || n < 3 || n > 9 {
-		p.odd = cmp.Or(p.odd, fmt.Errorf("line %d: lockfileVersion %.20q: %w", p.nodes[p.root].line, version, fault.Unsupported))
+		p.odd = cmp.Or(p.odd, fmt.Errorf("line %d: lockfileVersion %.20q: %w", p.Nodes[p.root].Line, version, fault.Unsupported))
 		n = 9 // read what is still as it was
 	}
 	p.major = n
 	first := len(p.entries)
 	p.importers()
-	packages := p.child(p.root, "packages")
+	packages := p.Child(p.root, "packages")
 	if p.major < 9 {
-		p.each(packages, func(c int) { p.pkg(string(p.nodes[c].key), c, c) })
+		p.each(packages, func(c int) { p.pkg(string(p.Nodes[c].Key), c, c) })
 	} else {
 		p.snapshots(packages)
 	}
@@ -88,7 +89,7 @@ func (p *pnpmLock) read() error {
 // each visits what is inside node i, which may be absent.
 func (p *pnpmLock) each(i int, visit func(c int)) {
 	if i >= 0 {
-		for c := range p.children(i) {
+		for c := range p.Children(i) {
 			visit(c)
 		}
 	}
@@ -98,15 +99,15 @@ func (p *pnpmLock) each(i int, visit func(c int)) {
 // one project for each folder.
 func (p *pnpmLock) importers() {
 	p.project(p.root, ".")
-	p.each(p.child(p.root, "importers"), func(c int) { p.project(c, string(p.nodes[c].key)) })
+	p.each(p.Child(p.root, "importers"), func(c int) { p.project(c, string(p.Nodes[c].Key)) })
 }
 
 func (p *pnpmLock) project(at int, folder string) {
 	for _, s := range pnpmSections {
-		p.each(p.child(at, s.name), func(c int) {
-			name, ref := string(p.nodes[c].key), string(p.nodes[c].text)
-			if p.nodes[c].kind == yamlMap {
-				ref = p.text(c, "version")
+		p.each(p.Child(at, s.name), func(c int) {
+			name, ref := string(p.Nodes[c].Key), string(p.Nodes[c].Text)
+			if p.Nodes[c].Kind == yamltree.Map {
+				ref = p.Text(c, "version")
 			}
 			place := p.place(name, ref)
 			if target, ok := strings.CutPrefix(ref, "link:"); ok {
@@ -129,9 +130,9 @@ func (p *pnpmLock) project(at int, folder string) {
 // reported all the same.
 func (p *pnpmLock) snapshots(packages int) {
 	about, used := map[string]int{}, map[string]bool{}
-	p.each(packages, func(c int) { about[string(p.nodes[c].key)] = c })
-	p.each(p.child(p.root, "snapshots"), func(c int) {
-		key := string(p.nodes[c].key)
+	p.each(packages, func(c int) { about[string(p.Nodes[c].Key)] = c })
+	p.each(p.Child(p.root, "snapshots"), func(c int) {
+		key := string(p.Nodes[c].Key)
 		base := withoutPeers(key)
 		a, ok := about[base]
 		if !ok {
@@ -141,7 +142,7 @@ func (p *pnpmLock) snapshots(packages int) {
 		p.pkg(key, a, c)
 	})
 	p.each(packages, func(c int) {
-		if key := string(p.nodes[c].key); !used[key] {
+		if key := string(p.Nodes[c].Key); !used[key] {
 			p.pkg(key, c, c)
 		}
 	})
@@ -151,23 +152,23 @@ func (p *pnpmLock) snapshots(packages int) {
 func (p *pnpmLock) pkg(key string, about, deps int) {
 	e := entry{place: p.prefix + key}
 	e.name, e.version = p.splitKey(key)
-	if name := p.text(about, "name"); name != "" {
+	if name := p.Text(about, "name"); name != "" {
 		e.name = name
 	}
-	if version := p.text(about, "version"); version != "" {
+	if version := p.Text(about, "version"); version != "" {
 		e.version = version
 	}
-	if r := p.child(about, "resolution"); r >= 0 {
+	if r := p.Child(about, "resolution"); r >= 0 {
 		e.from = p.resolution(r)
-		e.hashes = integrity(p.text(r, "integrity"))
+		e.hashes = integrity(p.Text(r, "integrity"))
 	}
 	if _, ref, _ := strings.Cut(key, "@"); strings.HasPrefix(ref, "runtime:") {
 		e.from = source{local, ref} // node, deno or bun itself, not the npm package of that name
 	}
-	e.scope = scoped(p.truth(deps, "dev"), p.truth(deps, "optional"), false)
+	e.scope = scoped(p.Truth(deps, "dev"), p.Truth(deps, "optional"), false)
 	for _, list := range []string{"dependencies", "optionalDependencies"} {
-		p.each(p.child(deps, list), func(c int) {
-			e.wants = append(e.wants, p.place(string(p.nodes[c].key), string(p.nodes[c].text)))
+		p.each(p.Child(deps, list), func(c int) {
+			e.wants = append(e.wants, p.place(string(p.Nodes[c].Key), string(p.Nodes[c].Text)))
 		})
 	}
 	p.put(e)
@@ -175,13 +176,13 @@ func (p *pnpmLock) pkg(key string, about, deps int) {
 
 // resolution reads where a package comes from.
 func (p *pnpmLock) resolution(r int) source {
-	if repo := p.text(r, "repo"); repo != "" {
-		return source{git, repo + "#" + p.text(r, "commit")}
+	if repo := p.Text(r, "repo"); repo != "" {
+		return source{git, repo + "#" + p.Text(r, "commit")}
 	}
-	if dir := p.child(r, "directory"); dir >= 0 {
-		return source{local, "file:" + string(p.nodes[dir].text)}
+	if dir := p.Child(r, "directory"); dir >= 0 {
+		return source{local, "file:" + string(p.Nodes[dir].Text)}
 	}
-	return sourceOf(p.text(r, "tarball"))
+	return sourceOf(p.Text(r, "tarball"))
 }
 
 // connect finds the entries that the entries from first on depend on, and for

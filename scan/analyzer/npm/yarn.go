@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/scan/analyzer/internal/jsontext"
 )
 
 // yarnLock reads a yarn.lock of yarn 1 (https://classic.yarnpkg.com/lang/en/docs/yarn-lock/).
@@ -153,15 +154,15 @@ func yarnPair(text []byte) (name, value string, err error) {
 // one of stops where a blank or nothing follows, and the blanks behind it.
 func yarnWord(text []byte, stops string) (word string, rest []byte, err error) {
 	if len(text) > 0 && text[0] == '"' {
-		if n := plain(text[1:]) + 1; n < len(text) && text[n] == '"' {
-			return clean(text[1:n]), bytes.TrimLeft(text[n+1:], " "), nil
+		if n := jsontext.Plain(text[1:]) + 1; n < len(text) && text[n] == '"' {
+			return jsontext.Clean(text[1:n]), bytes.TrimLeft(text[n+1:], " "), nil
 		}
-		r := newReader(text)
-		raw := r.quoted()
-		if r.err != nil {
+		r := jsontext.New(text)
+		raw := r.Quoted()
+		if r.Err() != nil {
 			return "", nil, fmt.Errorf("text in quotes that does not end: %w", fault.Invalid)
 		}
-		return clean(raw), bytes.TrimLeft(text[r.pos:], " "), nil
+		return jsontext.Clean(raw), bytes.TrimLeft(r.Rest(), " "), nil
 	}
 	n := 0
 	for n < len(text) && text[n] != ' ' {
@@ -173,7 +174,7 @@ func yarnWord(text []byte, stops string) (word string, rest []byte, err error) {
 	if n == 0 {
 		return "", nil, fmt.Errorf("unexpected %.60q: %w", text, fault.Invalid)
 	}
-	return clean(text[:n]), bytes.TrimLeft(text[n:], " "), nil
+	return jsontext.Clean(text[:n]), bytes.TrimLeft(text[n:], " "), nil
 }
 
 // flush puts the entry that was read.

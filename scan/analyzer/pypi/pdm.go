@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stella-ops/stella/scan/analyzer/internal/tomltree"
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
@@ -12,19 +13,19 @@ import (
 // package. Groups other than "default" and "dev" are extras or further groups
 // for development; which of the two only pyproject.toml says.
 func readPDM(l *lockfile, data []byte) error {
-	doc, err := readTOML(data)
-	files := filesOfPDM(doc.get("metadata").get("files"))
-	for _, p := range doc.list("package") {
-		e := entry{name: p.str("name"), version: p.str("version"), description: p.str("summary")}
+	doc, err := tomltree.Read(data)
+	files := filesOfPDM(doc.Get("metadata").Get("files"))
+	for _, p := range doc.List("package") {
+		e := entry{name: p.Str("name"), version: p.Str("version"), description: p.Str("summary")}
 		switch {
-		case p.str("git") != "":
-			e.from = repository(p.str("git"), p.str("revision"))
-		case p.str("url") != "":
-			e.from = source{archive, p.str("url")}
-		case p.str("path") != "":
-			e.from = source{local, p.str("path")}
+		case p.Str("git") != "":
+			e.from = repository(p.Str("git"), p.Str("revision"))
+		case p.Str("url") != "":
+			e.from = source{archive, p.Str("url")}
+		case p.Str("path") != "":
+			e.from = source{local, p.Str("path")}
 		}
-		groups := p.list("groups")
+		groups := p.List("groups")
 		switch {
 		case len(groups) == 0 || slices.ContainsFunc(groups, isText("default")):
 		case slices.ContainsFunc(groups, isText("dev")):
@@ -32,18 +33,18 @@ func readPDM(l *lockfile, data []byte) error {
 		default:
 			e.scope = sbom.ScopeOptional
 		}
-		for _, f := range append(p.list("files"), files[normalize(e.name)+" "+e.version]...) {
-			e.hashes = append(e.hashes, hash(f.str("hash"))...)
+		for _, f := range append(p.List("files"), files[normalize(e.name)+" "+e.version]...) {
+			e.hashes = append(e.hashes, hash(f.Str("hash"))...)
 		}
-		needs := p.get("dependencies")
-		for _, d := range p.list("dependencies") {
-			if r, ok := parseRequirement(d.text); ok {
+		needs := p.Get("dependencies")
+		for _, d := range p.List("dependencies") {
+			if r, ok := parseRequirement(d.Text); ok {
 				e.wants = append(e.wants, want{name: normalize(r.name)})
 			}
 		}
 		if needs != nil { // a table in old versions
-			for _, m := range needs.members {
-				e.wants = append(e.wants, want{name: normalize(m.key)})
+			for _, m := range needs.Members {
+				e.wants = append(e.wants, want{name: normalize(m.Key)})
 			}
 		}
 		l.put(e)
@@ -52,12 +53,12 @@ func readPDM(l *lockfile, data []byte) error {
 }
 
 // filesOfPDM indexes the table of older lockfiles, whose keys are "name version".
-func filesOfPDM(files *table) map[string][]*table {
-	out := map[string][]*table{}
+func filesOfPDM(files *tomltree.Table) map[string][]*tomltree.Table {
+	out := map[string][]*tomltree.Table{}
 	if files != nil {
-		for _, m := range files.members {
-			if name, version, ok := strings.Cut(m.key, " "); ok {
-				out[normalize(name)+" "+version] = m.value.items
+		for _, m := range files.Members {
+			if name, version, ok := strings.Cut(m.Key, " "); ok {
+				out[normalize(name)+" "+version] = m.Value.Items
 			}
 		}
 	}

@@ -3,30 +3,31 @@ package pypi
 import (
 	"slices"
 
+	"github.com/stella-ops/stella/scan/analyzer/internal/tomltree"
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
 // readPoetry reads poetry.lock. Version 1.1 says "category", version 2.1
 // "groups"; those between say neither.
 func readPoetry(l *lockfile, data []byte) error {
-	doc, err := readTOML(data)
-	files := filesByName(doc.get("metadata").get("files"))
-	for _, p := range doc.list("package") {
-		e := entry{name: p.str("name"), version: p.str("version"), description: p.str("description")}
-		e.from = poetrySource(p.get("source"))
-		groups := p.list("groups")
+	doc, err := tomltree.Read(data)
+	files := filesByName(doc.Get("metadata").Get("files"))
+	for _, p := range doc.List("package") {
+		e := entry{name: p.Str("name"), version: p.Str("version"), description: p.Str("description")}
+		e.from = poetrySource(p.Get("source"))
+		groups := p.List("groups")
 		switch {
-		case p.str("category") == "dev", len(groups) > 0 && !slices.ContainsFunc(groups, isText("main")):
+		case p.Str("category") == "dev", len(groups) > 0 && !slices.ContainsFunc(groups, isText("main")):
 			e.scope = sbom.ScopeDev
-		case p.str("optional") == "true" || p.str("category") != "" && p.str("category") != "main":
+		case p.Str("optional") == "true" || p.Str("category") != "" && p.Str("category") != "main":
 			e.scope = sbom.ScopeOptional
 		}
-		for _, f := range append(p.list("files"), files[normalize(e.name)]...) {
-			e.hashes = append(e.hashes, hash(f.str("hash"))...)
+		for _, f := range append(p.List("files"), files[normalize(e.name)]...) {
+			e.hashes = append(e.hashes, hash(f.Str("hash"))...)
 		}
-		if needs := p.get("dependencies"); needs != nil {
-			for _, m := range needs.members {
-				e.wants = append(e.wants, want{name: normalize(m.key)})
+		if needs := p.Get("dependencies"); needs != nil {
+			for _, m := range needs.Members {
+				e.wants = append(e.wants, want{name: normalize(m.Key)})
 			}
 		}
 		l.put(e)
@@ -34,13 +35,13 @@ func readPoetry(l *lockfile, data []byte) error {
 	return err
 }
 
-func poetrySource(s *table) source {
-	url := s.str("url")
-	switch s.str("type") {
+func poetrySource(s *tomltree.Table) source {
+	url := s.Str("url")
+	switch s.Str("type") {
 	case "git":
-		revision := s.str("resolved_reference")
+		revision := s.Str("resolved_reference")
 		if revision == "" {
-			revision = s.str("reference")
+			revision = s.Str("reference")
 		}
 		return repository(url, revision)
 	case "directory":
@@ -52,14 +53,16 @@ func poetrySource(s *table) source {
 }
 
 // filesByName indexes the table that older lockfiles keep all files in.
-func filesByName(files *table) map[string][]*table {
-	out := map[string][]*table{}
+func filesByName(files *tomltree.Table) map[string][]*tomltree.Table {
+	out := map[string][]*tomltree.Table{}
 	if files != nil {
-		for _, m := range files.members {
-			out[normalize(m.key)] = m.value.items
+		for _, m := range files.Members {
+			out[normalize(m.Key)] = m.Value.Items
 		}
 	}
 	return out
 }
 
-func isText(s string) func(*table) bool { return func(t *table) bool { return t.text == s } }
+func isText(s string) func(*tomltree.Table) bool {
+	return func(t *tomltree.Table) bool { return t.Text == s }
+}

@@ -7,50 +7,51 @@ import (
 	"strings"
 
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/scan/analyzer/internal/tomltree"
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
 // readPylock reads pylock.toml (PEP 751,
 // https://packaging.python.org/specifications/pylock-toml/).
 func readPylock(l *lockfile, data []byte) error {
-	doc, err := readTOML(data)
-	defaults := doc.list("default-groups")
-	for _, p := range doc.list("packages") {
-		e := entry{name: p.str("name"), version: p.str("version"), scope: markerScope(p.str("marker"), defaults)}
+	doc, err := tomltree.Read(data)
+	defaults := doc.List("default-groups")
+	for _, p := range doc.List("packages") {
+		e := entry{name: p.Str("name"), version: p.Str("version"), scope: markerScope(p.Str("marker"), defaults)}
 		switch {
-		case p.get("vcs") != nil:
-			v := p.get("vcs")
-			e.from = repository(cmp.Or(v.str("url"), v.str("path")), v.str("commit-id"))
-		case p.get("directory") != nil:
-			e.from = source{local, p.get("directory").str("path")}
-		case p.get("archive") != nil:
-			a := p.get("archive")
-			at := fromAddress(cmp.Or(a.str("url"), a.str("path")))
+		case p.Get("vcs") != nil:
+			v := p.Get("vcs")
+			e.from = repository(cmp.Or(v.Str("url"), v.Str("path")), v.Str("commit-id"))
+		case p.Get("directory") != nil:
+			e.from = source{local, p.Get("directory").Str("path")}
+		case p.Get("archive") != nil:
+			a := p.Get("archive")
+			at := fromAddress(cmp.Or(a.Str("url"), a.Str("path")))
 			e.from, e.version, e.hashes = source{archive, at.from.text}, cmp.Or(e.version, at.version), digests(a)
-		case p.get("sdist") != nil:
-			e.from.text = p.get("sdist").str("url")
-			e.hashes = digests(p.get("sdist"))
+		case p.Get("sdist") != nil:
+			e.from.text = p.Get("sdist").Str("url")
+			e.hashes = digests(p.Get("sdist"))
 		}
-		for _, w := range p.list("wheels") {
+		for _, w := range p.List("wheels") {
 			e.hashes = append(e.hashes, digests(w)...)
 		}
-		for _, d := range p.list("dependencies") {
-			e.wants = append(e.wants, want{normalize(d.str("name")), d.str("version")})
+		for _, d := range p.List("dependencies") {
+			e.wants = append(e.wants, want{normalize(d.Str("name")), d.Str("version")})
 		}
 		l.put(e)
 	}
-	if v := doc.str("lock-version"); err == nil && v != "" && v != "1" && !strings.HasPrefix(v, "1.") {
+	if v := doc.Str("lock-version"); err == nil && v != "" && v != "1" && !strings.HasPrefix(v, "1.") {
 		err = fmt.Errorf("lock-version %.20q: %w", v, fault.Unsupported)
 	}
 	return err
 }
 
 // digests reads the table of hashes that every file of the format has.
-func digests(file *table) []sbom.Hash {
+func digests(file *tomltree.Table) []sbom.Hash {
 	var out []sbom.Hash
-	if hashes := file.get("hashes"); hashes != nil {
-		for _, m := range hashes.members {
-			out = append(out, digestOf(m.key, m.value.text)...)
+	if hashes := file.Get("hashes"); hashes != nil {
+		for _, m := range hashes.Members {
+			out = append(out, digestOf(m.Key, m.Value.Text)...)
 		}
 	}
 	return out
@@ -59,7 +60,7 @@ func digests(file *table) []sbom.Hash {
 // markerScope derives the scope from a marker that asks for a group or an extra
 // and nothing else, such as "'dev' in dependency_groups". Any other marker
 // leaves the package as needed.
-func markerScope(marker string, defaults []*table) sbom.Scope {
+func markerScope(marker string, defaults []*tomltree.Table) sbom.Scope {
 	if marker == "" {
 		return sbom.ScopeRuntime
 	}

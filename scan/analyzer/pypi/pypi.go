@@ -32,12 +32,10 @@ import (
 // The limits on files of this ecosystem. Metadata carries a package's README,
 // lockfiles list every file of every release.
 const (
-	maxMetadata = 16 << 20  // bytes of a METADATA or PKG-INFO
-	maxText     = 4 << 20   // bytes of a requirements file
-	maxLock     = 32 << 20  // bytes of a lockfile
-	maxEntries  = 100_000   // packages of a lockfile or requirements file
-	maxDepth    = 100       // nested values of a lockfile
-	maxValues   = 1_000_000 // values of a lockfile
+	maxMetadata = 16 << 20 // bytes of a METADATA or PKG-INFO
+	maxText     = 4 << 20  // bytes of a requirements file
+	maxLock     = 32 << 20 // bytes of a lockfile
+	maxEntries  = 100_000  // packages of a lockfile or requirements file
 )
 
 // Analyzer reads the files of the PyPI ecosystem. The zero value is ready to

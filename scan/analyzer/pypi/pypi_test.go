@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/stella-ops/stella/scan/analyzer"
+	"github.com/stella-ops/stella/scan/analyzer/internal/tomltree"
 )
 
 func TestPaths(t *testing.T) {
@@ -135,7 +136,7 @@ func TestMarkerScope(t *testing.T) {
 		"'dev' in dependency_groups or os_name == 'nt'":             "",
 		"'dev' in dependency_groups and os_name == 'nt'":            "",
 	} {
-		if got := markerScope(marker, []*table{{text: "main"}}); string(got) != want {
+		if got := markerScope(marker, []*tomltree.Table{{Text: "main"}}); string(got) != want {
 			t.Errorf("%q: %q, want %q", marker, got, want)
 		}
 	}

@@ -1,13 +1,16 @@
 package pypi
 
-import "github.com/stella-ops/stella/scan/sbom"
+import (
+	"github.com/stella-ops/stella/scan/analyzer/internal/tomltree"
+	"github.com/stella-ops/stella/scan/sbom"
+)
 
 // uses finds out what the packages of a uv.lock are needed for: what the
 // projects in it reach is for running, what only their extras reach may be left
 // out, what only their groups reach is for development. What nothing reaches
 // counts as needed.
 type uses struct {
-	packages []*table
+	packages []*tomltree.Table
 	byName   map[string][]int
 	scopes   []sbom.Scope
 	claimed  []bool
@@ -15,22 +18,22 @@ type uses struct {
 	edges    int
 }
 
-func newUses(packages []*table) *uses {
+func newUses(packages []*tomltree.Table) *uses {
 	u := &uses{
 		packages: packages, byName: map[string][]int{}, extras: map[string]map[int]bool{},
 		scopes: make([]sbom.Scope, len(packages)), claimed: make([]bool, len(packages)),
 	}
 	var projects []int
 	for i, p := range packages {
-		name := normalize(p.str("name"))
+		name := normalize(p.Str("name"))
 		u.byName[name] = append(u.byName[name], i)
-		if from, _ := uvSource(p.get("source")); from.kind == local {
+		if from, _ := uvSource(p.Get("source")); from.kind == local {
 			projects = append(projects, i)
 			u.claimed[i] = true
 		}
 	}
 	for _, scope := range []sbom.Scope{sbom.ScopeRuntime, sbom.ScopeOptional, sbom.ScopeDev} {
-		var todo []*table
+		var todo []*tomltree.Table
 		for _, i := range projects {
 			for _, n := range needsOf(packages[i]) {
 				if n.scope == scope {
@@ -52,25 +55,25 @@ func (u *uses) scope(i int) sbom.Scope {
 }
 
 // follow claims what the dependencies in todo reach.
-func (u *uses) follow(todo []*table, scope sbom.Scope) {
+func (u *uses) follow(todo []*tomltree.Table, scope sbom.Scope) {
 	for len(todo) > 0 {
 		d := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		for _, i := range u.byName[normalize(d.str("name"))] {
+		for _, i := range u.byName[normalize(d.Str("name"))] {
 			p := u.packages[i]
-			if u.edges += 1 + len(d.list("extra")); u.edges > maxEdges {
+			if u.edges += 1 + len(d.List("extra")); u.edges > maxEdges {
 				return
 			}
-			if d.str("version") != "" && d.str("version") != p.str("version") {
+			if d.Str("version") != "" && d.Str("version") != p.Str("version") {
 				continue
 			}
 			if !u.claimed[i] {
 				u.claimed[i], u.scopes[i] = true, scope
-				todo = append(todo, p.list("dependencies")...)
+				todo = append(todo, p.List("dependencies")...)
 			}
-			for _, extra := range d.list("extra") {
-				if u.ask(extra.text, i) {
-					todo = append(todo, p.get("optional-dependencies").list(extra.text)...)
+			for _, extra := range d.List("extra") {
+				if u.ask(extra.Text, i) {
+					todo = append(todo, p.Get("optional-dependencies").List(extra.Text)...)
 				}
 			}
 		}

@@ -3,6 +3,7 @@ package pypi
 import (
 	"cmp"
 
+	"github.com/stella-ops/stella/scan/analyzer/internal/tomltree"
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
@@ -10,24 +11,24 @@ import (
 // does not say what a package is for; that follows from what the projects in it
 // need, with which extras and in which groups.
 func readUV(l *lockfile, data []byte) error {
-	doc, err := readTOML(data)
-	packages := doc.list("package")
+	doc, err := tomltree.Read(data)
+	packages := doc.List("package")
 	use := newUses(packages)
 	for i, p := range packages {
-		e := entry{name: p.str("name"), version: p.str("version"), scope: use.scope(i)}
-		e.from, e.project = uvSource(p.get("source"))
-		if sdist := p.get("sdist"); sdist != nil {
-			e.hashes = append(e.hashes, hash(sdist.str("hash"))...)
+		e := entry{name: p.Str("name"), version: p.Str("version"), scope: use.scope(i)}
+		e.from, e.project = uvSource(p.Get("source"))
+		if sdist := p.Get("sdist"); sdist != nil {
+			e.hashes = append(e.hashes, hash(sdist.Str("hash"))...)
 			if e.from == (source{}) {
-				e.from.text = sdist.str("url")
+				e.from.text = sdist.Str("url")
 			}
 		}
-		for _, w := range p.list("wheels") {
-			e.hashes = append(e.hashes, hash(w.str("hash"))...)
+		for _, w := range p.List("wheels") {
+			e.hashes = append(e.hashes, hash(w.Str("hash"))...)
 		}
 		for _, list := range needsOf(p) {
 			for _, d := range list.items {
-				e.wants = append(e.wants, want{normalize(d.str("name")), d.str("version")})
+				e.wants = append(e.wants, want{normalize(d.Str("name")), d.Str("version")})
 			}
 		}
 		l.put(e)
@@ -37,16 +38,16 @@ func readUV(l *lockfile, data []byte) error {
 
 // uvSource reads where a package comes from, and whether it is a project of the
 // lockfile itself.
-func uvSource(s *table) (from source, project bool) {
+func uvSource(s *tomltree.Table) (from source, project bool) {
 	for _, kind := range []string{"virtual", "editable", "directory"} {
-		if dir := s.str(kind); dir != "" {
+		if dir := s.Str(kind); dir != "" {
 			return source{local, dir}, dir == "."
 		}
 	}
-	if git := s.str("git"); git != "" {
+	if git := s.Str("git"); git != "" {
 		return repository(git, ""), false
 	}
-	if address := cmp.Or(s.str("url"), s.str("path")); address != "" {
+	if address := cmp.Or(s.Str("url"), s.Str("path")); address != "" {
 		return source{archive, address}, false
 	}
 	return source{}, false
@@ -57,19 +58,19 @@ func uvSource(s *table) (from source, project bool) {
 type need struct {
 	scope sbom.Scope
 	extra string
-	items []*table
+	items []*tomltree.Table
 }
 
-func needsOf(p *table) []need {
-	out := []need{{items: p.list("dependencies")}}
-	if extras := p.get("optional-dependencies"); extras != nil {
-		for _, m := range extras.members {
-			out = append(out, need{sbom.ScopeOptional, m.key, m.value.items})
+func needsOf(p *tomltree.Table) []need {
+	out := []need{{items: p.List("dependencies")}}
+	if extras := p.Get("optional-dependencies"); extras != nil {
+		for _, m := range extras.Members {
+			out = append(out, need{sbom.ScopeOptional, m.Key, m.Value.Items})
 		}
 	}
-	if groups := p.get("dev-dependencies"); groups != nil {
-		for _, m := range groups.members {
-			out = append(out, need{sbom.ScopeDev, m.key, m.value.items})
+	if groups := p.Get("dev-dependencies"); groups != nil {
+		for _, m := range groups.Members {
+			out = append(out, need{sbom.ScopeDev, m.Key, m.Value.Items})
 		}
 	}
 	return out

@@ -1,4 +1,5 @@
-package pypi
+// Package tomltree reads TOML documents of package managers into trees.
+package tomltree
 
 import (
 	"bytes"
@@ -7,53 +8,60 @@ import (
 	"github.com/stella-ops/stella/internal/fault"
 )
 
-// table is a value of a TOML document.
-type table struct {
-	text    string            // of a scalar
-	members []member          // of a table, in order
-	items   []*table          // of an array
-	opened  map[string]*table // tables that headers or dotted keys made
+// The limits on a document.
+const (
+	MaxDepth  = 100       // nested values
+	MaxValues = 1_000_000 // values in all
+)
+
+// Table is a value of a TOML document.
+type Table struct {
+	Text    string            // of a scalar
+	Members []Member          // of a table, in order
+	Items   []*Table          // of an array
+	opened  map[string]*Table // tables that headers or dotted keys made
 }
 
-type member struct {
-	key   string
-	value *table
+// Member is a key of a table with its value.
+type Member struct {
+	Key   string
+	Value *Table
 }
 
-// get returns a member. A nil table has none, and a missing member is nil.
-func (t *table) get(key string) *table {
+// Get returns a member. A nil table has none, and a missing member is nil.
+func (t *Table) Get(key string) *Table {
 	if t != nil {
-		for _, m := range t.members {
-			if m.key == key {
-				return m.value
+		for _, m := range t.Members {
+			if m.Key == key {
+				return m.Value
 			}
 		}
 	}
 	return nil
 }
 
-// str returns the text of a member, or "".
-func (t *table) str(key string) string {
-	if v := t.get(key); v != nil {
-		return v.text
+// Str returns the text of a member, or "".
+func (t *Table) Str(key string) string {
+	if v := t.Get(key); v != nil {
+		return v.Text
 	}
 	return ""
 }
 
-// list returns the items of a member that is an array.
-func (t *table) list(key string) []*table {
-	if v := t.get(key); v != nil {
-		return v.items
+// List returns the items of a member that is an array.
+func (t *Table) List(key string) []*Table {
+	if v := t.Get(key); v != nil {
+		return v.Items
 	}
 	return nil
 }
 
-func (t *table) add(key string, v *table) {
+func (t *Table) add(key string, v *Table) {
 	if t.opened == nil {
-		t.opened = map[string]*table{}
+		t.opened = map[string]*Table{}
 	}
 	t.opened[key] = v
-	t.members = append(t.members, member{key, v})
+	t.Members = append(t.Members, Member{key, v})
 }
 
 // document reads TOML 1.0 (https://toml.io/en/v1.0.0). It is made for lockfiles:
@@ -63,14 +71,14 @@ func (t *table) add(key string, v *table) {
 type document struct {
 	data   []byte
 	pos    int
-	root   table
+	root   Table
 	values int
 	names  map[string]string // keys seen: a lockfile repeats few of them often
 	err    error
 }
 
-// readTOML returns what was read up to the error, which names the line.
-func readTOML(data []byte) (*table, error) {
+// Read returns what was read up to the error, which names the line.
+func Read(data []byte) (*Table, error) {
 	d := &document{data: bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), names: map[string]string{}}
 	current := &d.root
 	for d.skip(true); d.err == nil && d.pos < len(d.data); d.skip(true) {
@@ -103,29 +111,29 @@ func (d *document) limit(what string, most, seen int) {
 func (d *document) line() int { return 1 + bytes.Count(d.data[:d.pos], []byte{'\n'}) }
 
 // make returns a new value and counts it.
-func (d *document) make() *table {
-	if d.values++; d.values > maxValues {
-		d.limit("values", maxValues, d.values)
+func (d *document) make() *Table {
+	if d.values++; d.values > MaxValues {
+		d.limit("values", MaxValues, d.values)
 	}
-	return new(table)
+	return new(Table)
 }
 
 // open returns the table under key of t, the last one of an array of tables, and
 // makes it where there is none.
-func (d *document) open(t *table, key string) *table {
+func (d *document) open(t *Table, key string) *Table {
 	v := t.opened[key]
 	if v == nil {
 		v = d.make()
 		t.add(key, v)
 	}
-	if len(v.items) > 0 {
-		return v.items[len(v.items)-1]
+	if len(v.Items) > 0 {
+		return v.Items[len(v.Items)-1]
 	}
 	return v
 }
 
 // header opens the table of "[a.b]" or appends one for "[[a.b]]".
-func (d *document) header() *table {
+func (d *document) header() *Table {
 	array := bytes.HasPrefix(d.data[d.pos:], []byte("[["))
 	end := "]"
 	if array {
@@ -134,8 +142,8 @@ func (d *document) header() *table {
 	d.pos += len(end)
 	t := &d.root
 	for depth := 0; d.err == nil; depth++ {
-		if depth == maxDepth {
-			d.limit("parts of a key", maxDepth, depth+1)
+		if depth == MaxDepth {
+			d.limit("parts of a key", MaxDepth, depth+1)
 		}
 		name := d.key()
 		switch {
@@ -150,7 +158,7 @@ func (d *document) header() *table {
 				t.add(name, v)
 			}
 			t = d.make()
-			v.items = append(v.items, t)
+			v.Items = append(v.Items, t)
 			return t
 		default:
 			return d.open(t, name)
@@ -160,10 +168,10 @@ func (d *document) header() *table {
 }
 
 // keyValue reads "key = value" or "a.b = value" into t.
-func (d *document) keyValue(t *table, depth int) {
+func (d *document) keyValue(t *Table, depth int) {
 	for ; d.err == nil; depth++ {
-		if depth >= maxDepth {
-			d.limit("nested values", maxDepth, depth+1)
+		if depth >= MaxDepth {
+			d.limit("nested values", MaxDepth, depth+1)
 		}
 		name := d.key()
 		switch {
@@ -171,7 +179,7 @@ func (d *document) keyValue(t *table, depth int) {
 			t = d.open(t, name)
 		case d.take("="):
 			v := d.make()
-			t.members = append(t.members, member{name, v})
+			t.Members = append(t.Members, Member{name, v})
 			d.value(v, depth+1)
 			return
 		default:
@@ -181,18 +189,18 @@ func (d *document) keyValue(t *table, depth int) {
 }
 
 // value reads a value into v.
-func (d *document) value(v *table, depth int) {
-	if depth >= maxDepth {
-		d.limit("nested values", maxDepth, depth+1)
+func (d *document) value(v *Table, depth int) {
+	if depth >= MaxDepth {
+		d.limit("nested values", MaxDepth, depth+1)
 	}
 	d.skip(false)
 	switch c := d.peek(); c {
 	case '"', '\'':
-		v.text = d.text()
+		v.Text = d.text()
 	case '[':
 		d.each(']', func() {
 			item := d.make()
-			v.items = append(v.items, item)
+			v.Items = append(v.Items, item)
 			d.value(item, depth+1)
 		})
 	case '{':
@@ -207,7 +215,7 @@ func (d *document) value(v *table, depth int) {
 			d.fail("expected a value")
 			return
 		}
-		v.text = text(word)
+		v.Text = utf8Text(word)
 		d.pos += len(word)
 	}
 }

@@ -1,8 +1,10 @@
-package npm
+package yamltree
 
 import (
 	"bytes"
 	"strings"
+
+	"github.com/stella-ops/stella/scan/analyzer/internal/jsontext"
 )
 
 // indicators cannot begin a plain scalar.
@@ -91,11 +93,11 @@ func quotedScalar(text []byte) (value, rest []byte, err error) {
 		case '"':
 			value = text[1:i]
 			if bytes.IndexByte(value, '\\') >= 0 {
-				value = unescape(value)
+				value = jsontext.Unescape(value)
 			}
 			return value, text[i+1:], nil
 		case '\\':
-			n := escape(text[i:]) // those of JSON, which YAML has too
+			n := jsontext.Escape(text[i:]) // those of JSON, which YAML has too
 			if n == 0 || n == 6 && !bytes.HasPrefix(text[i:], []byte(`\u00`)) {
 				return nil, nil, errNotPlain
 			}
@@ -106,10 +108,10 @@ func quotedScalar(text []byte) (value, rest []byte, err error) {
 }
 
 // flow reads a collection in brackets into node and returns what follows it.
-func (p *plainYAML) flow(node int, text []byte, depth int) ([]byte, error) {
+func (p *plain) flow(node int, text []byte, depth int) ([]byte, error) {
 	end := byte('}')
-	if p.nodes[node].kind = yamlMap; text[0] == '[' {
-		end, p.nodes[node].kind = ']', yamlList
+	if p.Nodes[node].Kind = Map; text[0] == '[' {
+		end, p.Nodes[node].Kind = ']', List
 	}
 	if depth > 10 {
 		return nil, errNotPlain
@@ -137,7 +139,7 @@ func (p *plainYAML) flow(node int, text []byte, depth int) ([]byte, error) {
 		}
 		rest = bytes.TrimLeft(rest[1:], " ")
 	}
-	p.nodes[node].end = int32(len(p.nodes))
+	p.Nodes[node].end = int32(len(p.Nodes))
 	return rest[1:], nil
 }
 
@@ -149,7 +151,7 @@ func flowKey(text []byte) (key, rest []byte, err error) {
 	return key, rest, nil
 }
 
-func (p *plainYAML) flowValue(node int, text []byte, depth int) ([]byte, error) {
+func (p *plain) flowValue(node int, text []byte, depth int) ([]byte, error) {
 	if len(text) == 0 {
 		return nil, errNotPlain
 	}
@@ -158,7 +160,7 @@ func (p *plainYAML) flowValue(node int, text []byte, depth int) ([]byte, error) 
 		return p.flow(node, text, depth+1)
 	case '"', '\'':
 		value, rest, err := quotedScalar(text)
-		p.nodes[node].text = value
+		p.Nodes[node].Text = value
 		return rest, err
 	}
 	n := bytes.IndexAny(text, ",[]{}")
@@ -169,6 +171,6 @@ func (p *plainYAML) flowValue(node int, text []byte, depth int) ([]byte, error) 
 	if err != nil || bytes.Contains(text[:n], []byte(" #")) {
 		return nil, errNotPlain
 	}
-	p.nodes[node].text = value
+	p.Nodes[node].Text = value
 	return text[n:], nil
 }

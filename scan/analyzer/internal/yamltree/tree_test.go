@@ -1,4 +1,4 @@
-package npm
+package yamltree
 
 import (
 	"errors"
@@ -13,29 +13,29 @@ import (
 )
 
 // outline writes a tree down. Texts over several lines are "…" unless kept.
-func outline(t *yamlTree, keep bool) string {
+func outline(t *Tree, keep bool) string {
 	var b strings.Builder
 	var walk func(i, depth int)
 	walk = func(i, depth int) {
-		n := t.nodes[i]
+		n := t.Nodes[i]
 		fmt.Fprintf(&b, "%*s", 2*depth, "")
-		if n.key != nil {
-			fmt.Fprintf(&b, "%q: ", n.key)
+		if n.Key != nil {
+			fmt.Fprintf(&b, "%q: ", n.Key)
 		}
 		switch {
-		case n.kind == yamlBlock && !keep:
+		case n.Kind == Block && !keep:
 			b.WriteString("…\n")
-		case n.kind == yamlMap || n.kind == yamlList:
-			fmt.Fprintf(&b, "%s\n", []string{1: "map", 2: "list"}[n.kind])
-			for c := range t.children(i) {
+		case n.Kind == Map || n.Kind == List:
+			fmt.Fprintf(&b, "%s\n", []string{1: "map", 2: "list"}[n.Kind])
+			for c := range t.Children(i) {
 				walk(c, depth+1)
 			}
 		default:
-			fmt.Fprintf(&b, "%q\n", n.text)
+			fmt.Fprintf(&b, "%q\n", n.Text)
 		}
 	}
-	for _, d := range t.docs {
-		if n := t.nodes[d]; n.kind != yamlScalar || len(n.text) > 0 {
+	for _, d := range t.Docs {
+		if n := t.Nodes[d]; n.Kind != Scalar || len(n.Text) > 0 {
 			walk(d, 0)
 		}
 	}
@@ -113,7 +113,7 @@ map
     "tarball": "https://h/p?q=1#f"
 `
 	for _, in := range []string{in, strings.ReplaceAll(in, "\n", "\r\n")} {
-		tree, err := readPlainYAML([]byte(in))
+		tree, err := readPlain([]byte(in))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,7 +130,7 @@ func TestNotPlainYAML(t *testing.T) {
 		"a: [1,\n 2]", "- - a", "  a: 1\nb: 2", "a: 1\n b: 2", "just text", "a: {b}", "? {a: b}\n: c", "? a", "<<: {a: b}",
 		"a: \"\\x41\"", "a: @b", "a: `b`", "a\rb: 1", "a: \u2028b", "a: 'b' c", "? a\nb: 1",
 	} {
-		if tree, err := readPlainYAML([]byte(in)); err != errNotPlain {
+		if tree, err := readPlain([]byte(in)); err != errNotPlain {
 			t.Errorf("%q: %v, error %v", in, tree, err)
 		}
 	}
@@ -152,14 +152,14 @@ func TestAnyYAML(t *testing.T) {
 		{"flows in flows", "a: " + strings.Repeat("[", 2000), fault.Invalid},
 		{"deep flows", "a: " + strings.Repeat("[", 2000) + strings.Repeat("]", 2000), fault.Limit},
 		{"deep blocks", deepBlocks(2000), fault.Limit},
-		{"large", "a: 'one\n  two'\n" + strings.Repeat("#\n", maxAnyYAML/2), fault.Limit},
+		{"large", "a: 'one\n  two'\n" + strings.Repeat("#\n", maxAny/2), fault.Limit},
 	}
 	for _, tt := range tests {
-		if _, err := readYAML([]byte(tt.in)); !errors.Is(err, tt.want) {
+		if _, err := Read([]byte(tt.in)); !errors.Is(err, tt.want) {
 			t.Errorf("%s: error %v, want %v", tt.name, err, tt.want)
 		}
 	}
-	tree, err := readYAML([]byte("a: &x 'one\n  two'\nb: {c}\n"))
+	tree, err := Read([]byte("a: &x 'one\n  two'\nb: {c}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,11 +189,11 @@ func FuzzYAML(f *testing.F) {
 		if !utf8.Valid(data) || len(data) > 10_000 {
 			return
 		}
-		got, err := readPlainYAML(data)
+		got, err := readPlain(data)
 		if err != nil {
 			return
 		}
-		want, err := readAnyYAML(data)
+		want, err := readAny(data)
 		if err != nil {
 			return
 		}

@@ -1,39 +1,41 @@
-package npm
+package jsontext
 
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/stella-ops/stella/internal/fault"
 )
 
 // readAny builds what encoding/json would, for comparison. Numbers stay text.
-func readAny(r *reader) any {
-	switch r.peek() {
+func readAny(r *Reader) any {
+	switch r.Peek() {
 	case '{':
 		m := map[string]any{}
-		r.object(func(key []byte) { m[clean(key)] = readAny(r) })
+		r.Object(func(key []byte) { m[Clean(key)] = readAny(r) })
 		return m
 	case '[':
 		a := []any{}
-		r.array(func() { a = append(a, readAny(r)) })
+		r.Array(func() { a = append(a, readAny(r)) })
 		return a
 	case '"':
-		s, _ := r.text()
+		s, _ := r.Text()
 		return s
 	case 't', 'f':
-		return r.truth()
+		return r.Truth()
 	case 'n':
-		r.skip()
+		r.Skip()
 		return nil
 	}
 	start := r.start()
-	r.skip()
+	r.Skip()
 	return json.Number(r.data[start:r.pos])
 }
 
@@ -55,8 +57,8 @@ func TestReaderErrors(t *testing.T) {
 		{"{}\x00", "line 1 (byte 2): text after the end of the value: invalid input"},
 	}
 	for _, tt := range tests {
-		r := newReader([]byte(tt.in))
-		err := r.document(r.skip)
+		r := New([]byte(tt.in))
+		err := r.Document(r.Skip)
 		if err == nil || !errors.Is(err, fault.Invalid) {
 			t.Errorf("%q: error %v, want invalid input", tt.in, err)
 			continue
@@ -69,13 +71,13 @@ func TestReaderErrors(t *testing.T) {
 
 func TestReaderDepth(t *testing.T) {
 	for _, nest := range []string{"[", `{"a":`} {
-		r := newReader([]byte(strings.Repeat(nest, 1_000_000)))
-		if err := r.document(r.skip); !errors.Is(err, fault.Limit) {
+		r := New([]byte(strings.Repeat(nest, 1_000_000)))
+		if err := r.Document(r.Skip); !errors.Is(err, fault.Limit) {
 			t.Errorf("a million times %q: error %v, want a limit", nest, err)
 		}
-		r = newReader([]byte(strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth)))
-		if err := r.document(r.skip); err != nil {
-			t.Errorf("%d levels: %v", maxDepth, err)
+		r = New([]byte(strings.Repeat("[", MaxDepth) + strings.Repeat("]", MaxDepth)))
+		if err := r.Document(r.Skip); err != nil {
+			t.Errorf("%d levels: %v", MaxDepth, err)
 		}
 	}
 }
@@ -90,9 +92,9 @@ func FuzzReader(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		r := newReader(data)
+		r := New(data)
 		var got any
-		err := r.document(func() { got = readAny(r) })
+		err := r.Document(func() { got = readAny(r) })
 		if errors.Is(err, fault.Limit) {
 			return
 		}
@@ -100,8 +102,8 @@ func FuzzReader(f *testing.F) {
 		if valid := json.Valid([]byte(body)); valid != (err == nil) {
 			t.Fatalf("encoding/json says valid=%v, the reader says %v", valid, err)
 		}
-		s := newReader(data)
-		if skipped := s.document(s.skip); (skipped == nil) != (err == nil) {
+		s := New(data)
+		if skipped := s.Document(s.Skip); (skipped == nil) != (err == nil) {
 			t.Fatalf("reading: %v, skipping: %v", err, skipped)
 		}
 		if err != nil || !utf8.ValidString(body) {
@@ -115,6 +117,20 @@ func FuzzReader(f *testing.F) {
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("(-encoding/json +reader):\n%s", diff)
+		}
+	})
+}
+
+// TestPlain holds the search by words of eight bytes against one by bytes.
+func TestPlain(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := rapid.SliceOfN(rapid.OneOf(rapid.Byte(), rapid.SampledFrom([]byte("a\"\\\x1f\x20\x80\xff"))), 0, 40).Draw(t, "bytes")
+		want := slices.IndexFunc(b, func(c byte) bool { return c == '"' || c == '\\' || c < 0x20 })
+		if want < 0 {
+			want = len(b)
+		}
+		if got := Plain(b); got != want {
+			t.Fatalf("%q: %d, want %d", b, got, want)
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package pypi
+package tomltree
 
 import (
 	"bytes"
@@ -69,7 +69,7 @@ func (d *document) key() string {
 	}
 	name, known := d.names[string(d.data[start:d.pos])]
 	if !known {
-		name = text(d.data[start:d.pos])
+		name = utf8Text(d.data[start:d.pos])
 		if len(d.names) < 100 {
 			d.names[name] = name
 		}
@@ -113,7 +113,7 @@ func (d *document) until(quote []byte) string {
 		switch c := d.data[at]; {
 		case c == quote[0] && bytes.HasPrefix(d.data[at:], quote):
 			d.pos = at + len(quote)
-			return text(append(out, d.data[from:at]...))
+			return utf8Text(append(out, d.data[from:at]...))
 		case c == '\n' && len(quote) == 1:
 			d.pos = start
 			d.fail("text without end on its line")
@@ -182,4 +182,11 @@ func lower(c byte) byte {
 		return c + 'a' - 'A'
 	}
 	return c
+}
+
+// utf8Text copies b into a string that is well-formed UTF-8.
+func utf8Text(b []byte) string { return strings.ToValidUTF8(string(b), "\uFFFD") }
+
+func isAlnum(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }

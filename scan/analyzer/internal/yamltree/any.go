@@ -1,4 +1,4 @@
-package npm
+package yamltree
 
 import (
 	"bytes"
@@ -11,17 +11,17 @@ import (
 	"github.com/stella-ops/stella/internal/fault"
 )
 
-// maxAnyYAML bounds the bytes that the general parser gets: it reads some
+// maxAny bounds the bytes that the general parser gets: it reads some
 // 8 MB/s and needs thirty times the memory.
-const maxAnyYAML = 2 << 20
+const maxAny = 2 << 20
 
-// readAnyYAML reads a lockfile with a general YAML parser. Aliases, which no
+// readAny reads a lockfile with a general YAML parser. Aliases, which no
 // package manager writes, are refused, so that nothing expands.
-func readAnyYAML(data []byte) (*yamlTree, error) {
-	if len(data) > maxAnyYAML {
-		return nil, &fault.LimitError{What: "bytes of YAML that is not of the shape that package managers write", Where: "document", Max: maxAnyYAML, Seen: int64(len(data))}
+func readAny(data []byte) (*Tree, error) {
+	if len(data) > maxAny {
+		return nil, &fault.LimitError{What: "bytes of YAML that is not of the shape that package managers write", Where: "document", Max: maxAny, Seen: int64(len(data))}
 	}
-	t := new(yamlTree)
+	t := new(Tree)
 	d := yaml.NewDecoder(bytes.NewReader(data))
 	for {
 		var doc yaml.Node
@@ -33,7 +33,7 @@ func readAnyYAML(data []byte) (*yamlTree, error) {
 			return nil, fmt.Errorf("%v: %w", err, fault.Invalid)
 		}
 		for _, n := range doc.Content {
-			t.docs = append(t.docs, len(t.nodes))
+			t.Docs = append(t.Docs, len(t.Nodes))
 			if err := t.copy(nil, n, 0); err != nil {
 				return nil, err
 			}
@@ -41,24 +41,24 @@ func readAnyYAML(data []byte) (*yamlTree, error) {
 	}
 }
 
-func (t *yamlTree) copy(key []byte, n *yaml.Node, depth int) error {
-	if depth > maxDepth {
-		return &fault.LimitError{What: "nested values", Where: fmt.Sprintf("line %d", n.Line), Max: maxDepth, Seen: int64(depth)}
+func (t *Tree) copy(key []byte, n *yaml.Node, depth int) error {
+	if depth > MaxDepth {
+		return &fault.LimitError{What: "nested values", Where: fmt.Sprintf("line %d", n.Line), Max: MaxDepth, Seen: int64(depth)}
 	}
-	at := len(t.nodes)
-	t.nodes = append(t.nodes, yamlNode{key: key, line: int32(n.Line)})
+	at := len(t.Nodes)
+	t.Nodes = append(t.Nodes, Node{Key: key, Line: int32(n.Line)})
 	switch n.Kind {
 	case yaml.ScalarNode:
-		t.nodes[at].text = []byte(n.Value)
+		t.Nodes[at].Text = []byte(n.Value)
 	case yaml.SequenceNode:
-		t.nodes[at].kind = yamlList
+		t.Nodes[at].Kind = List
 		for _, c := range n.Content {
 			if err := t.copy(nil, c, depth+1); err != nil {
 				return err
 			}
 		}
 	case yaml.MappingNode:
-		t.nodes[at].kind = yamlMap
+		t.Nodes[at].Kind = Map
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			k := n.Content[i]
 			if k.Kind != yaml.ScalarNode {
@@ -71,6 +71,6 @@ func (t *yamlTree) copy(key []byte, n *yaml.Node, depth int) error {
 	default:
 		return fmt.Errorf("line %d: YAML aliases: %w", n.Line, fault.Unsupported)
 	}
-	t.nodes[at].end = int32(len(t.nodes))
+	t.Nodes[at].end = int32(len(t.Nodes))
 	return nil
 }

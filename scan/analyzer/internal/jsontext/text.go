@@ -1,4 +1,4 @@
-package npm
+package jsontext
 
 import (
 	"bytes"
@@ -9,10 +9,10 @@ import (
 	"unicode/utf8"
 )
 
-// plain returns how many leading bytes are neither a quote nor a backslash nor
+// Plain returns how many leading bytes are neither a quote nor a backslash nor
 // a control character. It looks at eight bytes at a time: in each term the
 // lowest mark is exact, those above it may be false.
-func plain(b []byte) int {
+func Plain(b []byte) int {
 	const ones, high = 0x0101010101010101, 0x8080808080808080
 	i := 0
 	for ; i+8 <= len(b); i += 8 {
@@ -31,8 +31,8 @@ func plain(b []byte) int {
 	return i
 }
 
-// escape returns the length of the escape that b begins with, or 0.
-func escape(b []byte) int {
+// Escape returns the length of the escape that b begins with, or 0.
+func Escape(b []byte) int {
 	if len(b) < 2 {
 		return 0
 	}
@@ -65,8 +65,8 @@ func hex4(b []byte) (rune, bool) {
 	return v, true
 }
 
-// unescape decodes a string whose escapes have been checked.
-func unescape(raw []byte) []byte {
+// Unescape decodes a string whose escapes have been checked.
+func Unescape(raw []byte) []byte {
 	out := make([]byte, 0, len(raw))
 	for len(raw) > 0 {
 		n := bytes.IndexByte(raw, '\\')
@@ -97,8 +97,8 @@ func unescape(raw []byte) []byte {
 	return out
 }
 
-// clean copies b into a string that is well-formed UTF-8.
-func clean(b []byte) string {
+// Clean copies b into a string that is well-formed UTF-8.
+func Clean(b []byte) string {
 	if utf8.Valid(b) {
 		return string(b)
 	}

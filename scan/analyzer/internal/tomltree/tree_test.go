@@ -1,4 +1,4 @@
-package pypi
+package tomltree
 
 import (
 	"errors"
@@ -15,24 +15,24 @@ import (
 
 // plainTable turns a table into maps, lists and texts, of repeated keys the
 // first.
-func plainTable(t *table) any {
+func plainTable(t *Table) any {
 	switch {
-	case t.members != nil:
+	case t.Members != nil:
 		out := map[string]any{}
-		for _, m := range t.members {
-			if _, again := out[m.key]; !again {
-				out[m.key] = plainTable(m.value)
+		for _, m := range t.Members {
+			if _, again := out[m.Key]; !again {
+				out[m.Key] = plainTable(m.Value)
 			}
 		}
 		return out
-	case t.items != nil:
+	case t.Items != nil:
 		out := []any{}
-		for _, i := range t.items {
+		for _, i := range t.Items {
 			out = append(out, plainTable(i))
 		}
 		return out
 	}
-	return t.text
+	return t.Text
 }
 
 // plainTOML does the same to what the general parser decodes. Scalars other than
@@ -112,7 +112,7 @@ y = 1
 [[p.more]]
 y = 2
 `
-	got, err := readTOML([]byte(in))
+	got, err := Read([]byte(in))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ y = 2
 	if diff := cmp.Diff(want, blankScalars(want, plainTable(got))); diff != "" {
 		t.Errorf("(-general +ours):\n%s", diff)
 	}
-	if got.str("n") != "-1_000.5e3" || got.str("when") != "1979-05-27 07:32:00Z" || got.get("t").get("u").str("v") != "true" {
+	if got.Str("n") != "-1_000.5e3" || got.Str("when") != "1979-05-27 07:32:00Z" || got.Get("t").Get("u").Str("v") != "true" {
 		t.Errorf("scalars are not kept as written: %v", plainTable(got))
 	}
 }
@@ -139,7 +139,7 @@ func TestTOMLErrors(t *testing.T) {
 		{"[a] b", "line 1: text after the end of a line's value"}, {"'''a''' = 1", "line 1: a key cannot go on over lines"},
 	}
 	for _, tt := range tests {
-		_, err := readTOML([]byte(tt.in))
+		_, err := Read([]byte(tt.in))
 		if tt.want == "" {
 			if err != nil {
 				t.Errorf("%q: %v", tt.in, err)
@@ -153,7 +153,7 @@ func TestTOMLErrors(t *testing.T) {
 }
 
 func TestTOMLValues(t *testing.T) {
-	if _, err := readTOML([]byte("a = [" + strings.Repeat("1,", maxValues) + "]")); !errors.Is(err, fault.Limit) {
+	if _, err := Read([]byte("a = [" + strings.Repeat("1,", MaxValues) + "]")); !errors.Is(err, fault.Limit) {
 		t.Errorf("error %v, want a limit", err)
 	}
 }
@@ -170,7 +170,7 @@ func FuzzTOML(f *testing.F) {
 		if len(data) > 4000 || !utf8.Valid(data) {
 			return
 		}
-		got, ours := readTOML(data)
+		got, ours := Read(data)
 		if ours != nil && fault.KindOf(ours) == "" {
 			t.Fatalf("error without a kind: %v", ours)
 		}

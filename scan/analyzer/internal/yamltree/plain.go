@@ -1,4 +1,4 @@
-package npm
+package yamltree
 
 import (
 	"bytes"
@@ -12,29 +12,29 @@ import (
 // write. It may still be YAML.
 var errNotPlain = errors.New("not plain YAML")
 
-// plainYAML reads the subset of YAML that package managers write: mappings and
+// plain reads the subset of YAML that package managers write: mappings and
 // lists in block form, one line for each scalar or flow collection, no tabs,
 // anchors, aliases, tags or directives. It answers errNotPlain to all else.
-type plainYAML struct {
-	yamlTree
-	line    int32
-	inside  bool        // of a document
-	open    []yamlLevel // the collections around the current line
-	pending int         // node whose value has not been seen, or -1
-	column  int         // of the pending node's key
-	colon   bool        // the pending node is an explicit key ("? key")
-	block   bool        // the pending node is a block scalar
+type plain struct {
+	Tree
+	at      int32   // the current line
+	inside  bool    // of a document
+	open    []level // the collections around the current line
+	pending int     // node whose value has not been seen, or -1
+	column  int     // of the pending node's key
+	colon   bool    // the pending node is an explicit key ("? key")
+	block   bool    // the pending node is a block scalar
 }
 
-// yamlLevel is an open collection and the column of its items.
-type yamlLevel struct{ node, column int }
+// level is an open collection and the column of its items.
+type level struct{ node, column int }
 
-func readPlainYAML(data []byte) (*yamlTree, error) {
+func readPlain(data []byte) (*Tree, error) {
 	if !plainBytes(data) {
 		return nil, errNotPlain
 	}
-	p := plainYAML{pending: -1}
-	p.nodes = make([]yamlNode, 0, min(bytes.Count(data, []byte{'\n'})+1, maxNodes))
+	p := plain{pending: -1}
+	p.Nodes = make([]Node, 0, min(bytes.Count(data, []byte{'\n'})+1, maxNodes))
 	for rest := data; len(rest) > 0; {
 		line := rest
 		if n := bytes.IndexByte(rest, '\n'); n >= 0 {
@@ -42,7 +42,7 @@ func readPlainYAML(data []byte) (*yamlTree, error) {
 		} else {
 			rest = nil
 		}
-		p.line++
+		p.at++
 		if err := p.full(); err != nil {
 			return nil, err
 		}
@@ -54,7 +54,7 @@ func readPlainYAML(data []byte) (*yamlTree, error) {
 		return nil, errNotPlain
 	}
 	p.closeTo(-1)
-	return &p.yamlTree, nil
+	return &p.Tree, nil
 }
 
 // plainBytes reports whether data is free of characters that YAML treats in a
@@ -81,7 +81,7 @@ func plainBytes(data []byte) bool {
 }
 
 // take reads one line.
-func (p *plainYAML) take(line []byte) error {
+func (p *plain) take(line []byte) error {
 	text := bytes.TrimLeft(line, " ")
 	column := len(line) - len(text)
 	text = bytes.TrimRight(text, " ")
@@ -108,7 +108,7 @@ func (p *plainYAML) take(line []byte) error {
 }
 
 // item reads a list item or a mapping entry that begins at column.
-func (p *plainYAML) item(column int, text []byte) error {
+func (p *plain) item(column int, text []byte) error {
 	dash := text[0] == '-' && (len(text) == 1 || text[1] == ' ')
 	if err := p.place(column, dash); err != nil {
 		return err
@@ -124,63 +124,63 @@ func (p *plainYAML) item(column int, text []byte) error {
 
 // place closes and opens collections so that the innermost one is what an item
 // at column belongs to.
-func (p *plainYAML) place(column int, dash bool) error {
-	kind := yamlMap
+func (p *plain) place(column int, dash bool) error {
+	kind := Map
 	if dash {
-		kind = yamlList
+		kind = List
 	}
 	p.closeTo(column)
 	top := len(p.open) - 1
 	switch {
-	case p.pending >= 0 && (column > p.column || dash && column == p.column && p.nodes[p.pending].key != nil):
+	case p.pending >= 0 && (column > p.column || dash && column == p.column && p.Nodes[p.pending].Key != nil):
 		p.push(p.pending, column, kind)
 		p.pending = -1
-		if len(p.open) > maxDepth {
-			return &fault.LimitError{What: "nested values", Where: fmt.Sprintf("line %d", p.line), Max: maxDepth, Seen: maxDepth + 1}
+		if len(p.open) > MaxDepth {
+			return &fault.LimitError{What: "nested values", Where: fmt.Sprintf("line %d", p.at), Max: MaxDepth, Seen: MaxDepth + 1}
 		}
 		return nil
 	case !p.inside:
 		p.inside = true
-		p.docs = append(p.docs, p.add(nil))
-		p.push(len(p.nodes)-1, column, kind)
+		p.Docs = append(p.Docs, p.add(nil))
+		p.push(len(p.Nodes)-1, column, kind)
 		return nil
 	}
 	p.pending = -1
-	if top > 0 && !dash && p.nodes[p.open[top].node].kind == yamlList && p.open[top-1].column == column {
+	if top > 0 && !dash && p.Nodes[p.open[top].node].Kind == List && p.open[top-1].column == column {
 		p.pop() // a list stands at the column of its key
 		top--
 	}
-	if top < 0 || p.open[top].column != column || p.nodes[p.open[top].node].kind != kind {
+	if top < 0 || p.open[top].column != column || p.Nodes[p.open[top].node].Kind != kind {
 		return errNotPlain
 	}
 	return nil
 }
 
 // closeTo closes the collections whose items stand right of column.
-func (p *plainYAML) closeTo(column int) {
+func (p *plain) closeTo(column int) {
 	for len(p.open) > 0 && p.open[len(p.open)-1].column > column {
 		p.pop()
 	}
 }
 
-func (p *plainYAML) pop() {
+func (p *plain) pop() {
 	top := len(p.open) - 1
-	p.nodes[p.open[top].node].end = int32(len(p.nodes))
+	p.Nodes[p.open[top].node].end = int32(len(p.Nodes))
 	p.open = p.open[:top]
 }
 
-func (p *plainYAML) push(node, column int, kind yamlKind) {
-	p.nodes[node].kind = kind
-	p.open = append(p.open, yamlLevel{node, column})
+func (p *plain) push(node, column int, kind Kind) {
+	p.Nodes[node].Kind = kind
+	p.open = append(p.open, level{node, column})
 }
 
-func (p *plainYAML) add(key []byte) int {
-	n := len(p.nodes)
-	p.nodes = append(p.nodes, yamlNode{key: key, line: p.line, end: int32(n + 1)})
+func (p *plain) add(key []byte) int {
+	n := len(p.Nodes)
+	p.Nodes = append(p.Nodes, Node{Key: key, Line: p.at, end: int32(n + 1)})
 	return n
 }
 
-func (p *plainYAML) entry(column int, text []byte) error {
+func (p *plain) entry(column int, text []byte) error {
 	key, rest, err := plainKey(text)
 	if err != nil {
 		return err
@@ -188,7 +188,7 @@ func (p *plainYAML) entry(column int, text []byte) error {
 	return p.value(p.add(key), column, rest)
 }
 
-func (p *plainYAML) listItem(column int, text []byte) error {
+func (p *plain) listItem(column int, text []byte) error {
 	node := p.add(nil)
 	rest := bytes.TrimLeft(text[1:], " ")
 	inner := column + len(text) - len(rest)
@@ -196,14 +196,14 @@ func (p *plainYAML) listItem(column int, text []byte) error {
 		return errNotPlain
 	}
 	if _, _, err := plainKey(rest); err == nil {
-		p.push(node, inner, yamlMap)
+		p.push(node, inner, Map)
 		return p.entry(inner, rest)
 	}
 	return p.value(node, column, rest)
 }
 
 // explicitKey reads "? key", as is written for keys of more than 1,024 bytes.
-func (p *plainYAML) explicitKey(column int, text []byte) error {
+func (p *plain) explicitKey(column int, text []byte) error {
 	key, rest, err := plainScalar(bytes.TrimLeft(text[1:], " "))
 	if err != nil || len(rest) > 0 || len(key) == 0 {
 		return errNotPlain
@@ -212,7 +212,7 @@ func (p *plainYAML) explicitKey(column int, text []byte) error {
 	return nil
 }
 
-func (p *plainYAML) explicitValue(column int, text []byte) error {
+func (p *plain) explicitValue(column int, text []byte) error {
 	if column != p.column || text[0] != ':' || len(text) > 1 && text[1] != ' ' {
 		return errNotPlain
 	}
@@ -220,7 +220,7 @@ func (p *plainYAML) explicitValue(column int, text []byte) error {
 	rest := bytes.TrimLeft(text[1:], " ")
 	inner := column + len(text) - len(rest)
 	if _, _, err := plainKey(rest); err == nil {
-		p.push(p.pending, inner, yamlMap)
+		p.push(p.pending, inner, Map)
 		p.pending = -1
 		return p.entry(inner, rest)
 	}
@@ -228,7 +228,7 @@ func (p *plainYAML) explicitValue(column int, text []byte) error {
 }
 
 // value reads what follows "key: " or "- " on the line.
-func (p *plainYAML) value(node, column int, rest []byte) error {
+func (p *plain) value(node, column int, rest []byte) error {
 	switch {
 	case len(rest) == 0 || rest[0] == '#':
 		p.pending, p.column = node, column
@@ -237,7 +237,7 @@ func (p *plainYAML) value(node, column int, rest []byte) error {
 		if len(bytes.Trim(rest[1:], "+-")) > 0 {
 			return errNotPlain
 		}
-		p.nodes[node].kind = yamlBlock
+		p.Nodes[node].Kind = Block
 		p.block, p.column, p.pending = true, column, -1
 		return nil
 	}
@@ -253,7 +253,7 @@ func (p *plainYAML) value(node, column int, rest []byte) error {
 	if err != nil || !ends(rest) {
 		return errNotPlain
 	}
-	p.nodes[node].text = text
+	p.Nodes[node].Text = text
 	return nil
 }
 
