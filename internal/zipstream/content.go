@@ -1,7 +1,6 @@
 package zipstream
 
 import (
-	"bufio"
 	"cmp"
 	"encoding/binary"
 	"fmt"
@@ -10,9 +9,8 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/klauspost/compress/flate"
-
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/inflate"
 )
 
 // maxRatio is the most that deflate can reach: 258 bytes for two bits.
@@ -151,24 +149,21 @@ func (c *content) Close() error {
 	return nil
 }
 
-// inflater is a reusable decompressor with its input buffer.
+// inflater is a reusable decompressor.
 type inflater struct {
 	source *failing
-	buffer *bufio.Reader
-	flate  io.ReadCloser
+	flate  *inflate.Reader
 }
 
 var inflaters = sync.Pool{New: func() any {
 	i := &inflater{source: &failing{r: nothing{}}}
-	i.buffer = bufio.NewReaderSize(i.source, 16<<10)
-	i.flate = flate.NewReader(i.buffer)
+	i.flate = inflate.NewReader(i.source)
 	return i
 }}
 
 func (i *inflater) reset(r io.Reader) {
 	*i.source = failing{r: r}
-	i.buffer.Reset(i.source)
-	_ = i.flate.(flate.Resetter).Reset(i.buffer, nil) // fails for dictionaries only
+	i.flate.Reset(i.source)
 }
 
 // failing remembers the error of the archive's reader, to tell it from one of

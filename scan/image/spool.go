@@ -8,10 +8,10 @@ import (
 	"io"
 	"os"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/inflate"
 )
 
 // maxWindow bounds the memory that a zstd archive may ask for.
@@ -110,11 +110,11 @@ func compression(head []byte) string {
 func decompress(r io.Reader, how string) (io.Reader, func(), error) {
 	switch how {
 	case "gzip":
-		z, err := gzip.NewReader(r)
+		z, err := inflate.NewGzip(r)
 		if err != nil {
 			return nil, nil, err
 		}
-		return z, func() { z.Close() }, nil
+		return z, func() {}, nil
 	case "zstd":
 		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {

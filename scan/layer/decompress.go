@@ -12,10 +12,10 @@ import (
 	"io"
 	"strings"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/inflate"
 )
 
 // maxWindow bounds the memory that a zstd frame may ask for. Writers of image
@@ -91,7 +91,7 @@ func (o *opened) decompress(opt *Options) error {
 		o.body = &limitedReader{r: o.raw, stored: o.stored, max: limits.LayerBytes}
 		return nil
 	case gz:
-		zr, err := gzip.NewReader(o.raw)
+		zr, err := inflate.NewGzip(o.raw)
 		if err != nil {
 			return o.stored.damaged(fmt.Errorf("gzip: %w", err))
 		}

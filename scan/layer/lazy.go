@@ -9,10 +9,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/inflate"
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
@@ -117,7 +117,7 @@ func (p *pass) checkStargzPlace(b Blob, off int64) error {
 		}
 		return err
 	}
-	zr, err := gzip.NewReader(rc)
+	zr, err := inflate.NewGzip(rc)
 	if err != nil {
 		return wrong(err.Error())
 	}

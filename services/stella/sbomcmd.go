@@ -17,11 +17,11 @@ import (
 func (p *program) sbomCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sbom",
-		Short: "Convert, compare, merge and check SBOM documents",
+		Short: "Convert, compare, merge, check and judge SBOM documents",
 		Args:  usage(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(p.sbomConvert(), p.sbomDiff(), p.sbomMerge(), p.sbomValidate())
+	cmd.AddCommand(p.sbomConvert(), p.sbomDiff(), p.sbomMerge(), p.sbomValidate(), p.sbomQuality())
 	return cmd
 }
 

@@ -3,10 +3,16 @@ package cargo_test
 import (
 	"context"
 	"fmt"
+	"path"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/testdata"
 	"github.com/stella-ops/stella/scan/analyzer"
 	"github.com/stella-ops/stella/scan/analyzer/analyzertest"
 	"github.com/stella-ops/stella/scan/analyzer/cargo"
@@ -42,13 +48,95 @@ func TestHostile(t *testing.T) {
 	)
 }
 
-// TestPeers: numbers were checked by hand; members of the workspace are among them.
+// TestPeers: numbers were checked by hand; members of the workspace are among them. Cargo
+// reads no "cargo.lock", and neither do we.
 func TestPeers(t *testing.T) {
 	const parser = "trivy-parser/pkg/dependency/parser/rust/cargo/testdata/"
+	const repo = "trivy-analyzer/integration/testdata/fixtures/repo/"
+	const scancode = "scancode/tests/packagedcode/data/cargo/"
 	peertest.Test(t, cargo.Analyzer{}, peertest.Peers{
-		parser + "cargo_v3.lock":      {As: "Cargo.lock", Want: "9"},
-		parser + "cargo_invalid.lock": {As: "Cargo.lock", Want: "2 !read Cargo.lock: line 10: expected a value: invalid input"},
+		parser + "cargo_v3.lock":          {As: "Cargo.lock", Want: "9"},
+		parser + "cargo_invalid.lock":     {As: "Cargo.lock", Want: "2 !read Cargo.lock: line 10: expected a value: invalid input"},
+		repo + "cargo/Cargo.lock":         {Want: "10"},
+		repo + "trivy-ci-test/Cargo.lock": {Want: "74"},
+		"osv-scanner/cmd/osv-scanner/scan/source/testdata/exp-plugins-pkgdeprecate/deprecated-novuln/Cargo.lock": {Want: "36"},
+		scancode + "cargo-with-workspace/tauri/examples/api/src-tauri/Cargo.lock":                                {Want: "3"},
+		scancode + "lowercase/cargo.lock": {Want: "0"},
 	})
+}
+
+// scancodeVerdicts say who is right where what ScanCode expects of its own test files and
+// our result differ: "+" is ours alone, "-" theirs alone.
+var scancodeVerdicts = map[string]string{
+	"cargo_lock/sample1/Cargo.lock: - pkg:cargo/cargo-lock@4.0.1": "ours: a member of the workspace is not what a registry has under its name",
+	"scan/Cargo.lock: - pkg:cargo/proxy-wasm@0.1.4":               "ours: a member of the workspace is not what a registry has under its name",
+}
+
+// TestScancode compares package URLs with what ScanCode expects of the Cargo.lock files
+// among its test files.
+func TestScancode(t *testing.T) {
+	const root = "tests/packagedcode/data/cargo/"
+	files := testdata.Open(t, "lockfiles/scancode.tar.gz")
+	seen, compared := map[string]bool{}, 0
+	for _, name := range testdata.Names(files) {
+		if !strings.HasPrefix(name, root) || path.Base(name) != "Cargo.lock" {
+			continue
+		}
+		compared++
+		short := strings.TrimPrefix(name, root)
+		theirs := peertest.ScancodePURLs(t, scancodeExpects(t, files, root, short))
+		ours := analyzertest.Scan(cargo.Analyzer{}, map[string][]byte{name: files[name]})
+		if len(ours.Errors) > 0 {
+			t.Error(ours.Errors)
+		}
+		note := func(sign string, list, other []string) {
+			for _, u := range list {
+				if slices.Contains(other, u) {
+					continue
+				}
+				line := short + ": " + sign + " " + u
+				if seen[line] = true; scancodeVerdicts[line] == "" {
+					t.Errorf("%s: no verdict", line)
+				}
+			}
+		}
+		note("+", ours.PURLs(), theirs)
+		note("-", theirs, ours.PURLs())
+	}
+	if compared != 7 {
+		t.Errorf("compared %d files, want 7", compared)
+	}
+	for line := range scancodeVerdicts {
+		if !seen[line] {
+			t.Errorf("%s: has a verdict and does not differ", line)
+		}
+	}
+}
+
+// scancodeExpects returns the expectation of one file: beside it, or a part of one of the
+// scans of whole folders.
+func scancodeExpects(t *testing.T, files map[string][]byte, root, short string) []byte {
+	if expected, ok := files[root+path.Dir(short)+"/output.expected.json"]; ok {
+		return expected
+	}
+	for _, scan := range []string{"scan.expected.json", "cargo-with-workspace/tauri.expected.json"} {
+		var doc struct {
+			Files []struct {
+				Path string         `json:"path"`
+				Data jsontext.Value `json:"package_data"`
+			} `json:"files"`
+		}
+		if err := json.Unmarshal(files[root+scan], &doc); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range doc.Files {
+			if strings.HasSuffix(short, f.Path) {
+				return f.Data
+			}
+		}
+	}
+	t.Fatalf("no expectation of %s", short)
+	return nil
 }
 
 func Example() {
