@@ -246,8 +246,9 @@ func TestBalance(t *testing.T) {
 	two.reply = one.reply
 	var all sync.WaitGroup
 	for range 10 {
+		before := len(one.seen()) + len(two.seen())
 		all.Go(func() { send("GET", "http://"+r.address+"/e/1", "") })
-		for before := len(one.seen()) + len(two.seen()); len(one.seen())+len(two.seen()) == before; {
+		for len(one.seen())+len(two.seen()) == before {
 			time.Sleep(time.Millisecond)
 		}
 	}
