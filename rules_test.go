@@ -28,7 +28,9 @@ const (
 
 // exceptions are files and functions that may break a size rule, each with its
 // reason.
-var exceptions = map[string]string{}
+var exceptions = map[string]string{
+	"internal/inflate/fast.go:fast": "one loop whose state stays in registers: a call for each symbol would cost more than the symbol",
+}
 
 // leaves may be imported by anything and import only other leaves.
 var leaves = []string{
