@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"flag"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +17,8 @@ import (
 
 	"github.com/stella-ops/stella/internal/e2e/servers"
 )
+
+var rate = flag.Int("rate", 20, "scans that BenchmarkSubmitted submits each second")
 
 // quantile of durations, in milliseconds.
 func quantile(list []time.Duration, q float64) float64 {
@@ -68,7 +71,7 @@ func BenchmarkSubmitted(b *testing.B) {
 			}
 			var running sync.WaitGroup
 			b.ResetTimer()
-			tick := time.NewTicker(time.Second / 20)
+			tick := time.NewTicker(time.Second / time.Duration(*rate))
 			defer tick.Stop()
 			for range b.N {
 				<-tick.C

@@ -1,13 +1,22 @@
-// Package cargo reads packages of Rust: what a Cargo.lock names.
+// Package cargo reads packages of Rust: what a Cargo.lock names, and what an executable that
+// was built with cargo-auditable lists of itself.
 //
-// Crates of crates.io and of other registries have package URLs; those of a git repository
-// have one with vcs_url. Members of the workspace, which no registry has, have none and are
-// applications.
+// Of a Cargo.lock, crates of crates.io and of other registries have package URLs; those of a
+// git repository have one with vcs_url. Members of the workspace, which no registry has, have
+// none and are applications. A Cargo.lock does not say which crates are needed only to build
+// or to test: all of them count as needed to run.
+//
+// Of an executable (ELF, PE, Mach-O), crates are installed at its path, and those that are
+// needed only to build have the scope dev. Crates of crates.io have package URLs; of others
+// the list says only that they are from a "registry", "git" or "local", which is the property
+// "cargo:source". Modules of WebAssembly and manifests (Cargo.toml) are not read.
 package cargo
 
 import (
 	"context"
 	"fmt"
+	"path"
+	"slices"
 	"strings"
 
 	"github.com/stella-ops/stella/scan/analyzer"
@@ -22,20 +31,50 @@ type Analyzer struct{}
 // Info implements analyzer.Analyzer.
 func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "cargo", Version: 1} }
 
-// Paths implements analyzer.Analyzer.
-func (Analyzer) Paths() analyzer.Paths { return analyzer.Paths{Names: []string{"Cargo.lock"}} }
+// lockName is the one name that Cargo knows.
+const lockName = "Cargo.lock"
+
+// Paths implements analyzer.Analyzer. Of executables, whatever they are called, those are
+// left out that cannot have the list: kernel modules, object files and split debug files.
+// So are shared objects and native modules of Node, which could: a file of a compressed layer
+// must be held to be read here, and libraries are most of what is executable in an image.
+func (Analyzer) Paths() analyzer.Paths {
+	return analyzer.Paths{
+		Names: []string{lockName},
+		Magic: []string{
+			"\x7fELF",
+			"MZ",
+			"\xcf\xfa\xed\xfe", "\xce\xfa\xed\xfe", "\xfe\xed\xfa\xcf", "\xfe\xed\xfa\xce",
+			"\xca\xfe\xba\xbe\x00\x00\x00\x01", "\xca\xfe\xba\xbe\x00\x00\x00\x02",
+			"\xca\xfe\xba\xbe\x00\x00\x00\x03", "\xca\xfe\xba\xbe\x00\x00\x00\x04",
+			"\xca\xfe\xba\xbf",
+		},
+		Accept: func(p string) bool {
+			base := path.Base(p)
+			return !strings.Contains(base, ".so") && !slices.Contains([]string{".ko", ".o", ".debug", ".node", ".dll", ".dylib"}, path.Ext(base))
+		},
+	}
+}
 
 // Extract implements analyzer.Analyzer: one fact for each crate.
 func (Analyzer) Extract(_ context.Context, f *analyzer.File) ([]analyzer.Fact, error) {
-	data, err := f.Bytes(locked.MaxBytes)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", f.Path, err)
+	read := readAudit
+	if path.Base(f.Path) == lockName {
+		read = readLockFile
 	}
-	facts, err := readLock(data)
+	facts, err := read(f)
 	if err != nil {
 		return facts, fmt.Errorf("read %s: %w", f.Path, err)
 	}
 	return facts, nil
+}
+
+func readLockFile(f *analyzer.File) ([]analyzer.Fact, error) {
+	data, err := f.Bytes(locked.MaxBytes)
+	if err != nil {
+		return nil, err
+	}
+	return readLock(data)
 }
 
 // readLock reads a Cargo.lock of any version (https://doc.rust-lang.org/cargo/, crate

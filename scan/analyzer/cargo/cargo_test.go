@@ -31,6 +31,9 @@ func TestCost(t *testing.T) {
 		analyzertest.Growth{Name: "versions of one crate", Path: "Cargo.lock", Data: func(n int) string {
 			return analyzertest.Lines(n/4, "[[package]]\nname = \"d\"\nversion = \"1.0.%d\"\n")
 		}},
+		analyzertest.Growth{Name: "one crate again", Path: "Cargo.lock", Data: func(n int) string {
+			return analyzertest.Lines(n/4, "[[package]]\nname = \"d\"\nversion = \"1\"\nchecksum = \"%064d\"\n")
+		}},
 		analyzertest.Growth{Name: "checksums", Path: "Cargo.lock", Data: func(n int) string {
 			return "[metadata]\n" + analyzertest.Lines(n, "\"checksum d%[1]d 1.0.0 (x)\" = \"%[1]d\"\n")
 		}},

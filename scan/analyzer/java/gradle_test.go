@@ -14,8 +14,8 @@ import (
 	"github.com/stella-ops/stella/scan/analyzer"
 )
 
-// locked describes facts as "URL scope".
-func locked(facts []analyzer.Fact) (list []string) {
+// urls describes facts as "URL scope".
+func urls(facts []analyzer.Fact) (list []string) {
 	for _, f := range facts {
 		list = append(list, strings.TrimSpace(fmt.Sprintf("%s %s %s", f.Package.PURL, f.Package.State, f.Package.Scope)))
 	}
@@ -35,7 +35,7 @@ func TestLock(t *testing.T) {
 			"pkg:maven/org.d/d@4.0 declared dev", "pkg:maven/org.a/a@1.1 declared dev",
 		},
 	} {
-		if diff := cmp.Diff(want, locked(extract(t, path, text))); diff != "" {
+		if diff := cmp.Diff(want, urls(extract(t, path, text))); diff != "" {
 			t.Errorf("%s: want (-), got (+):\n%s", path, diff)
 		}
 	}
@@ -48,7 +48,7 @@ func TestOldLock(t *testing.T) {
 		"gradle/dependency-locks/runtimeClasspath.lockfile":     "pkg:maven/org.a/a@1.0 declared",
 		"gradle/dependency-locks/testRuntimeClasspath.lockfile": "pkg:maven/org.a/a@1.0 declared dev",
 	} {
-		if diff := cmp.Diff([]string{want}, locked(extract(t, path, "org.a:a:1.0\n"))); diff != "" {
+		if diff := cmp.Diff([]string{want}, urls(extract(t, path, "org.a:a:1.0\n"))); diff != "" {
 			t.Errorf("%s: want (-), got (+):\n%s", path, diff)
 		}
 	}
@@ -57,7 +57,7 @@ func TestOldLock(t *testing.T) {
 func TestBadLock(t *testing.T) {
 	facts, err := Analyzer{}.Extract(context.Background(), analyzer.NewMemoryFile("gradle.lockfile", []byte("org.a:a:1.0=x\nwhat is this\norg.b:b=x\n")))
 	if len(facts) != 1 || !errors.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "line 2") {
-		t.Errorf("%v, error %v", locked(facts), err)
+		t.Errorf("%v, error %v", urls(facts), err)
 	}
 }
 
@@ -79,7 +79,7 @@ func TestTrivyLocks(t *testing.T) {
 			if !ok {
 				t.Errorf("%s is not in %s", name, pack)
 			}
-			if diff := cmp.Diff(want, locked(extract(t, "x/gradle.lockfile", string(data)))); diff != "" {
+			if diff := cmp.Diff(want, urls(extract(t, "x/gradle.lockfile", string(data)))); diff != "" {
 				t.Errorf("%s: want (-), got (+):\n%s", name, diff)
 			}
 		}

@@ -1,5 +1,7 @@
-// Package java reads what Java archives, Maven projects and Gradle lockfiles
-// say about packages.
+// Package java reads what Java archives, projects of Maven and Ivy, and the lockfiles
+// of Gradle and sbt say about packages. Of Ivy the reports of its resolution are read
+// too, and of Gradle the checksums by which it verifies dependencies: that list may
+// have kept what a build no longer uses.
 //
 // Archives (.jar .war .ear .par .sar .nar .kar .hpi .jpi .lpkg) are read
 // through their zip directory: only manifests, Maven descriptors and archives
@@ -35,7 +37,7 @@ type Analyzer struct {
 
 // version of the facts. Facts with digests are other facts.
 const (
-	version            = 1
+	version            = 2
 	versionWithDigests = 1000 + version
 )
 
@@ -47,18 +49,18 @@ func (a Analyzer) Info() analyzer.Info {
 	return analyzer.Info{Name: "java", Version: version}
 }
 
-// Paths wants archives by extension; pom.xml and the lockfiles of Gradle by
-// name; and loose pom.properties, which are what is left of a Maven archive
+// Paths wants archives by extension; pom.xml, ivy.xml and lockfiles by name;
+// reports of Ivy by their folder; and loose pom.properties, which are what is left of a Maven archive
 // that was unpacked.
 func (Analyzer) Paths() analyzer.Paths {
-	p := analyzer.Paths{Names: []string{"pom.xml", "pom.properties"}, Suffixes: []string{".lockfile"}, Accept: accept}
+	p := analyzer.Paths{Names: []string{"pom.xml", "pom.properties", "build.sbt.lock"}, Suffixes: []string{".lockfile", ".xml"}, Accept: accept}
 	for _, e := range extensions {
 		p.Suffixes = append(p.Suffixes, "."+e)
 	}
 	return p
 }
 
-// accept tells files of Maven and Gradle from others with the same name.
+// accept tells files of build tools from others with the same name.
 func accept(p string) bool {
 	base := path.Base(p)
 	switch {
@@ -68,6 +70,8 @@ func accept(p string) bool {
 		return !inDescriptors(p) // beside a pom.properties, which says the same
 	case strings.HasSuffix(strings.ToLower(base), ".lockfile"):
 		return isGradleLock(p)
+	case strings.HasSuffix(strings.ToLower(base), ".xml"):
+		return base == "ivy.xml" || isIvyReport(p) || isVerification(p)
 	}
 	return true
 }
@@ -110,6 +114,14 @@ func (a Analyzer) Extract(ctx context.Context, f *analyzer.File) ([]analyzer.Fac
 		return extractProject(f)
 	case base == "pom.properties":
 		return extractDescriptor(f)
+	case base == "build.sbt.lock":
+		return extractText(f, readSbtLock)
+	case base == "ivy.xml":
+		return extractText(f, readIvy)
+	case isVerification(f.Path):
+		return extractText(f, readVerification)
+	case isIvyReport(f.Path):
+		return extractText(f, readIvyReport)
 	default:
 		return extractLock(f)
 	}

@@ -15,14 +15,15 @@ const maxDepth = 200
 
 // xmlReader walks through the elements of an XML document in memory, by the
 // grammar of XML 1.0 without document types: a DTD is refused, and with it
-// every entity that a document could define. Attributes are skipped, name
-// spaces are cut off. It is several times faster than encoding/xml and
+// every entity that a document could define. Attributes are skipped unless asked
+// for, name spaces are cut off. It is several times faster than encoding/xml and
 // allocates for the texts alone that are asked for.
 type xmlReader struct {
 	data  []byte
 	pos   int
 	open  [][]byte // names of the open elements
 	empty bool     // the last start tag was an empty element, whose end is due
+	tag   []byte   // the last start tag behind its name
 	want  bool     // text is collected
 	chars []byte   // the text
 }
@@ -217,6 +218,7 @@ func (x *xmlReader) start() ([]byte, error) {
 		}
 	}
 	x.empty = x.data[end-1] == '/'
+	x.tag = x.data[x.pos+1+len(name) : end]
 	x.pos = end + 1
 	x.open = append(x.open, name)
 	return local(name), nil

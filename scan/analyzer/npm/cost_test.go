@@ -60,6 +60,15 @@ func TestCost(t *testing.T) {
 		{"resolutions", "yarn.lock", func(n int) string {
 			return "__metadata:\n  version: 8\n\n" + many(n/10, "\"a@npm:^%[1]d, a@npm:%[1]d\":\n  version: 1.0.%[1]d\n  resolution: \"a@npm:1.0.%[1]d\"\n  dependencies:\n    a: ^0\n")
 		}},
+		{"packages", "bun.lock", func(n int) string {
+			return `{"lockfileVersion":1,"packages":{` + many(n/5, `"a%[1]d":["a%[1]d@1.0.0","",{"dependencies":{"a0":"*","b":"*"}},""],`) + `}}`
+		}},
+		{"deep places", "bun.lock", func(n int) string {
+			return `{"lockfileVersion":1,"packages":{` + many(n/40, `"`+strings.Repeat("x/", 200)+`a%[1]d":["a%[1]d@1.0.0","",{"dependencies":{"c":"*"}},""],`) + `}}`
+		}},
+		{"comments and commas", "bun.lock", func(n int) string {
+			return `{"a":[` + many(n, "/* %[1]d */ [1 , ], // x\n") + `],"lockfileVersion":1}`
+		}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

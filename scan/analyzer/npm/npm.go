@@ -1,5 +1,6 @@
 // Package npm reads packages of the npm registry: what is installed below
-// node_modules folders, and what the lockfiles of npm, pnpm and yarn name.
+// node_modules folders, and what the lockfiles of npm, pnpm, yarn and Bun name.
+// The binary lockfile that Bun wrote before version 1.2 is answered with an error.
 //
 // Installed packages are every package.json that has a name and a version,
 // wherever it lies; npm calls nothing else a package. So an app's own
@@ -42,12 +43,12 @@ const (
 type Analyzer struct{}
 
 // Info implements analyzer.Analyzer.
-func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "npm", Version: 1} }
+func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "npm", Version: 2} }
 
 // Paths implements analyzer.Analyzer.
 func (Analyzer) Paths() analyzer.Paths {
 	return analyzer.Paths{
-		Names:  []string{"package.json", "package-lock.json", "npm-shrinkwrap.json", ".package-lock.json", "pnpm-lock.yaml", "yarn.lock"},
+		Names:  []string{"package.json", "package-lock.json", "npm-shrinkwrap.json", ".package-lock.json", "pnpm-lock.yaml", "yarn.lock", "bun.lock", "bun.lockb"},
 		Accept: accept,
 	}
 }
@@ -84,6 +85,9 @@ func extract(f *analyzer.File) ([]analyzer.Fact, error) {
 		}
 		return manifestFacts(dir, data)
 	}
+	if base == "bun.lockb" {
+		return nil, readBunBinary()
+	}
 	data, err := f.Bytes(maxLock)
 	if err != nil {
 		return nil, err
@@ -95,6 +99,8 @@ func extract(f *analyzer.File) ([]analyzer.Fact, error) {
 		return lock.parts(strings.TrimSuffix(dir, "node_modules")), cmp.Or(err, lock.odd)
 	case "pnpm-lock.yaml":
 		err = readPnpmLock(&lock, data)
+	case "bun.lock":
+		err = readBunLock(&lock, data)
 	case "yarn.lock":
 		if isBerry(data) {
 			err = readBerryLock(&lock, data)

@@ -145,6 +145,11 @@ func found(t *testing.T, files map[string][]byte) map[string]bool {
 func TestPeers(t *testing.T) {
 	const parser, analyzers = "trivy-parser/pkg/dependency/parser/nodejs/", "trivy-analyzer/pkg/fanal/analyzer/language/nodejs/"
 	want := map[string]string{
+		parser + "bun/testdata/bun_invalid.lock":                                        "0 lockfileVersion \"\\\"not-a-number\\\"\": unsupported",
+		analyzers + "bun/testdata/happy/bun.lock":                                       "7",
+		analyzers + "bun/testdata/no-node-modules/bun.lock":                             "6",
+		"trivy-analyzer/integration/testdata/fixtures/repo/bun/bun.lock":                "7",
+		"osv-scanner/cmd/osv-scanner/scan/source/testdata/locks-insecure/bun.lock":      "3",
 		parser + "npm/testdata/package-lock_v1.json":                                    "32",
 		parser + "npm/testdata/package-lock_v3.json":                                    "32",
 		parser + "npm/testdata/package-lock_v3_with-same-dev-and-non-dev.json":          "5",
@@ -194,7 +199,7 @@ func TestPeers(t *testing.T) {
 // plainName returns the name that a test file such as "package-lock_v1.json"
 // stands for.
 func plainName(name string) string {
-	for kind, plain := range map[string]string{"package-lock": "package-lock.json", "pnpm-lock": "pnpm-lock.yaml", "yarn": "yarn.lock"} {
+	for kind, plain := range map[string]string{"package-lock": "package-lock.json", "pnpm-lock": "pnpm-lock.yaml", "yarn": "yarn.lock", "bun": "bun.lock"} {
 		if strings.HasPrefix(path.Base(name), kind) {
 			return plain
 		}

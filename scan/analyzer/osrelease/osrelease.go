@@ -22,27 +22,33 @@ type Analyzer struct{}
 
 // rank orders the files: the first that says something decides.
 var rank = map[string]string{
-	"etc/os-release":        "10",
-	"usr/lib/os-release":    "11",
-	"etc/initrd-release":    "12",
-	"etc/alpine-release":    "20",
-	"etc/oracle-release":    "30", // before redhat-release, which derivatives copy
-	"etc/rocky-release":     "31",
-	"etc/almalinux-release": "32",
-	"etc/centos-release":    "33",
-	"etc/fedora-release":    "34",
-	"etc/redhat-release":    "35",
-	"etc/system-release":    "36",
-	"etc/photon-release":    "37",
-	"etc/mariner-release":   "38",
-	"etc/SuSE-release":      "39",
-	"etc/lsb-release":       "40",
-	"etc/debian_version":    "50",
+	"etc/os-release":         "10",
+	"usr/lib/os-release":     "11",
+	"etc/initrd-release":     "12",
+	"etc/alpine-release":     "20",
+	"etc/oracle-release":     "30", // before redhat-release, which derivatives copy
+	"etc/rocky-release":      "31",
+	"etc/almalinux-release":  "32",
+	"etc/centos-release":     "33",
+	"etc/fedora-release":     "34",
+	"etc/redhat-release":     "35",
+	"etc/system-release":     "36",
+	"etc/photon-release":     "37",
+	"etc/mariner-release":    "38",
+	"etc/azurelinux-release": "39",
+	"etc/SuSE-release":       "40",
+	"etc/openEuler-release":  "41",
+	"etc/mageia-release":     "42",
+	"etc/gentoo-release":     "43",
+	"etc/lsb-release":        "50",
+	"etc/openwrt_release":    "51",
+	"etc/arch-release":       "52",
+	"etc/debian_version":     "60",
 }
 
 // Info implements analyzer.Analyzer.
 func (Analyzer) Info() analyzer.Info {
-	return analyzer.Info{Name: "osrelease", Version: 1, Authoritative: true}
+	return analyzer.Info{Name: "osrelease", Version: 2, Authoritative: true}
 }
 
 // Paths implements analyzer.Analyzer.
@@ -67,8 +73,12 @@ func (Analyzer) Extract(_ context.Context, f *analyzer.File) ([]analyzer.Fact, e
 	switch f.Path {
 	case "etc/os-release", "usr/lib/os-release", "etc/initrd-release":
 		os = parseOSRelease(data)
-	case "etc/lsb-release":
+	case "etc/lsb-release", "etc/openwrt_release":
 		os = parseLSB(data)
+	case "etc/arch-release": // it is empty
+		os = &sbom.OS{ID: "arch", Name: "Arch Linux"}
+	case "etc/SuSE-release":
+		os = parseSUSE(data)
 	case "etc/alpine-release":
 		os = &sbom.OS{ID: "alpine", Name: "Alpine Linux", VersionID: firstLine(data)}
 	case "etc/debian_version":
@@ -105,7 +115,11 @@ func parseOSRelease(data []byte) *sbom.OS {
 
 func parseLSB(data []byte) *sbom.OS {
 	v := assignments(data)
-	return &sbom.OS{ID: strings.ToLower(v["DISTRIB_ID"]), VersionID: v["DISTRIB_RELEASE"], Codename: v["DISTRIB_CODENAME"], PrettyName: v["DISTRIB_DESCRIPTION"]}
+	id := releaseID(v["DISTRIB_ID"]) // some write the name of the distribution
+	if id == "" {
+		id = strings.ToLower(v["DISTRIB_ID"])
+	}
+	return &sbom.OS{ID: id, VersionID: v["DISTRIB_RELEASE"], Codename: v["DISTRIB_CODENAME"], PrettyName: v["DISTRIB_DESCRIPTION"]}
 }
 
 // parseDebianVersion reads "12.5" or, before a release, "trixie/sid".
@@ -118,7 +132,11 @@ func parseDebianVersion(line string) *sbom.OS {
 		os.Codename = codename
 		return os
 	}
-	os.VersionID, _, _ = strings.Cut(line, ".")
+	major, minor, _ := strings.Cut(line, ".")
+	if os.VersionID = major; major == "3" { // woody and sarge were 3.0 and 3.1
+		minor, _, _ = strings.Cut(minor, ".")
+		os.VersionID = strings.TrimSuffix(major+"."+minor, ".")
+	}
 	return os
 }
 
@@ -127,23 +145,51 @@ var releaseLine = lazyre.New(`^(.*?)\s*(?:[Ll]inux\s+)?(?:Server\s+)?(?:release\
 // releaseIDs maps beginnings of release lines to os-release IDs.
 var releaseIDs = []struct{ prefix, id string }{
 	{"Red Hat", "rhel"}, {"CentOS", "centos"}, {"Rocky", "rocky"}, {"AlmaLinux", "almalinux"}, {"Fedora", "fedora"},
-	{"Oracle", "ol"}, {"Amazon", "amzn"}, {"VMware Photon", "photon"}, {"CBL-Mariner", "mariner"}, {"Scientific", "scientific"},
-	{"openSUSE", "opensuse"}, {"SUSE", "sles"},
+	{"Oracle", "ol"}, {"Amazon", "amzn"}, {"VMware Photon", "photon"}, {"CBL-Mariner", "mariner"}, {"Microsoft Azure Linux", "azurelinux"},
+	{"Scientific", "scientific"}, {"openSUSE", "opensuse"}, {"SUSE Linux Enterprise Desktop", "sled"}, {"SUSE", "sles"}, {"openEuler", "openeuler"},
+	{"Mageia", "mageia"}, {"Gentoo", "gentoo"},
 }
 
-// parseRelease reads lines such as "CentOS Linux release 7.9.2009 (Core)".
-func parseRelease(line string) *sbom.OS {
+// releaseID returns the ID of the distribution that a release line names, or "".
+func releaseID(line string) string {
 	for _, r := range releaseIDs {
-		if !strings.HasPrefix(line, r.prefix) {
-			continue
+		if strings.HasPrefix(line, r.prefix) {
+			return r.id
 		}
-		os := &sbom.OS{ID: r.id, PrettyName: line}
-		if m := releaseLine.Get().FindStringSubmatch(line); m != nil {
-			os.Name, os.VersionID = m[1], m[2]
-		}
-		return os
 	}
-	return nil
+	return ""
+}
+
+// parseRelease reads lines such as "CentOS Linux release 7.9.2009 (Core)". Of versions that
+// os-release has without the day of the image, it is cut off.
+func parseRelease(line string) *sbom.OS {
+	os := &sbom.OS{ID: releaseID(line), PrettyName: line}
+	if os.ID == "" {
+		return nil
+	}
+	if m := releaseLine.Get().FindStringSubmatch(line); m != nil {
+		os.Name, os.VersionID = m[1], m[2]
+	}
+	part := strings.Split(os.VersionID, ".")
+	switch {
+	case os.ID == "amzn" && len(part) == 3: // 2023.5.20240805
+		os.VersionID = part[0]
+	case (os.ID == "mariner" || os.ID == "azurelinux") && len(part) == 3: // 3.0.20240824
+		os.VersionID = part[0] + "." + part[1]
+	}
+	return os
+}
+
+// parseSUSE reads SuSE-release, which has the service pack on a line of its own.
+func parseSUSE(data []byte) *sbom.OS {
+	os := parseRelease(firstLine(data))
+	if os == nil {
+		return nil
+	}
+	if pack := assignments(data)["PATCHLEVEL"]; pack != "" && pack != "0" && !strings.Contains(os.VersionID, ".") {
+		os.VersionID += "." + pack
+	}
+	return os
 }
 
 func firstLine(data []byte) string {

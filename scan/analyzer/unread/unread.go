@@ -19,37 +19,32 @@ type kind struct {
 	system   bool // a database of operating system packages
 	names    []string
 	suffixes []string
+	prefixes []string // of base names; "" is any. They need within
 	within   []string // parts of which the path must have one; empty: anywhere
 }
 
 var kinds = []kind{
-	{name: "pacman packages", system: true, names: []string{"desc"}, within: []string{"var/lib/pacman/local/"}},
-	{name: "portage packages", system: true, names: []string{"CONTENTS"}, within: []string{"var/db/pkg/"}},
-	{name: "opkg packages", system: true, names: []string{"status"}, within: []string{"usr/lib/opkg/", "var/lib/opkg/"}},
-	{name: "Ruby gems", names: []string{"Gemfile.lock", "gems.locked"}},
-	{name: "Ruby gems", suffixes: []string{".gemspec"}, within: []string{"/specifications/", "specifications/"}},
-	{name: "Rust crates", names: []string{"Cargo.lock"}},
-	{name: "PHP packages", names: []string{"composer.lock"}},
-	{name: "PHP packages", names: []string{"installed.json"}, within: []string{"vendor/composer/"}},
-	{name: ".NET packages", names: []string{"packages.lock.json", "packages.config"}, suffixes: []string{".deps.json"}},
-	{name: "Dart packages", names: []string{"pubspec.lock"}},
-	{name: "Elixir packages", names: []string{"mix.lock"}},
-	{name: "Erlang packages", names: []string{"rebar.lock"}},
-	{name: "Swift packages", names: []string{"Package.resolved"}},
-	{name: "CocoaPods", names: []string{"Podfile.lock"}},
-	{name: "Conan packages", names: []string{"conan.lock"}},
-	{name: "Conda packages", suffixes: []string{".json"}, within: []string{"/conda-meta/", "conda-meta/"}},
-	{name: "Julia packages", names: []string{"JuliaManifest.toml"}},
-	{name: "R packages", names: []string{"renv.lock"}},
-	{name: "Deno packages", names: []string{"deno.lock"}},
-	{name: "Bun packages", names: []string{"bun.lock", "bun.lockb"}},
+	{name: "xbps packages", system: true, prefixes: []string{"pkgdb-"}, within: []string{"var/db/xbps/"}},
+	{name: "Slackware packages", system: true, prefixes: []string{""}, within: []string{"var/log/packages/", "var/lib/pkgtools/packages/"}},
+	{name: "eopkg packages", system: true, names: []string{"metadata.xml"}, within: []string{"var/lib/eopkg/package/"}},
+	{name: "Clear Linux bundles", system: true, prefixes: []string{""}, within: []string{"usr/share/clear/bundles/"}},
+	{name: "Guix packages", system: true, names: []string{"manifest"}, within: []string{"gnu/store/"}},
+	{name: "opam packages", names: []string{"opam.locked"}, suffixes: []string{".opam.locked"}},
+	{name: "opam packages", names: []string{"switch-state"}, within: []string{".opam-switch/"}},
+	{name: "Bower components", names: []string{".bower.json"}},
+	{name: "Nim packages", names: []string{"nimble.lock"}},
+	{name: "Zig packages", names: []string{"build.zig.zon"}},
+	{name: "Crystal shards", names: []string{"shard.lock"}},
+	{name: "Elm packages", names: []string{"elm.json"}},
+	{name: "D packages", names: []string{"dub.selections.json"}},
+	{name: "Haxe libraries", names: []string{"haxelib.json"}},
 }
 
 // Analyzer notices files. The zero value is ready to use.
 type Analyzer struct{}
 
 // Info implements analyzer.Analyzer.
-func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "unread", Version: 1} }
+func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "unread", Version: 2} }
 
 // Paths implements analyzer.Analyzer.
 func (Analyzer) Paths() analyzer.Paths {
@@ -57,6 +52,11 @@ func (Analyzer) Paths() analyzer.Paths {
 	for _, k := range kinds {
 		p.Names = append(p.Names, k.names...)
 		p.Suffixes = append(p.Suffixes, k.suffixes...)
+		if len(k.prefixes) > 0 {
+			for _, dir := range k.within {
+				p.Dirs = append(p.Dirs, strings.TrimSuffix(dir, "/"))
+			}
+		}
 	}
 	p.Accept = func(path string) bool { return of(path) != nil }
 	return p
@@ -67,7 +67,8 @@ func of(path string) *kind {
 	base := path[strings.LastIndexByte(path, '/')+1:]
 	for i := range kinds {
 		k := &kinds[i]
-		named := slices.Contains(k.names, base) || slices.ContainsFunc(k.suffixes, func(s string) bool { return strings.HasSuffix(base, s) })
+		named := slices.Contains(k.names, base) || slices.ContainsFunc(k.suffixes, func(s string) bool { return strings.HasSuffix(base, s) }) ||
+			slices.ContainsFunc(k.prefixes, func(s string) bool { return strings.HasPrefix(base, s) })
 		if named && (len(k.within) == 0 || slices.ContainsFunc(k.within, func(part string) bool { return strings.Contains(path, part) })) {
 			return k
 		}

@@ -34,12 +34,13 @@ func seen(paths ...string) (out []string) {
 }
 
 func TestWhatIsNoticed(t *testing.T) {
-	got := seen("usr/lib/ruby/specifications/a.gemspec", "usr/lib/ruby/specifications/b.gemspec", "src/a.gemspec", "app/Cargo.lock",
-		"var/lib/pacman/local/zlib-1/desc", "home/desc", "etc/passwd")
+	got := seen("home/u/.opam/default/.opam-switch/switch-state", "src/a.opam.locked", "src/a.opam", "app/shard.lock", "app/Gemfile.lock",
+		"var/db/xbps/pkgdb-0.38.plist", "home/pkgdb-0.38.plist", "var/log/packages/zlib-1.3-x86_64-1", "etc/passwd")
 	want := []string{
-		"true var/lib/pacman/local/zlib-1/desc: pacman packages are not read by this version (1 files)",
-		"false usr/lib/ruby/specifications/a.gemspec: Ruby gems are not read by this version (2 files)",
-		"false app/Cargo.lock: Rust crates are not read by this version (1 files)",
+		"true var/db/xbps/pkgdb-0.38.plist: xbps packages are not read by this version (1 files)",
+		"true var/log/packages/zlib-1.3-x86_64-1: Slackware packages are not read by this version (1 files)",
+		"false home/u/.opam/default/.opam-switch/switch-state: opam packages are not read by this version (2 files)",
+		"false app/shard.lock: Crystal shards are not read by this version (1 files)",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -47,6 +48,6 @@ func TestWhatIsNoticed(t *testing.T) {
 }
 
 func ExampleAnalyzer() {
-	fmt.Println(seen("app/composer.lock")[0])
-	// Output: false app/composer.lock: PHP packages are not read by this version (1 files)
+	fmt.Println(seen("app/nimble.lock")[0])
+	// Output: false app/nimble.lock: Nim packages are not read by this version (1 files)
 }

@@ -82,6 +82,7 @@ func (f *File) Facts(err error) ([]analyzer.Fact, error) {
 			j = len(out)
 			at[e.Key] = j
 			p := e.Package
+			p.Hashes, p.Properties = slices.Clip(p.Hashes), slices.Clip(p.Properties) // the entry keeps its own
 			out = append(out, analyzer.Fact{Kind: analyzer.KindPackage, Key: e.Key, Package: &p})
 		} else {
 			merge(out[j].Package, &e.Package)
@@ -120,11 +121,11 @@ func sortFact(f *analyzer.Fact) {
 	p.Properties = slices.Compact(p.Properties)
 }
 
-// merge adds what a further entry of one package says.
+// merge adds what a further entry of one package says. The lists of p are its own.
 func merge(p, more *sbom.Package) {
 	p.Scope = Wider(p.Scope, more.Scope)
-	p.Hashes = append(slices.Clip(p.Hashes), more.Hashes...)
-	p.Properties = append(slices.Clip(p.Properties), more.Properties...)
+	p.Hashes = append(p.Hashes, more.Hashes...)
+	p.Properties = append(p.Properties, more.Properties...)
 	if p.PURL.IsZero() {
 		p.PURL = more.PURL
 	}

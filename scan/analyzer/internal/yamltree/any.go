@@ -15,13 +15,16 @@ import (
 // 8 MB/s and needs thirty times the memory.
 const maxAny = 2 << 20
 
+// errAlias says that a text has aliases.
+var errAlias = fmt.Errorf("YAML aliases: %w", fault.Unsupported)
+
 // readAny reads a lockfile with a general YAML parser. Aliases, which no
-// package manager writes, are refused, so that nothing expands.
-func readAny(data []byte) (*Tree, error) {
+// package manager writes, are refused or taken as texts, so that nothing expands.
+func readAny(data []byte, aliases bool) (*Tree, error) {
 	if len(data) > maxAny {
 		return nil, &fault.LimitError{What: "bytes of YAML that is not of the shape that package managers write", Where: "document", Max: maxAny, Seen: int64(len(data))}
 	}
-	t := new(Tree)
+	t := &Tree{aliases: aliases}
 	d := yaml.NewDecoder(bytes.NewReader(data))
 	for {
 		var doc yaml.Node
@@ -69,7 +72,10 @@ func (t *Tree) copy(key []byte, n *yaml.Node, depth int) error {
 			}
 		}
 	default:
-		return fmt.Errorf("line %d: YAML aliases: %w", n.Line, fault.Unsupported)
+		if !t.aliases {
+			return fmt.Errorf("line %d: %w", n.Line, errAlias)
+		}
+		t.Nodes[at].Text = []byte("*" + n.Value)
 	}
 	t.Nodes[at].end = int32(len(t.Nodes))
 	return nil

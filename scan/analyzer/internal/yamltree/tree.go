@@ -3,6 +3,7 @@
 package yamltree
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"unicode/utf8"
@@ -15,6 +16,8 @@ import (
 type Tree struct {
 	Nodes []Node
 	Docs  []int // the root of each document
+
+	aliases bool // are texts
 }
 
 // Node is a value with the key that it is under, if any.
@@ -59,7 +62,17 @@ func Read(data []byte) (*Tree, error) {
 	}
 	t, err := readPlain(data)
 	if err == errNotPlain {
-		return readAny(data)
+		return readAny(data, false)
+	}
+	return t, err
+}
+
+// ReadShared reads a file that people write. It does as Read does, but takes an alias as the
+// text "*name": what it stands for is in the tree once, where its anchor is.
+func ReadShared(data []byte) (*Tree, error) {
+	t, err := Read(data)
+	if errors.Is(err, errAlias) {
+		return readAny(data, true)
 	}
 	return t, err
 }

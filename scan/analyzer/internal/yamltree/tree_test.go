@@ -168,6 +168,28 @@ func TestAnyYAML(t *testing.T) {
 	}
 }
 
+// TestShared: what an alias stands for is read at its anchor, and does not expand.
+func TestShared(t *testing.T) {
+	const in = "a: &x\n  b: [c]\nd: *x\ne:\n  <<: *x\n  f: 'g'\n"
+	if _, err := Read([]byte(in)); !errors.Is(err, fault.Unsupported) {
+		t.Errorf("Read: error %v, want unsupported", err)
+	}
+	tree, err := ReadShared([]byte(in))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "map\n  \"a\": map\n    \"b\": list\n      \"c\"\n  \"d\": \"*x\"\n  \"e\": map\n    \"<<\": \"*x\"\n    \"f\": \"g\"\n"
+	if diff := cmp.Diff(want, outline(tree, true)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if tree, err := ReadShared([]byte("a: 1\n")); err != nil || outline(tree, true) != "map\n  \"a\": \"1\"\n" {
+		t.Errorf("without aliases: %v, error %v", tree, err)
+	}
+	if _, err := ReadShared([]byte("a: [")); !errors.Is(err, fault.Invalid) {
+		t.Errorf("not YAML: error %v, want invalid", err)
+	}
+}
+
 func deepBlocks(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -193,7 +215,7 @@ func FuzzYAML(f *testing.F) {
 		if err != nil {
 			return
 		}
-		want, err := readAny(data)
+		want, err := readAny(data, false)
 		if err != nil {
 			return
 		}

@@ -1,0 +1,91 @@
+package pacman
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/stella-ops/stella/scan/analyzer"
+	"github.com/stella-ops/stella/scan/analyzer/internal/locked"
+	"github.com/stella-ops/stella/scan/purl"
+	"github.com/stella-ops/stella/scan/sbom"
+)
+
+// Join implements analyzer.Joiner: it gives packages their files and package URL and resolves
+// what they depend on. A folder of the database without a desc is a gap.
+func (Analyzer) Join(in *analyzer.Squashed) ([]analyzer.Located, []sbom.Gap) {
+	owns := map[string][]string{}
+	var out []analyzer.Located
+	known := map[string]bool{}
+	for _, f := range in.Facts {
+		switch {
+		case f.Kind == analyzer.KindPart:
+			owns[f.Key] = f.Owns
+		case f.Kind == analyzer.KindPackage && f.Package != nil:
+			known[f.Key] = true
+			out = append(out, f)
+		}
+	}
+	for i := range out {
+		p := *out[i].Package
+		p.PURL = packageURL(&p, in.OS)
+		out[i].Package, out[i].Owns = &p, owns[out[i].Key]
+	}
+	resolve(out)
+	var gaps []sbom.Gap
+	if len(out) > 0 && in.OS == nil {
+		gaps = append(gaps, sbom.Gap{Code: sbom.GapUnidentified, Blocking: true, Where: out[0].Path,
+			What: "pacman packages, but no os-release says which distribution they belong to"})
+	}
+	for _, f := range in.Facts {
+		if f.Kind == analyzer.KindPart && !known[f.Key] {
+			gaps = append(gaps, sbom.Gap{Code: sbom.GapUnreadable, Blocking: true, Where: f.Path,
+				What: "lists the files of a package whose desc is not there"})
+		}
+	}
+	return out, gaps
+}
+
+// resolve replaces names by the keys of the packages that have or provide them; real packages
+// come before those that provide a name. Versions are not checked: pacman did.
+func resolve(packages []analyzer.Located) {
+	provider := make(map[string]string, len(packages))
+	for _, f := range packages {
+		if provider[f.Package.Name] == "" {
+			provider[f.Package.Name] = f.Key
+		}
+	}
+	for _, f := range packages {
+		for _, name := range f.Provides {
+			if provider[name] == "" {
+				provider[name] = f.Key
+			}
+		}
+	}
+	for i, f := range packages {
+		var keys []string
+		for _, name := range f.DependsOn {
+			if key := provider[name]; key != "" && key != f.Key {
+				keys = append(keys, key)
+			}
+		}
+		slices.Sort(keys)
+		packages[i].DependsOn, packages[i].Provides = slices.Compact(keys), nil
+	}
+}
+
+// packageURL follows the purl type alpm, which needs the distribution for a namespace: without
+// one there is none. distro and upstream are qualifiers by the practice of other tools.
+func packageURL(p *sbom.Package, os *sbom.OS) purl.PackageURL {
+	if os == nil || os.ID == "" {
+		return purl.PackageURL{}
+	}
+	u := locked.URL("alpm", strings.ToLower(os.ID), strings.ToLower(p.Name), p.Version)
+	if u.IsZero() {
+		return u
+	}
+	if p.Upstream != nil {
+		u = u.With("upstream", p.Upstream.Name)
+	}
+	return u.With("arch", p.Arch).With("distro", strings.TrimSuffix(os.ID+"-"+cmp.Or(os.VersionID, os.Codename), "-"))
+}
