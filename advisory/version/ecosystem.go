@@ -71,8 +71,10 @@ func registry(name string) *rules {
 		return &nuget
 	case "Packagist":
 		return &composer
-	case "crates.io", "Hex", "SwiftURL", "Bitnami", "GitHub Actions", "GHC", "VSCode":
+	case "crates.io", "Hex", "SwiftURL", "GitHub Actions", "GHC", "VSCode":
 		return &semver
+	case "Bitnami":
+		return &bitnami
 	case "Pub":
 		return &pub
 	case "Julia":
@@ -150,8 +152,10 @@ func registryVERS(typ string) *rules {
 		return &nuget
 	case "composer":
 		return &composer
-	case "cargo", "hex", "swift", "bitnami", "github":
+	case "cargo", "hex", "swift", "github":
 		return &semver
+	case "bitnami":
+		return &bitnami
 	case "pub", "dart":
 		return &pub
 	case "julia":

@@ -8,13 +8,31 @@ import "strings"
 //
 // Source: semver.org 2.0.0, §10 and §11; OSV schema, range type SEMVER; the
 // leniencies are those of osv.dev's semver_index. Used for crates.io, Hex,
-// SwiftURL, Bitnami, GitHub Actions, GHC and VSCode.
+// SwiftURL, GitHub Actions, GHC and VSCode.
 var semver = partRules("semver", splitSemver, checkSemver, semverParts.compare)
 
 // pub orders Dart versions: Semantic Versions where build metadata counts.
 //
 // Source: pub_semver, Version.compareTo (SemVer 2.0.0-rc.1 §12).
 var pub = partRules("pub", splitSemver, checkSemver, semverParts.compareBuild)
+
+// bitnami orders the versions of Bitnami's components: Semantic Versions, where a number
+// behind a last hyphen is the revision of the package. 7.4.1-0 is a build of 7.4.1 and not
+// before it; records name the upstream version alone.
+//
+// Source: Bitnami's vulnerability database and bitnami/go-version, "revision".
+var bitnami = partRules("bitnami", splitBitnami, checkSemver, semverParts.compareBuild)
+
+// splitBitnami cuts s and takes the revision for build metadata.
+func splitBitnami(s string) semverParts {
+	p := splitSemver(s)
+	i := strings.LastIndexByte(p.pre, '-')
+	if p.isPre && !p.isBuild && p.pre != "" && allDigits(p.pre[i+1:]) && p.pre[i+1:] != "" {
+		p.build, p.isBuild = p.pre[i+1:], true
+		p.pre, p.isPre = p.pre[:max(i, 0)], i >= 0
+	}
+	return p
+}
 
 // semverParts are the parts of a semantic version, as slices of its text.
 type semverParts struct {

@@ -20,7 +20,7 @@ func TestFor(t *testing.T) {
 		"Go": "golang", "Kubernetes": "golang", "npm": "npm", "PyPI": "pypi", "Maven": "maven", "Maven:https://maven.google.com": "maven",
 		"RubyGems": "gem", "NuGet": "nuget", "Packagist": "composer", "Packagist:https://packages.drupal.org/8": "composer",
 		"crates.io": "semver", "Hex": "semver", "Pub": "pub", "CRAN": "cran", "Bioconductor": "cran", "ConanCenter": "conan",
-		"Bitnami": "semver", "SwiftURL": "semver", "GitHub Actions": "semver", "VSCode:https://open-vsx.org": "semver", "GHC": "semver",
+		"Bitnami": "bitnami", "SwiftURL": "semver", "GitHub Actions": "semver", "VSCode:https://open-vsx.org": "semver", "GHC": "semver",
 		"Julia": "julia", "Hackage": "hackage", "opam": "opam", "CPE": "cpe", "CPE:wordpress": "cpe",
 		"TuxCare:Red Hat": "rpm", "TuxCare:Alpine:v3.16": "apk", "Root:PyPI": "pypi", "Root:Debian:12": "deb",
 		"Docker Hardened Images:Alpine:3.23": "apk",
@@ -48,7 +48,7 @@ func TestForVERS(t *testing.T) {
 	for typ, want := range map[string]string{
 		"deb": "deb", "apk": "apk", "rpm": "rpm", "alpm": "alpm", "gentoo": "gentoo", "ebuild": "gentoo", "openssl": "openssl",
 		"npm": "npm", "pypi": "pypi", "golang": "golang", "maven": "maven", "gem": "gem", "nuget": "nuget", "composer": "composer",
-		"cargo": "semver", "hex": "semver", "swift": "semver", "github": "semver", "bitnami": "semver", "semver": "semver",
+		"cargo": "semver", "hex": "semver", "swift": "semver", "github": "semver", "bitnami": "bitnami", "semver": "semver",
 		"pub": "pub", "dart": "pub", "julia": "julia", "cran": "cran", "hackage": "hackage", "conan": "conan", "opam": "opam",
 		"intdot": "intdot", "lexicographic": "lexicographic", "datetime": "datetime",
 	} {
@@ -90,6 +90,7 @@ func TestOrder(t *testing.T) {
 			"go1.21.3 go1.21.4\u00a0X:boringcrypto=go1.21.4-vendor",
 		},
 		"npm":     {"1.2.3-beta=1.2.3beta 1.2.3=v1.2.3=01.2.3+b"},
+		"Bitnami": {"7.4.0-9 7.4.1-rc.1 7.4.1-rc.1-2 7.4.1=v7.4.1 7.4.1-0 7.4.1-1 7.4.1-10 7.4.2"},
 		"Hex":     {"1.0.0-rc.1 1.0.0-rc.10 1.0.0=1=1.0 1.0.0.1"},
 		"Pub":     {"1.0.0-a 1.0.0-a+1 1.0.0 1.0.0+1 1.0.0+10 1.0.0+a"},
 		"Julia":   {"1.0.0- 1.0.0-rc1=1.0rc1 1.0.0=1=v1.0 1.0.0+0 1.0.0+1 1.0.0+10 1.0.1"},
