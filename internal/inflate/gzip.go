@@ -91,6 +91,9 @@ func (z *Gzip) member() error {
 	for range 6 {
 		h.next()
 	}
+	if h.err == nil && flags&0xe0 != 0 { // RFC 1952, 2.3.1.2: what they mean is not known
+		return errHeader
+	}
 	if flags&4 != 0 { // extra fields
 		n := int(h.next())
 		for range n | int(h.next())<<8 {

@@ -120,7 +120,7 @@ func contents() []hostile {
 		one("package manifest with a control character", noted("unreadable opt/node_modules/x/package.json"), file("opt/node_modules/x/package.json", `{"name":"x\u0000y","version":"1\u001b[2J"}`)),
 		one("package manifest with a name of a megabyte", shown(strings.Repeat("x", 1<<20)), file("opt/node_modules/x/package.json", `{"name":"`+strings.Repeat("x", 1<<20)+`","version":"1"}`)),
 		one("package manifest with a version that is no text", noted("unreadable opt/node_modules/x/package.json"), file("opt/node_modules/x/package.json", `{"name":"x","version":{}}`)),
-		one("databases of systems that are not read", noted("!unsupported var/lib/pacman/local/x-1/desc", "unsupported app/Cargo.lock"), file("var/lib/pacman/local/x-1/desc", "%NAME%\nx\n"), file("app/Cargo.lock", "")),
+		one("databases of systems that are not read", noted("!unsupported var/db/xbps/pkgdb-0.38.plist", "unsupported app/nimble.lock"), file("var/db/xbps/pkgdb-0.38.plist", "<plist/>"), file("app/nimble.lock", "")),
 	}, floods(class)...)
 }
 
