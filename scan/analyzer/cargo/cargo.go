@@ -113,15 +113,16 @@ func entry(p *tomltree.Table, sums map[string]string) locked.Entry {
 	case source == "":
 		e.Package.Type = "application"
 	case kind == "git":
-		e.Package.PURL = locked.URL("cargo", "", name, version)
-		if address = revision(address); !e.Package.PURL.IsZero() {
-			e.Package.PURL = e.Package.PURL.With("vcs_url", "git+"+address)
+		address, commit, _ := strings.Cut(address, "#") // "https://host/x?branch=main#commit"
+		address, _, _ = strings.Cut(address, "?")
+		e.Package.Download = locked.VCS("git", address, commit)
+		if e.Package.PURL = locked.URL("cargo", "", name, version); !e.Package.PURL.IsZero() {
+			e.Package.PURL = e.Package.PURL.With("vcs_url", e.Package.Download)
 		}
-		e.Package.Download = "git+" + address
 	default:
 		e.Package.PURL = locked.URL("cargo", "", name, version)
 		if !cratesIO(source) && !e.Package.PURL.IsZero() {
-			e.Package.PURL = e.Package.PURL.With("repository_url", strings.TrimPrefix(source, "registry+"))
+			e.Package.PURL = e.Package.PURL.With("repository_url", locked.Anonymous(strings.TrimPrefix(source, "registry+")))
 		}
 	}
 	for _, d := range p.List("dependencies") {
@@ -141,14 +142,4 @@ func id(name, version, source string) string {
 // cratesIO reports whether a source is the registry of the Rust project.
 func cratesIO(source string) bool {
 	return source == "registry+https://github.com/rust-lang/crates.io-index" || source == "sparse+https://index.crates.io/"
-}
-
-// revision writes "https://host/x?branch=main#commit" as "https://host/x@commit".
-func revision(address string) string {
-	address, commit, _ := strings.Cut(address, "#")
-	address, _, _ = strings.Cut(address, "?")
-	if commit != "" {
-		address += "@" + commit
-	}
-	return address
 }

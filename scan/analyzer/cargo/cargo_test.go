@@ -158,3 +158,25 @@ source = "registry+https://github.com/rust-lang/crates.io-index"
 	}
 	// Output: pkg:cargo/libc@0.2.155 declared
 }
+
+// TestSecrets: what a lockfile has of somebody's password is told to nobody.
+func TestSecrets(t *testing.T) {
+	r := analyzertest.Scan(cargo.Analyzer{}, map[string][]byte{"Cargo.lock": []byte(`
+[[package]]
+name = "a"
+version = "1.0.0"
+source = "git+https://ann:hunter2@git.example/a?branch=main#0123456789abcdef0123456789abcdef01234567"
+[[package]]
+name = "b"
+version = "1.0.0"
+source = "registry+https://ann:hunter2@crates.example/index"
+`)})
+	for _, f := range r.Packages {
+		if text := f.Package.PURL.String() + f.Package.Download; strings.Contains(text, "hunter2") || !strings.Contains(text, ".example") {
+			t.Errorf("%s: %s", f.Package.Name, text)
+		}
+	}
+	if len(r.Packages) != 2 {
+		t.Errorf("%d packages", len(r.Packages))
+	}
+}
