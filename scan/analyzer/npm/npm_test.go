@@ -1,6 +1,7 @@
 package npm
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -201,5 +202,16 @@ func TestLookUpLimit(t *testing.T) {
 	}
 	if w.err("here") == nil {
 		t.Error("no error after the limit")
+	}
+}
+
+// TestSecrets: what a lockfile has of somebody's password is told to nobody.
+func TestSecrets(t *testing.T) {
+	for _, kind := range []sourceKind{registry, remote, git, archive} {
+		p := &sbom.Package{Name: "a", Version: "1.0.0"}
+		source{kind, "https://ann:hunter2@npm.example/a.tgz"}.describe(p)
+		if text := fmt.Sprint(p); strings.Contains(text, "hunter2") || !strings.Contains(text, "npm.example") {
+			t.Errorf("%v: %s", kind, text)
+		}
 	}
 }

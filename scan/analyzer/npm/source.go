@@ -3,6 +3,7 @@ package npm
 import (
 	"strings"
 
+	"github.com/stella-ops/stella/scan/analyzer/internal/locked"
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
@@ -64,6 +65,7 @@ func isArchive(path string) bool {
 // describe writes the source down in p, which has a name and a version. It
 // leaves the package URL of what a registry has to identify.
 func (s source) describe(p *sbom.Package) {
+	s.text = locked.Anonymous(s.text)
 	switch s.kind {
 	case registry:
 		p.Download, _, _ = strings.Cut(s.text, "#")

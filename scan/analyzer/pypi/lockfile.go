@@ -9,6 +9,7 @@ import (
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/scan/analyzer"
+	"github.com/stella-ops/stella/scan/analyzer/internal/locked"
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
@@ -84,21 +85,23 @@ func (e *entry) describe() *sbom.Package {
 	if e.project {
 		p.Type = "application"
 	}
-	switch e.from.kind {
+	from := e.from
+	from.text = locked.Anonymous(from.text)
+	switch from.kind {
 	case index:
-		p.Download = e.from.text
+		p.Download = from.text
 	case vcs:
-		p.Download = e.from.text
-		p.PURL = packageURL(e.name, e.version).With("vcs_url", e.from.text)
+		p.Download = from.text
+		p.PURL = packageURL(e.name, e.version).With("vcs_url", from.text)
 	case archive:
-		if p.PURL = packageURL(e.name, e.version); strings.Contains(e.from.text, "://") {
-			p.Download = e.from.text
-			p.PURL = p.PURL.With("download_url", e.from.text)
+		if p.PURL = packageURL(e.name, e.version); strings.Contains(from.text, "://") {
+			p.Download = from.text
+			p.PURL = p.PURL.With("download_url", from.text)
 			break
 		}
 		fallthrough
 	case local:
-		p.Properties = append(p.Properties, sbom.Property{Name: sourceProperty, Value: e.from.text})
+		p.Properties = append(p.Properties, sbom.Property{Name: sourceProperty, Value: from.text})
 	}
 	if e.requirement != "" {
 		p.Properties = append(p.Properties, sbom.Property{Name: requirementProperty, Value: e.requirement})

@@ -43,7 +43,7 @@ const (
 type Analyzer struct{}
 
 // Info implements analyzer.Analyzer.
-func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "pypi", Version: 1} }
+func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "pypi", Version: 2} }
 
 // Paths implements analyzer.Analyzer.
 func (Analyzer) Paths() analyzer.Paths {
@@ -74,15 +74,15 @@ func formatOf(file string) format {
 	case strings.HasSuffix(base, ".txt") && (strings.Contains(base, "requirements") || path.Base(dir) == "requirements"):
 		return format{maxText, readRequirements}
 	case base == "pylock.toml" || strings.HasPrefix(base, "pylock.") && strings.HasSuffix(base, ".toml"):
-		return format{maxLock, locked(readPylock)}
+		return format{maxLock, lockReader(readPylock)}
 	case base == "Pipfile.lock":
-		return format{maxLock, locked(readPipfile)}
+		return format{maxLock, lockReader(readPipfile)}
 	case base == "poetry.lock":
-		return format{maxLock, locked(readPoetry)}
+		return format{maxLock, lockReader(readPoetry)}
 	case base == "uv.lock":
-		return format{maxLock, locked(readUV)}
+		return format{maxLock, lockReader(readUV)}
 	case base == "pdm.lock":
-		return format{maxLock, locked(readPDM)}
+		return format{maxLock, lockReader(readPDM)}
 	}
 	return format{}
 }
@@ -111,8 +111,8 @@ func (Analyzer) Extract(_ context.Context, f *analyzer.File) ([]analyzer.Fact, e
 	return facts, nil
 }
 
-// locked makes a format of a lockfile reader.
-func locked(read func(*lockfile, []byte) error) func(string, []byte) ([]analyzer.Fact, error) {
+// lockReader makes a format of a lockfile reader.
+func lockReader(read func(*lockfile, []byte) error) func(string, []byte) ([]analyzer.Fact, error) {
 	return func(_ string, data []byte) ([]analyzer.Fact, error) {
 		var l lockfile
 		err := read(&l, data)

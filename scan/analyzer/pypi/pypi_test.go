@@ -1,6 +1,7 @@
 package pypi
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -155,6 +156,16 @@ func TestAllows(t *testing.T) {
 	for _, tt := range tests {
 		if got := allows(tt.spec, tt.version); got != tt.want {
 			t.Errorf("%q allows %s: %v, want %v", tt.spec, tt.version, got, tt.want)
+		}
+	}
+}
+
+// TestSecrets: what a lockfile has of somebody's password is told to nobody.
+func TestSecrets(t *testing.T) {
+	for _, kind := range []sourceKind{index, archive, vcs, local} {
+		e := entry{name: "a", version: "1.0.0", from: source{kind, "https://ann:hunter2@pypi.example/a.whl"}}
+		if text := fmt.Sprint(e.describe()); strings.Contains(text, "hunter2") || !strings.Contains(text, "pypi.example") {
+			t.Errorf("%v: %s", kind, text)
 		}
 	}
 }
