@@ -25,11 +25,26 @@ type Image struct {
 	Layers []layer.Blob
 	// Tree is set for a directory.
 	Tree *layer.Tree
+	// Start is what a container of the image runs.
+	Start Start
 	// Gaps are what the source could not give, such as foreign layers.
 	Gaps []sbom.Gap
 	// Release frees what the source holds open; nil means nothing. The image
 	// must not be used after it.
 	Release func() error
+}
+
+// Start is what a container runs unless it is told otherwise (OCI image-spec,
+// config.md). It is for finding out what is used, and in no document: environments
+// hold secrets.
+type Start struct {
+	Entrypoint []string
+	Cmd        []string // arguments of Entrypoint, or all there is
+	Env        []string // "NAME=value"
+	WorkingDir string
+	// Unknown says why it is not known; empty with all others empty means that the
+	// image starts nothing by itself.
+	Unknown string
 }
 
 // Close releases what the image's source holds open.

@@ -60,6 +60,8 @@ const (
 	KindPackage Kind = "package" // a package, complete or to be completed by Join
 	KindPart    Kind = "part"    // part of what is known of a package, joined by Key; never reported alone
 	KindOS      Kind = "os"      // the distribution
+	KindProgram Kind = "program" // a file that can be run or loaded
+	KindSecret  Kind = "secret"  // something that should not be in an image
 )
 
 // Fact is one thing that one file says. The zero value of each field means
@@ -77,6 +79,10 @@ type Fact struct {
 	Package *sbom.Package `json:"package,omitempty"`
 	// OS is set for KindOS; Key then ranks alternatives, and the smallest counts.
 	OS *sbom.OS `json:"os,omitempty"`
+	// Program is set for KindProgram, Secret for KindSecret, whose Path and Layer
+	// are filled in later.
+	Program *Program     `json:"program,omitempty"`
+	Secret  *sbom.Secret `json:"secret,omitempty"`
 	// Inner is the place inside the file, for archives: "WEB-INF/lib/a.jar".
 	Inner string `json:"inner,omitempty"`
 	// Parent is the key of the package that contains this one.
@@ -89,6 +95,11 @@ type Fact struct {
 	// Owns are the paths of files that the package installed (operating system
 	// packages only), without a leading slash, sorted.
 	Owns []string `json:"owns,omitempty"`
+	// Holds are files, and folders with all below them, that came with a package
+	// of a language, without a leading slash, sorted; folders end in a slash. The
+	// folder of the package's own file need not be named where it is one of its
+	// own, as that of a package.json: the analyzer says so with "./".
+	Holds []string `json:"holds,omitempty"`
 }
 
 // Located is a fact with its place in the image.

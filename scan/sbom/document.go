@@ -29,6 +29,9 @@ type Document struct {
 	// Relationships are sorted after Normalize; they name packages by ID and
 	// the subject by its ID.
 	Relationships []Relationship `json:"relationships,omitempty"`
+	// Secrets are what rules for secrets found, sorted. Empty may also mean that
+	// nobody looked: Tools name the rules that were used.
+	Secrets []Secret `json:"secrets,omitempty"`
 	// Gaps are what was seen but not assessed. Empty means that nothing known
 	// was left out.
 	Gaps []Gap `json:"gaps,omitempty"`

@@ -18,6 +18,8 @@ func (d *Document) Normalize() {
 	slices.SortFunc(d.Packages, func(a, b Package) int { return strings.Compare(a.ID, b.ID) })
 	slices.SortFunc(d.Relationships, compareRelationships)
 	d.Relationships = slices.Compact(d.Relationships)
+	slices.SortFunc(d.Secrets, compareSecrets)
+	d.Secrets = slices.Compact(d.Secrets)
 	slices.SortFunc(d.Gaps, compareGaps)
 	d.Gaps = slices.Compact(d.Gaps)
 }

@@ -66,8 +66,37 @@ type Package struct {
 	// Properties are facts of one ecosystem, sorted by name; names are
 	// "<ecosystem>:<word>", such as "rpm:modularitylabel".
 	Properties []Property `json:"properties,omitempty"`
+	// Usage says whether what the image starts leads to the package; nil where
+	// nobody looked, or could not tell.
+	Usage *Usage `json:"usage,omitempty"`
 	// Foreign holds what a decoded format said beyond all this.
 	Foreign Foreign `json:"foreign,omitempty"`
+}
+
+// TypeFile is the Type of files that no package accounts for. They have a path
+// for a name, a digest, and no version; nothing is matched by them.
+const TypeFile = "file"
+
+// UsageState says whether a package is used.
+type UsageState string
+
+// The states of usage.
+const (
+	// Reached means that following what the image starts leads to a file of the
+	// package: interpreters, programs that scripts name, libraries they load.
+	Reached UsageState = "reached"
+	// Unreached means that everything that could be followed was, and none of it
+	// leads to the package. Programs started, and libraries loaded, by names that
+	// are made at run time are not seen.
+	Unreached UsageState = "unreached"
+)
+
+// Usage is where a package stands in the usage view of its image.
+type Usage struct {
+	State UsageState `json:"state"`
+	// Chain is one shortest way from what the image starts to the package: paths
+	// of files, relative to the root. It is empty unless State is Reached.
+	Chain []string `json:"chain,omitempty"`
 }
 
 // Upstream is the source package of a binary package.
