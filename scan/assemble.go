@@ -9,9 +9,9 @@ import (
 
 // assemble turns what was found into packages and relationships. Findings of
 // one identity become one package with several locations. What a lockfile
-// declares and the image has installed is the installed package.
-func (c *composition) assemble(doc *sbom.Document, all []found) {
-	c.findOwners(all)
+// declares and the image has installed is the installed package. It returns the package of
+// each finding, by index.
+func (c *composition) assemble(doc *sbom.Document, all []found) []int {
 	byIdentity, installed := map[string]int{}, map[string]int{}
 	place := make([]int, len(all)) // found → package
 	parents := parentsOf(all)
@@ -50,6 +50,7 @@ func (c *composition) assemble(doc *sbom.Document, all []found) {
 	}
 	doc.Identify() // relationships need the IDs
 	c.relate(doc, all, place, parents)
+	return place
 }
 
 // mergeKey says which findings are one package.

@@ -23,13 +23,16 @@ type composition struct {
 	os        *sbom.OS
 	osKey     string // rank of the file that os is from
 	gaps      []sbom.Gap
-	spdx      map[string]string // licence names → SPDX expressions, "" where there is none
+	secrets   []sbom.Secret
+	moved     map[writing]string // where the image shows a file that its tar has elsewhere → there
+	summed    []*layer.Fragment  // digests that were read later; parallel to fragments, or nil
+	spdx      map[string]string  // licence names → SPDX expressions, "" where there is none
 }
 
 // compose puts the fragments of one image together. Apart from reading files
 // again that links lead to, it is a pure function of its input.
 func (r *run) compose(ctx context.Context, fragments []*layer.Fragment) (*sbom.Document, error) {
-	c := &composition{run: r, fragments: fragments, extra: make([]*layer.Fragment, len(fragments)), spdx: map[string]string{}}
+	c := &composition{run: r, fragments: fragments, extra: make([]*layer.Fragment, len(fragments)), summed: make([]*layer.Fragment, len(fragments)), moved: map[writing]string{}, spdx: map[string]string{}}
 	if err := c.squash(); err != nil {
 		return nil, err
 	}
@@ -38,11 +41,19 @@ func (r *run) compose(ctx context.Context, fragments []*layer.Fragment) (*sbom.D
 	}
 	c.collect()
 	c.seen = nil // the table of paths is large
+	programs := c.takePrograms()
 	found := c.join()
 	c.visible = nil
+	c.findOwners(found, programs)
+	files, err := c.ownerless(ctx, found, programs)
+	if err != nil {
+		return nil, err
+	}
+	found = append(found, files...)
 	doc := &sbom.Document{Subject: r.image.Subject, Created: r.image.Created, Tools: []sbom.Tool{r.tool()}}
 	doc.Subject.OS = c.os
 	c.assemble(doc, found)
+	doc.Secrets = c.secrets
 	doc.Gaps = append(c.gaps, r.image.Gaps...)
 	recipe, err := c.composed()
 	if err != nil {
@@ -90,8 +101,12 @@ func (c *composition) collect() {
 	for i := range c.fragments {
 		for _, file := range c.fragments[i].Files {
 			path, visible := c.seen.place(i, file.Path)
+			if path != file.Path {
+				c.moved[writing{path, i}] = file.Path
+			}
 			file.Path = path
-			if len(c.fragments) > 1 { // else every file is of one layer
+			c.tellSecrets(i, file, visible)
+			if len(c.fragments) > 1 && slices.ContainsFunc(file.Facts, func(f analyzer.Fact) bool { return f.Package != nil }) { // else every file is of one layer
 				c.history.add(i, file)
 			}
 			if visible {
@@ -118,11 +133,31 @@ func (c *composition) collect() {
 // show takes up the facts of a visible file.
 func (c *composition) show(i int, file layer.FileFacts) {
 	for _, fact := range file.Facts {
-		if fact.Kind != analyzer.KindOS {
+		switch fact.Kind {
+		case analyzer.KindSecret: // told, visible or not
+		case analyzer.KindOS:
+			if c.os == nil || fact.Key < c.osKey {
+				c.os, c.osKey = fact.OS, fact.Key
+			}
+		default:
 			c.visible[file.Analyzer] = append(c.visible[file.Analyzer], analyzer.Located{Fact: fact, Path: file.Path, Layer: i})
-		} else if c.os == nil || fact.Key < c.osKey {
-			c.os, c.osKey = fact.OS, fact.Key
 		}
+	}
+}
+
+// tellSecrets takes up the secrets of a file. One that a layer above removed can still be
+// read by whoever has the image.
+func (c *composition) tellSecrets(i int, file layer.FileFacts, visible bool) {
+	for _, fact := range file.Facts {
+		if fact.Kind != analyzer.KindSecret || fact.Secret == nil {
+			continue
+		}
+		s := *fact.Secret
+		s.Path, s.Removed = file.Path, !visible
+		if c.image.Tree == nil {
+			s.Layer = c.fragments[i].DiffID
+		}
+		c.secrets = append(c.secrets, s)
 	}
 }
 
@@ -169,7 +204,7 @@ func (c *composition) safeJoin(j analyzer.Joiner, facts []analyzer.Located, name
 	return j.Join(&analyzer.Squashed{OS: c.os, Facts: facts, Resolve: c.links.resolve})
 }
 
-// composed names the fragments in order. A layer that was read again has two.
+// composed names the fragments in order. A layer that was read again has more than one.
 func (c *composition) composed() (*sbom.Composition, error) {
 	out := &sbom.Composition{}
 	var digests []string
@@ -188,6 +223,11 @@ func (c *composition) composed() (*sbom.Composition, error) {
 		}
 		if c.extra[i] != nil {
 			if err := add(c.extra[i]); err != nil {
+				return nil, err
+			}
+		}
+		if c.summed[i] != nil {
+			if err := add(c.summed[i]); err != nil {
 				return nil, err
 			}
 		}

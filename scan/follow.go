@@ -127,7 +127,7 @@ func (c *composition) locate(also map[string][]string, again []map[string][]stri
 		}
 		file := l.path
 		if l.hard {
-			file = hardTarget(c.fragments[l.layer], file)
+			file = hardTarget(hardLinks(c.fragments[l.layer]), file)
 		}
 		for _, p := range paths {
 			want(again, l.layer, file, p)
@@ -145,8 +145,8 @@ func (c *composition) dangling(paths []string, q string) {
 	}
 }
 
-// hardTarget returns the file of the layer that the hard link p is a name of.
-func hardTarget(f *layer.Fragment, p string) string {
+// hardLinks returns the hard links of a layer.
+func hardLinks(f *layer.Fragment) map[string]string {
 	links := map[string]string{}
 	for e := range f.Entries.All() {
 		if e.Kind == layer.EntryHardlink {
@@ -155,6 +155,11 @@ func hardTarget(f *layer.Fragment, p string) string {
 			delete(links, e.Path)
 		}
 	}
+	return links
+}
+
+// hardTarget returns the file that the hard link p is a name of, or p.
+func hardTarget(links map[string]string, p string) string {
 	for range len(links) {
 		next, ok := links[p]
 		if !ok {

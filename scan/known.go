@@ -18,7 +18,7 @@ import (
 
 // composeVersion is raised whenever the same fragments would give another
 // document.
-const composeVersion = 2
+const composeVersion = 3
 
 // knowledge names everything but the image that a result depends on.
 func (s *Scanner) knowledge() string {
@@ -52,6 +52,7 @@ func (s *Scanner) documentKey(m *Image) string {
 	b, err := json.Marshal(struct {
 		Subject  sbom.Subject
 		Created  string
+		Start    Start
 		Gaps     []sbom.Gap
 		DiffIDs  []string
 		Tables   []string `json:",omitempty"` // of layers that have one
@@ -59,7 +60,7 @@ func (s *Scanner) documentKey(m *Image) string {
 		Composer int
 		Shape    string // of the document: packed values have no names
 		Tool     sbom.Tool
-	}{m.Subject, m.Created, m.Gaps, diffIDs(m), layerTables(m), s.knowledge(), composeVersion, packed.Shape(sbom.Document{}), s.tool()}, json.Deterministic(true))
+	}{m.Subject, m.Created, m.Start, m.Gaps, diffIDs(m), layerTables(m), s.knowledge(), composeVersion, packed.Shape(sbom.Document{}), s.tool()}, json.Deterministic(true))
 	if err != nil {
 		return "" // text that JSON cannot hold: such a document is not kept
 	}

@@ -10,33 +10,71 @@ type writing struct {
 	layer int
 }
 
-// findOwners links language packages to the operating system package that
+// claim is what is found at one path.
+type claim struct {
+	found   []int // findings, of any layer
+	program int   // or -1
+}
+
+// findOwners links language packages and programs to the operating system package that
 // installed their file. A claim of ownership holds only if the layer that last
 // wrote the file is the layer that installed the owner: otherwise somebody
 // replaced the file, and the distribution's data says nothing about it.
-func (c *composition) findOwners(all []found) {
-	wanted := map[writing][]int{} // packages found there
+func (c *composition) findOwners(all []found, programs []program) {
+	at := map[string]int{} // path → claim
+	var claims []claim
+	claimOf := func(p string) *claim {
+		n, known := at[p]
+		if !known {
+			n = len(claims)
+			at[p] = n
+			claims = append(claims, claim{program: -1})
+		}
+		return &claims[n]
+	}
 	for i, f := range all {
 		if len(f.Owns) > 0 {
 			continue
 		}
 		for _, p := range c.aliases(f.Path) {
-			wanted[writing{p, f.Layer}] = append(wanted[writing{p, f.Layer}], i)
+			x := claimOf(p)
+			x.found = append(x.found, i)
 		}
 	}
-	if len(wanted) == 0 {
+	for i := range programs {
+		for _, p := range c.aliases(programs[i].Path) {
+			claimOf(p).program = i
+		}
+	}
+	if len(claims) == 0 {
 		return
 	}
 	for owner, f := range all {
 		for _, p := range f.Owns {
-			at := writing{p, f.since}
-			for _, i := range wanted[at] {
-				if all[i].owner < 0 {
+			n, wanted := at[p]
+			if !wanted {
+				continue
+			}
+			for _, i := range claims[n].found {
+				if all[i].owner < 0 && all[i].Layer == f.since {
 					all[i].owner = owner
 				}
 			}
-			delete(wanted, at) // the first owner counts; a path is looked through once
+			if i := claims[n].program; i >= 0 {
+				programs[i].ownedBy(owner, f.since)
+			}
 		}
+	}
+}
+
+// ownedBy notes that a package which layer since brought installed the program's path. The
+// first owner counts.
+func (p *program) ownedBy(owner, since int) {
+	switch {
+	case p.Layer == since && p.holder < 0:
+		p.holder = owner
+	case p.Layer > since && p.older < 0:
+		p.older = owner
 	}
 }
 

@@ -10,6 +10,7 @@ package analyzer
 
 import (
 	"context"
+	"errors"
 
 	"github.com/stella-ops/stella/scan/sbom"
 )
@@ -38,6 +39,9 @@ type Info struct {
 	// Authoritative analyzers read databases of installed packages: a file of
 	// theirs that cannot be read is a blocking gap.
 	Authoritative bool
+	// Rules is the digest of what else its facts depend on, such as rules that a user
+	// gave; empty for nothing.
+	Rules string
 }
 
 // Paths says which files an analyzer wants. A file is wanted when any of the
@@ -50,7 +54,21 @@ type Paths struct {
 	Suffixes []string               // ends of base names, lower case, compared without case: ".jar"
 	Magic    []string               // leading bytes, at most 8: "\x7fELF"
 	Accept   func(path string) bool // a further condition on the path; nil accepts all
+	All      bool                   // every file that Accept agrees to
+	// Forward says that the analyzer reads from the start and is content with
+	// [ErrForward]. A large file that such analyzers alone want is shown to all of
+	// them as it streams by, and is never kept.
+	Forward bool
 }
+
+// Errors that content and analyzers tell each other. See [Paths.Forward].
+var (
+	// ErrForward is what ReaderAt returns for content that streams by.
+	ErrForward = errors.New("content can be read forwards only")
+	// ErrAgain is what Extract returns when it must see the file once more, with
+	// random access. It has not said anything about it yet.
+	ErrAgain = errors.New("content must be read again, with random access")
+)
 
 // Kind says what a fact is about.
 type Kind string

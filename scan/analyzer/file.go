@@ -14,7 +14,8 @@ import (
 type Content interface {
 	io.Reader
 	// ReaderAt gives random access to the whole body. It must be called before
-	// the first Read.
+	// the first Read. Analyzers whose Paths say Forward may get ErrForward, and
+	// read on.
 	ReaderAt() (io.ReaderAt, error)
 }
 
@@ -26,6 +27,9 @@ type File struct {
 	Size   int64       // bytes
 	Mode   fs.FileMode // type is always regular
 	Budget *Budget     // shared by the whole scan; never nil
+	// Lasting says that the file lies in a folder and can be read again at no more cost:
+	// what may not be needed can wait.
+	Lasting bool
 
 	content Content
 	buffer  *bytes.Buffer

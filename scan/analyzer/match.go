@@ -9,6 +9,8 @@ type Set struct {
 	list     []Analyzer
 	infos    []Info
 	accept   []func(string) bool
+	forward  []bool
+	all      []int
 	exact    map[string][]int
 	dirs     map[string][]int
 	names    map[string][]int
@@ -39,6 +41,10 @@ func NewSet(list ...Analyzer) *Set {
 	for i, a := range list {
 		p := a.Paths()
 		s.infos, s.accept = append(s.infos, a.Info()), append(s.accept, p.Accept)
+		s.forward = append(s.forward, p.Forward)
+		if p.All {
+			s.all = append(s.all, i)
+		}
 		add(s.exact, p.Exact, i)
 		add(s.dirs, p.Dirs, i)
 		add(s.names, p.Names, i)
@@ -61,6 +67,16 @@ func (s *Set) Len() int { return len(s.list) }
 
 // At returns the analyzer at index i and its Info.
 func (s *Set) At(i int) (Analyzer, Info) { return s.list[i], s.infos[i] }
+
+// Forward reports whether all analyzers of by read forwards only.
+func (s *Set) Forward(by []int) bool {
+	for _, i := range by {
+		if !s.forward[i] {
+			return false
+		}
+	}
+	return true
+}
 
 // Index returns the index of the analyzer with that name, or -1.
 func (s *Set) Index(name string) int {
@@ -100,6 +116,7 @@ func (s *Set) ByPath(dst []int, path string) []int {
 		}
 	}
 	dst = s.take(dst, start, s.exact[path], path)
+	dst = s.take(dst, start, s.all, path)
 	if len(s.dirs) > 0 {
 		for i := 0; i < len(path); i++ {
 			if path[i] == '/' {

@@ -10,12 +10,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/scan"
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
 // config is what an image config says that a scan needs (OCI image-spec,
-// config.md). Environment and commands are not kept: they are not about packages, and
-// environments hold secrets.
+// config.md).
 type config struct {
 	digest    string
 	created   string
@@ -23,6 +23,7 @@ type config struct {
 	diffIDs   []string
 	createdBy []string // by layer; nil where the history does not tell
 	labels    []sbom.Property
+	start     scan.Start
 	gaps      []sbom.Gap
 }
 
@@ -82,6 +83,7 @@ func parseConfig(b []byte, digest string, lim *Limits) (*config, error) {
 		return nil, err
 	}
 	c.setLabels(j.Config)
+	c.setStart(j.Config)
 	return c, c.setHistory(history, what)
 }
 
@@ -113,6 +115,34 @@ func (c *config) setLabels(text jsontext.Value) {
 		c.gaps = append(c.gaps, sbom.Gap{Code: sbom.GapOddity, Where: "image config", What: what + ": the image is shown without labels"})
 	}
 	slices.SortFunc(c.labels, func(a, b sbom.Property) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// maxStart bounds the text of what the image runs. Linux takes 128 KiB in one argument.
+const maxStart = 256 << 10
+
+// setStart keeps what a container runs. Packages do not depend on it, so that what is
+// wrong with it is noted where it is used.
+func (c *config) setStart(text jsontext.Value) {
+	var j struct {
+		Entrypoint, Cmd, Env []string
+		WorkingDir           string
+	}
+	if len(text) == 0 {
+		return
+	}
+	if err := json.Unmarshal(text, &j); err != nil {
+		c.start.Unknown = "the image's configuration of it cannot be read"
+		return
+	}
+	size := len(j.WorkingDir)
+	for _, s := range slices.Concat(j.Entrypoint, j.Cmd, j.Env) {
+		size += len(s) + 1
+	}
+	if size > maxStart {
+		c.start.Unknown = fmt.Sprintf("the image's configuration of it has %d bytes, at most %d are looked at", size, maxStart)
+		return
+	}
+	c.start = scan.Start{Entrypoint: j.Entrypoint, Cmd: j.Cmd, Env: j.Env, WorkingDir: j.WorkingDir}
 }
 
 // setHistory gives each layer its line. A history of another length is of no use

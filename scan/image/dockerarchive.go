@@ -87,7 +87,7 @@ func (a *archive) image(ctx context.Context, ref string) (*scan.Image, error) {
 	}
 	src := &a.res.source
 	src.Tags = slices.Sorted(slices.Values(img.RepoTags))
-	m := &scan.Image{Subject: cfg.subject(), Created: cfg.created, Source: src, Gaps: cfg.gaps}
+	m := &scan.Image{Subject: cfg.subject(), Created: cfg.created, Start: cfg.start, Source: src, Gaps: cfg.gaps}
 	for i, name := range img.Layers {
 		b, err := a.blob(name, cfg.diffIDs[i])
 		if err != nil {

@@ -135,7 +135,7 @@ func (r *resolver) assemble(ctx context.Context, cfg *config, layers []descripto
 	if len(layers) != len(cfg.diffIDs) {
 		return nil, fmt.Errorf("%s: the manifest has %d layers, the image config %s has %d diff_ids: %w", r.where, len(layers), cfg.digest, len(cfg.diffIDs), fault.Invalid)
 	}
-	m := &scan.Image{Subject: cfg.subject(), Created: cfg.created, Source: &r.source, Gaps: cfg.gaps}
+	m := &scan.Image{Subject: cfg.subject(), Created: cfg.created, Start: cfg.start, Source: &r.source, Gaps: cfg.gaps}
 	for i, d := range layers {
 		r.source.Layers = append(r.source.Layers, d.stored())
 		held, err := r.held(ctx, d)

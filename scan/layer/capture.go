@@ -14,9 +14,9 @@ import (
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
-// minMagic is the size below which leading bytes are not looked at: no
-// executable that carries build information is smaller.
-const minMagic = 4096
+// minMagic is the size below which leading bytes are not looked at: no program
+// is smaller, not even a script.
+const minMagic = 8
 
 // captured is one of the FileFacts of a path.
 type captured struct {
@@ -82,31 +82,33 @@ func (p *pass) serve(h header, name string) error {
 			p.forget(w.as)
 		}
 		p.served[w.as] = true
-		if err := p.serveAs(b, w.as, h); err != nil {
+		if err := p.serveAs(b, w, h); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *pass) serveAs(b *body, as string, h header) error {
+func (p *pass) serveAs(b *body, w want, h header) error {
+	as := w.as
 	if h.sparse {
 		p.gap(sbom.GapUnsupported, true, as, "sparse file: its content was not assembled")
 		return nil
 	}
-	p.again += b.size
-	if p.again > maxAgain {
-		p.gap(sbom.GapLimit, true, as, (&fault.LimitError{What: "bytes read again because links lead to them", Where: as, Max: maxAgain, Seen: p.again}).Error())
+	p.shown += b.size
+	if p.shown > maxAgain {
+		p.gap(sbom.GapLimit, true, as, (&fault.LimitError{What: "bytes read again because links lead to them", Where: as, Max: maxAgain, Seen: p.shown}).Error())
 		return nil
 	}
 	at, err := b.ReaderAt()
 	if err != nil {
 		return p.failed(as, "", false, err)
 	}
-	p.by = p.set.ByPath(p.by[:0], as)
-	p.paths = len(p.by)
+	if p.by = w.by; p.by == nil {
+		p.by = p.set.ByPath(nil, as)
+	}
 	for _, i := range p.by {
-		if err := p.analyze(i, as, b.size, h.mode, section{io.NewSectionReader(at, 0, b.size)}, false); err != nil {
+		if err := p.analyze(i, as, b.size, h.mode, section{io.NewSectionReader(at, 0, b.size)}, w.by != nil); err != nil {
 			return err
 		}
 	}
@@ -116,6 +118,9 @@ func (p *pass) serveAs(b *body, as string, h header) error {
 // extract runs the analyzers p.by over one body.
 func (p *pass) extract(b *body, name string, mode int64) error {
 	defer b.release()
+	if p.at == nil && b.size > holdMax && p.set.Forward(p.by) {
+		return p.share(b, name, mode)
+	}
 	if len(p.by) == 1 {
 		return p.analyze(p.by[0], name, b.size, mode, b, p.paths == 0)
 	}
@@ -134,14 +139,28 @@ func (p *pass) extract(b *body, name string, mode int64) error {
 // analyze runs one analyzer, which wanted the file by its content or by its
 // path. Its failure is a gap; an error returned from here ends the layer.
 func (p *pass) analyze(i int, name string, size, mode int64, c analyzer.Content, content bool) error {
-	a, info := p.set.At(i)
-	f := analyzer.NewFile(name, size, fs.FileMode(mode)&fs.ModePerm, c, p.opt.Budget, &p.buffer)
+	a, _ := p.set.At(i)
+	f := analyzer.NewFile(name, size, fileMode(mode), c, p.opt.Budget, &p.buffer)
+	f.Lasting = p.tree
 	facts, err := safely(func() ([]analyzer.Fact, error) { return a.Extract(p.ctx, f) })
 	if p.buffer.Cap() > keepBuffer {
 		p.buffer = *newBuffer()
 	}
+	return p.settle(i, name, facts, err, content)
+}
+
+// settle takes what an analyzer said of a file.
+func (p *pass) settle(i int, name string, facts []analyzer.Fact, err error, content bool) error {
+	_, info := p.set.At(i)
 	if ctxErr := p.ctx.Err(); ctxErr != nil {
 		return ctxErr
+	}
+	if errors.Is(err, analyzer.ErrAgain) && p.also == nil {
+		if p.once == nil {
+			p.once = map[string][]int{}
+		}
+		p.once[name] = append(p.once[name], i)
+		return p.keep(weightString + int64(len(name)))
 	}
 	if err != nil {
 		if err := p.failed(name, info.Name, info.Authoritative, err); err != nil {
@@ -149,6 +168,18 @@ func (p *pass) analyze(i int, name string, size, mode int64, c analyzer.Content,
 		}
 	}
 	return p.record(name, info.Name, facts, content)
+}
+
+// fileMode turns the permission bits of a tar header into Go's.
+func fileMode(mode int64) fs.FileMode {
+	m := fs.FileMode(mode) & fs.ModePerm
+	if mode&0o4000 != 0 {
+		m |= fs.ModeSetuid
+	}
+	if mode&0o2000 != 0 {
+		m |= fs.ModeSetgid
+	}
+	return m
 }
 
 // record keeps what a file said.
@@ -173,6 +204,7 @@ func (p *pass) forget(name string) {
 		p.frag.Files[c.at] = FileFacts{} // taken out at the end
 	}
 	delete(p.seen, name)
+	delete(p.once, name)
 }
 
 // failed records what an analyzer could not read. Errors of the stream itself
@@ -221,13 +253,14 @@ func safely(run func() ([]analyzer.Fact, error)) (facts []analyzer.Fact, err err
 type want struct {
 	as     string
 	before int64
+	by     []int // analyzers; nil means those that want as
 }
 
 func wanted(also map[string][]string) map[string][]want {
 	out := make(map[string][]want, len(also))
 	for _, target := range sortedKeys(also) {
 		for _, as := range also[target] {
-			out[target] = append(out[target], want{as, math.MaxInt64})
+			out[target] = append(out[target], want{as: as, before: math.MaxInt64})
 		}
 	}
 	return out

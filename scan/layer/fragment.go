@@ -16,7 +16,7 @@ import (
 )
 
 // FragmentVersion is the version of the fragment format.
-const FragmentVersion = 2
+const FragmentVersion = 3
 
 // Fragment is everything that one layer says, apart from all other layers. It
 // depends on the layer's uncompressed bytes, the analyzers and the limits

@@ -78,7 +78,7 @@ func (p *pass) settleLinks() (map[string][]want, error) {
 		switch t := targets[l.target]; t.kind {
 		case EntryFile:
 			if p.by = p.set.ByPath(p.by[:0], l.path); len(p.by) > 0 {
-				late[l.target] = append(late[l.target], want{l.path, l.before})
+				late[l.target] = append(late[l.target], want{as: l.path, before: l.before})
 			}
 		case EntrySymlink: // a second name of a link is a link
 			p.frag.Entries.Add(EntrySymlink, l.path, t.link)

@@ -63,7 +63,16 @@ func weight(path string, facts []analyzer.Fact) int64 {
 	for i := range facts {
 		f := &facts[i]
 		n += int64(weightFact + len(f.Key) + len(f.Scope) + len(f.Inner) + len(f.Parent))
-		n += weightOf(f.DependsOn) + weightOf(f.Provides) + weightOf(f.Owns)
+		n += weightOf(f.DependsOn) + weightOf(f.Provides) + weightOf(f.Owns) + weightOf(f.Holds)
+		if x := f.Program; x != nil {
+			n += int64(weightFact+len(x.Interpreter)+len(x.Soname)+len(x.Unknown)) + weightOf(x.Needed) + weightOf(x.RunPath)
+			for _, words := range x.Commands {
+				n += weightString + weightOf(words)
+			}
+		}
+		if s := f.Secret; s != nil {
+			n += int64(weightFact + len(s.Rule) + len(s.Title) + len(s.Masked))
+		}
 		p := f.Package
 		if p == nil {
 			continue

@@ -21,10 +21,13 @@ type excess struct {
 }
 
 func (p *pass) oddity(where, what string) {
-	if p.also == nil && p.against == nil { // said by the first reading
+	if !p.again() { // said by the first reading
 		p.gap(sbom.GapOddity, false, where, what)
 	}
 }
+
+// again reports whether the layer was read before.
+func (p *pass) again() bool { return p.also != nil || p.against != nil || p.sums != nil }
 
 func (p *pass) gap(code sbom.GapCode, blocking bool, where, what string) {
 	if where == "" {

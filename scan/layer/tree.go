@@ -19,6 +19,7 @@ import (
 // file or folder that cannot be read is a gap.
 func ScanTree(ctx context.Context, t Tree, opt *Options) (*Fragment, error) {
 	p := newPass(ctx, opt.resolved())
+	p.tree = true
 	w := treeWalk{p: p, fsys: t.FS, skip: t.Skip}
 	if err := w.dir("."); err != nil {
 		return nil, fmt.Errorf("directory: %w", err)
@@ -30,6 +31,7 @@ func ScanTree(ctx context.Context, t Tree, opt *Options) (*Fragment, error) {
 // RereadTree is [Reread] for a folder.
 func RereadTree(ctx context.Context, t Tree, also map[string][]string, opt *Options) ([]FileFacts, []sbom.Gap, error) {
 	p := newPass(ctx, opt.resolved())
+	p.tree = true
 	w := treeWalk{p: p, fsys: t.FS}
 	for _, target := range sortedKeys(also) {
 		for _, as := range also[target] {
@@ -138,14 +140,14 @@ func (w *treeWalk) file(full, clean string, d fs.DirEntry) error {
 	}
 	if info.Size() >= minMagic {
 		var head [8]byte
-		if _, err := at.ReadAt(head[:], 0); err != nil {
+		if _, err := at.ReadAt(head[:], 0); err != nil && err != io.EOF {
 			return w.unreadable(clean, err, len(p.by) > 0)
 		}
 		p.by = p.set.ByMagic(p.by, clean, head[:])
 	}
 	for _, i := range p.by {
 		c := section{io.NewSectionReader(at, 0, info.Size())}
-		if err := p.analyze(i, clean, info.Size(), int64(info.Mode().Perm()), c, false); err != nil {
+		if err := p.analyze(i, clean, info.Size(), tarMode(info.Mode()), c, false); err != nil {
 			return err
 		}
 	}
@@ -186,9 +188,21 @@ func (w *treeWalk) serve(as, target string) error {
 	w.p.by = w.p.set.ByPath(w.p.by[:0], as)
 	for _, i := range w.p.by {
 		c := section{io.NewSectionReader(at, 0, info.Size())}
-		if err := w.p.analyze(i, as, info.Size(), int64(info.Mode().Perm()), c, false); err != nil {
+		if err := w.p.analyze(i, as, info.Size(), tarMode(info.Mode()), c, false); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// tarMode returns the permission bits as a tar header has them.
+func tarMode(m fs.FileMode) int64 {
+	mode := int64(m.Perm())
+	if m&fs.ModeSetuid != 0 {
+		mode |= 0o4000
+	}
+	if m&fs.ModeSetgid != 0 {
+		mode |= 0o2000
+	}
+	return mode
 }

@@ -20,9 +20,9 @@ func TestTreeFindsProgramsByContent(t *testing.T) {
 		size int
 		mode os.FileMode
 	}{
-		"large.txt": {300 << 10, 0o644}, "small.txt": {5000, 0o644}, "program": {5000, 0o755}, "lib.so.1": {5000, 0o644}, "tiny": {100, 0o755},
+		"large.txt": {300 << 10, 0o644}, "program": {5000, 0o755}, "lib.so.1": {5000, 0o644}, "tiny": {100, 0o755}, "small.so": {1000, 0o644}, "small.txt": {1000, 0o644}, "empty": {0, 0o755},
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte("0123"+strings.Repeat("x", f.size)), f.mode); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(strings.Repeat("0123", f.size/4)), f.mode); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -31,7 +31,7 @@ func TestTreeFindsProgramsByContent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"large.txt=1", "lib.so.1=1", "program=1"}, seen(f)); diff != "" {
+	if diff := cmp.Diff([]string{"large.txt=1", "lib.so.1=1", "program=1", "small.so=1", "tiny=1"}, seen(f)); diff != "" {
 		t.Errorf("looked at (-want +got):\n%s", diff)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 
 	"github.com/stella-ops/stella/scan/analyzer"
@@ -60,6 +61,12 @@ func Scan(ctx context.Context, b Blob, opt *Options) (*Fragment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("layer %s: %w", b.DiffID, err)
 	}
+	for name, by := range p.once {
+		if late == nil {
+			late = map[string][]want{}
+		}
+		late[name] = append(late[name], want{as: name, before: math.MaxInt64, by: by})
+	}
 	if len(late) > 0 {
 		files, gaps, err := reread(ctx, b, late, opt)
 		if err != nil {
@@ -102,8 +109,10 @@ type pass struct {
 	links   []hardlink
 	linked  map[string]int    // path → index in links, while no later entry has the path
 	also    map[string][]want // second reading: wanted files → paths to use
+	sums    map[string]string // reading for digests: by path
+	once    map[string][]int  // analyzers that must see a file again
 	served  map[string]bool   // second reading: paths that were found
-	again   int64             // second reading: bytes shown
+	shown   int64             // second reading: bytes shown
 	tocErr  error             // why it could not be read
 	toc     *table            // of the tar itself
 	lazy    *table            // the one that runtimes use
@@ -118,6 +127,8 @@ type pass struct {
 	s   *stream
 	tar *tarReader
 	at  io.ReaderAt // for reading in place, or nil
+
+	tree bool // the pass is over a folder
 }
 
 func newPass(ctx context.Context, opt *Options) *pass {
@@ -163,7 +174,7 @@ func (p *pass) run(b Blob) (err error) {
 	if trailing > 0 {
 		p.oddity("", fmt.Sprintf("%d stored bytes follow the compressed data", trailing))
 	}
-	if err := o.verify(b, diff); err != nil || p.also != nil || p.against != nil {
+	if err := o.verify(b, diff); err != nil || p.again() {
 		return err
 	}
 	p.lazy, err = p.tables(b, o)
@@ -233,6 +244,9 @@ func (p *pass) entry(h header) error {
 	if p.against != nil {
 		return p.compare(h, name)
 	}
+	if p.sums != nil {
+		return p.sum(h, name)
+	}
 	if p.also != nil {
 		if h.flag == '0' || h.flag == '7' || h.flag == 'S' {
 			return p.serve(h, name)
@@ -242,7 +256,7 @@ func (p *pass) entry(h header) error {
 	if hidden, err := p.whiteout(name); hidden || err != nil {
 		return err
 	}
-	if len(p.seen[name]) > 0 {
+	if len(p.seen[name]) > 0 || p.once[name] != nil {
 		p.forget(name)
 		p.oddity(name, "the path appears more than once in the layer; the last entry counts")
 	}

@@ -31,6 +31,7 @@ import (
 	"github.com/stella-ops/stella/scan/analyzer/osrelease"
 	"github.com/stella-ops/stella/scan/analyzer/pacman"
 	"github.com/stella-ops/stella/scan/analyzer/portage"
+	"github.com/stella-ops/stella/scan/analyzer/programs"
 	"github.com/stella-ops/stella/scan/analyzer/pub"
 	"github.com/stella-ops/stella/scan/analyzer/pypi"
 	"github.com/stella-ops/stella/scan/analyzer/rpm"
@@ -55,7 +56,7 @@ func Default() []analyzer.Analyzer {
 		gobinary.Analyzer{}, npm.Analyzer{}, pypi.Analyzer{}, jenkins.Analyzer{}, java.Analyzer{}, cargo.Analyzer{}, rubygems.Analyzer{}, composer.Analyzer{}, nuget.Analyzer{},
 		pub.Analyzer{}, hex.Analyzer{}, swift.Analyzer{}, cocoapods.Analyzer{}, conan.Analyzer{}, vcpkg.Analyzer{}, hackage.Analyzer{}, cran.Analyzer{},
 		julia.Analyzer{}, luarocks.Analyzer{}, cpan.Analyzer{}, deno.Analyzer{}, conda.Analyzer{}, wordpress.Analyzer{}, githubactions.Analyzer{},
-		vendored.Analyzer{}, binaries.Analyzer{}, unread.Analyzer{},
+		vendored.Analyzer{}, binaries.Analyzer{}, unread.Analyzer{}, programs.Analyzer{},
 	}
 }
 

@@ -36,8 +36,9 @@ func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "binaries", Ve
 // Paths implements analyzer.Analyzer.
 func (Analyzer) Paths() analyzer.Paths {
 	return analyzer.Paths{
-		Names: []string{javaFile, goFile, erlangFile},
-		Magic: []string{"\x7fELF", "\xcf\xfa\xed\xfe"},
+		Names:   []string{javaFile, goFile, erlangFile},
+		Forward: true,
+		Magic:   []string{"\x7fELF", "\xcf\xfa\xed\xfe"},
 		Accept: func(p string) bool {
 			base := path.Base(p)
 			return readerOf(base) != nil || len(candidates(base)) > 0

@@ -23,6 +23,9 @@ const maxAudit = 8 << 20
 // for one without its section.
 func readAudit(f *analyzer.File) ([]analyzer.Fact, error) {
 	at, err := f.ReaderAt()
+	if errors.Is(err, analyzer.ErrForward) {
+		return nil, look(f)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -36,11 +36,10 @@ const lockName = "Cargo.lock"
 
 // Paths implements analyzer.Analyzer. Of executables, whatever they are called, those are
 // left out that cannot have the list: kernel modules, object files and split debug files.
-// So are shared objects and native modules of Node, which could: a file of a compressed layer
-// must be held to be read here, and libraries are most of what is executable in an image.
 func (Analyzer) Paths() analyzer.Paths {
 	return analyzer.Paths{
-		Names: []string{lockName},
+		Names:   []string{lockName},
+		Forward: true,
 		Magic: []string{
 			"\x7fELF",
 			"MZ",
@@ -50,8 +49,7 @@ func (Analyzer) Paths() analyzer.Paths {
 			"\xca\xfe\xba\xbf",
 		},
 		Accept: func(p string) bool {
-			base := path.Base(p)
-			return !strings.Contains(base, ".so") && !slices.Contains([]string{".ko", ".o", ".debug", ".node", ".dll", ".dylib"}, path.Ext(base))
+			return !slices.Contains([]string{".ko", ".o", ".debug"}, path.Ext(p))
 		},
 	}
 }

@@ -38,7 +38,7 @@ func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "gobinary", Ve
 // are called. Java class files share the magic of universal Mach-O files; the
 // count of architectures that follows tells them apart.
 func (Analyzer) Paths() analyzer.Paths {
-	return analyzer.Paths{Magic: []string{
+	return analyzer.Paths{Forward: true, Magic: []string{
 		"\x7fELF",
 		"MZ",
 		"\xcf\xfa\xed\xfe", "\xce\xfa\xed\xfe", "\xfe\xed\xfa\xcf", "\xfe\xed\xfa\xce",

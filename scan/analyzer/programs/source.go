@@ -1,0 +1,114 @@
+package programs
+
+import (
+	"crypto/sha256"
+	"errors"
+	"hash"
+	"io"
+	"io/fs"
+
+	"github.com/stella-ops/stella/scan/analyzer"
+)
+
+const (
+	setuid = fs.ModeSetuid
+	setgid = fs.ModeSetgid
+
+	headBytes = 4 << 10 // holds the headers of every format, but for long tables
+	keptBytes = 4 << 20 // of a file that streams by
+	maxTable  = 1 << 20 // bytes of any table of headers
+)
+
+// source gives parts of a file.
+type source struct {
+	at     io.ReaderAt
+	size   int64
+	err    error // of reading, other than that a part has passed by
+	passed bool  // a part was asked for that had passed by
+}
+
+// part returns n bytes at off, or nil where the file does not have them or they have
+// passed by.
+func (s *source) part(off, n uint64) []byte {
+	if s.err != nil || n == 0 || n > maxTable || off > uint64(s.size) || n > uint64(s.size)-off {
+		return nil
+	}
+	p := make([]byte, n)
+	switch _, err := s.at.ReadAt(p, int64(off)); {
+	case errors.Is(err, errPassed):
+		s.passed = true
+		return nil
+	case err != nil && err != io.EOF:
+		s.err = err
+		return nil
+	}
+	return p
+}
+
+// upTo returns at most n bytes at off, fewer at the end of the file.
+func (s *source) upTo(off uint64, n int64) []byte {
+	if off >= uint64(s.size) {
+		return nil
+	}
+	return s.part(off, uint64(min(n, s.size-int64(off))))
+}
+
+// errPassed means that a part of a file was not kept.
+var errPassed = errors.New("that part of the file has passed by")
+
+// kept are two ranges of a file that streamed by.
+type kept struct {
+	head  []byte
+	later []byte
+	at    int64 // of later
+}
+
+func (k *kept) ReadAt(p []byte, off int64) (int, error) {
+	if end := int64(len(k.head)); off <= end && int64(len(p)) <= end-off {
+		return copy(p, k.head[off:]), nil
+	}
+	if from := off - k.at; from >= 0 && from <= int64(len(k.later)) && int64(len(p)) <= int64(len(k.later))-from {
+		return copy(p, k.later[from:]), nil
+	}
+	return 0, errPassed
+}
+
+// readForward reads a large file from its start: it keeps what the headers and the tables
+// near them say, and the dynamic section, which comes late.
+func readForward(f *analyzer.File) (*analyzer.Program, error) {
+	var in io.Reader = f
+	var h hash.Hash
+	if !system(f.Path) {
+		h = sha256.New()
+		in = io.TeeReader(f, h)
+	}
+	k := &kept{head: make([]byte, min(f.Size, keptBytes))}
+	if _, err := io.ReadFull(in, k.head); err != nil {
+		return nil, err
+	}
+	src := &source{at: k, size: f.Size}
+	p := parse(src, f)
+	if p == nil {
+		return nil, src.err
+	}
+	done := int64(len(k.head))
+	if off, n := lateTable(src); n > 0 && off >= done {
+		if _, err := io.CopyN(io.Discard, in, off-done); err != nil {
+			return nil, err
+		}
+		k.later, k.at = make([]byte, n), off
+		if _, err := io.ReadFull(in, k.later); err != nil {
+			return nil, err
+		}
+		src.passed = false
+		p = parse(src, f)
+	}
+	if h == nil {
+		return p, nil
+	}
+	if _, err := io.Copy(io.Discard, in); err != nil {
+		return nil, err
+	}
+	p.SHA256 = hexOf(h)
+	return p, nil
+}
