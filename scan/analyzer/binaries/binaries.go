@@ -31,7 +31,7 @@ import (
 type Analyzer struct{}
 
 // Info implements analyzer.Analyzer.
-func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "binaries", Version: 1} }
+func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "binaries", Version: 2} }
 
 // Paths implements analyzer.Analyzer.
 func (Analyzer) Paths() analyzer.Paths {
@@ -59,7 +59,11 @@ func (Analyzer) Extract(ctx context.Context, f *analyzer.File) ([]analyzer.Fact,
 	}
 	var facts []analyzer.Fact
 	for _, x := range list {
-		facts = append(facts, x.fact())
+		fact := x.fact()
+		if base == javaFile || base == goFile {
+			fact.Holds = []string{"./"} // the folder of the JDK, or of the toolchain
+		}
+		facts = append(facts, fact)
 	}
 	if err != nil {
 		return facts, fmt.Errorf("read %s: %w", f.Path, err)

@@ -31,13 +31,13 @@ type Analyzer struct{}
 
 // Info implements analyzer.Analyzer.
 func (Analyzer) Info() analyzer.Info {
-	return analyzer.Info{Name: "dpkg", Version: 1, Authoritative: true}
+	return analyzer.Info{Name: "dpkg", Version: 2, Authoritative: true}
 }
 
 // Paths implements analyzer.Analyzer.
 func (Analyzer) Paths() analyzer.Paths {
 	return analyzer.Paths{
-		Exact:  []string{statusFile},
+		Exact:  []string{statusFile, divertFile},
 		Dirs:   []string{statusDir, infoDir},
 		Names:  []string{"copyright"},
 		Accept: accept,
@@ -61,6 +61,8 @@ func (Analyzer) Extract(_ context.Context, f *analyzer.File) ([]analyzer.Fact, e
 	switch dir = strings.TrimSuffix(dir, "/"); {
 	case f.Path == statusFile:
 		return parseStatus(f, true)
+	case f.Path == divertFile:
+		return parseDiversions(f)
 	case dir == statusDir && strings.HasSuffix(base, ".md5sums"):
 		return ownedFiles(f, strings.TrimSuffix(base, ".md5sums"), md5Path)
 	case dir == statusDir:

@@ -15,6 +15,7 @@ import (
 type parts struct {
 	owns     map[string][]string
 	licenses map[string][]sbom.License // by the path of the copyright file
+	diverted []diversion
 }
 
 // Join implements analyzer.Joiner: it gives packages their files, licences,
@@ -24,6 +25,10 @@ func (Analyzer) Join(in *analyzer.Squashed) ([]analyzer.Located, []sbom.Gap) {
 	for _, f := range in.Facts {
 		switch {
 		case f.Kind != analyzer.KindPart:
+		case f.Key == divertKey:
+			if w := f.Provides; len(w) == 3 {
+				p.diverted = append(p.diverted, diversion{w[0], w[1], w[2]})
+			}
 		case f.Package != nil:
 			p.licenses[f.Path] = f.Package.Licenses
 		default:
@@ -53,6 +58,7 @@ func (p *parts) complete(f analyzer.Located, in *analyzer.Squashed) analyzer.Loc
 	if f.Owns == nil {
 		f.Owns = p.owns[name]
 	}
+	f.Owns, f.Holds = divert(f.Owns, name, p.diverted), maintainer(&f)
 	if doc := in.Resolve(path.Join(docDir, name, "copyright")); doc != "" && len(pkg.Licenses) == 0 {
 		pkg.Licenses = slices.Clone(p.licenses[doc])
 	}

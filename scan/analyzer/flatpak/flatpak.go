@@ -32,7 +32,7 @@ type Analyzer struct{}
 
 // Info implements analyzer.Analyzer.
 func (Analyzer) Info() analyzer.Info {
-	return analyzer.Info{Name: "flatpak", Version: 1, Authoritative: true}
+	return analyzer.Info{Name: "flatpak", Version: 2, Authoritative: true}
 }
 
 // Paths implements analyzer.Analyzer.
@@ -86,7 +86,7 @@ func (Analyzer) Extract(_ context.Context, f *analyzer.File) ([]analyzer.Fact, e
 	if at.file == "metadata" {
 		var data []byte
 		if data, err = f.Bytes(maxMetadata); err == nil {
-			fact.Kind = analyzer.KindPackage
+			fact.Kind, fact.Holds = analyzer.KindPackage, []string{"./"}
 			err = readMetadata(&fact, &at, string(data))
 		}
 	} else {

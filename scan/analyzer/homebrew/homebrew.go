@@ -36,7 +36,7 @@ type Analyzer struct{}
 
 // Info implements analyzer.Analyzer.
 func (Analyzer) Info() analyzer.Info {
-	return analyzer.Info{Name: "homebrew", Version: 1, Authoritative: true}
+	return analyzer.Info{Name: "homebrew", Version: 2, Authoritative: true}
 }
 
 // Paths implements analyzer.Analyzer.

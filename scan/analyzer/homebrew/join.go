@@ -36,7 +36,7 @@ func (Analyzer) Join(in *analyzer.Squashed) ([]analyzer.Located, []sbom.Gap) {
 			if !known {
 				p := *f.Package
 				p.Properties = slices.Clone(p.Properties)
-				f.Kind, f.Package = analyzer.KindPackage, &p
+				f.Kind, f.Package, f.Holds = analyzer.KindPackage, &p, []string{f.Key + "/"}
 				at[f.Key] = len(out)
 				out = append(out, f)
 			} else if kind == analyzer.KindPart {

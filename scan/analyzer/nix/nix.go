@@ -28,7 +28,7 @@ import (
 type Analyzer struct{}
 
 // Info implements analyzer.Analyzer.
-func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "nix", Version: 1} }
+func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "nix", Version: 2} }
 
 // Paths implements analyzer.Analyzer.
 func (Analyzer) Paths() analyzer.Paths {
@@ -76,7 +76,7 @@ func (Analyzer) Join(in *analyzer.Squashed) ([]analyzer.Located, []sbom.Gap) {
 		if o.output != "" {
 			p.Properties = []sbom.Property{{Name: "nix:output", Value: o.output}}
 		}
-		out = append(out, analyzer.Located{Path: f.Path, Layer: f.Layer, Fact: analyzer.Fact{Kind: analyzer.KindPackage, Key: f.Key, Package: &p}})
+		out = append(out, analyzer.Located{Path: f.Path, Layer: f.Layer, Fact: analyzer.Fact{Kind: analyzer.KindPackage, Key: f.Key, Package: &p, Holds: []string{store + f.Key + "/"}}})
 	}
 	return out, nil
 }

@@ -15,6 +15,7 @@ package snap
 import (
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,7 +37,7 @@ type Analyzer struct{}
 
 // Info implements analyzer.Analyzer.
 func (Analyzer) Info() analyzer.Info {
-	return analyzer.Info{Name: "snap", Version: 1, Authoritative: true}
+	return analyzer.Info{Name: "snap", Version: 2, Authoritative: true}
 }
 
 // Paths implements analyzer.Analyzer.
@@ -94,6 +95,9 @@ func (Analyzer) Extract(_ context.Context, f *analyzer.File) ([]analyzer.Fact, e
 	}
 	fact := read(tree, tree.Docs[0])
 	fact.Key = strings.TrimSuffix(fact.Package.Name+"/"+at.revision, "/")
+	if root := path.Dir(path.Dir(f.Path)); root != "." {
+		fact.Holds = []string{root + "/"}
+	}
 	property(fact.Package, "snap:revision", at.revision)
 	slices.SortFunc(fact.Package.Properties, func(a, b sbom.Property) int { return strings.Compare(a.Name, b.Name) })
 	return []analyzer.Fact{fact}, nil
