@@ -52,7 +52,10 @@ func (r *run) compose(ctx context.Context, fragments []*layer.Fragment) (*sbom.D
 	found = append(found, files...)
 	doc := &sbom.Document{Subject: r.image.Subject, Created: r.image.Created, Tools: []sbom.Tool{r.tool()}}
 	doc.Subject.OS = c.os
-	c.assemble(doc, found)
+	place := c.assemble(doc, found)
+	if err := c.use(doc, found, place, programs); err != nil {
+		return nil, err
+	}
 	doc.Secrets = c.secrets
 	doc.Gaps = append(c.gaps, r.image.Gaps...)
 	recipe, err := c.composed()

@@ -14,9 +14,10 @@ const (
 	setuid = fs.ModeSetuid
 	setgid = fs.ModeSetgid
 
-	headBytes = 4 << 10 // holds the headers of every format, but for long tables
-	keptBytes = 4 << 20 // of a file that streams by
-	maxTable  = 1 << 20 // bytes of any table of headers
+	headBytes  = 4 << 10  // holds the headers of every format, but for long tables
+	firstBytes = 64 << 10 // of a file that streams by, of any format
+	keptBytes  = 4 << 20  // of one that loads others
+	maxTable   = 1 << 20  // bytes of any table of headers
 )
 
 // source gives parts of a file.
@@ -82,7 +83,7 @@ func readForward(f *analyzer.File) (*analyzer.Program, error) {
 		h = sha256.New()
 		in = io.TeeReader(f, h)
 	}
-	k := &kept{head: make([]byte, min(f.Size, keptBytes))}
+	k := &kept{head: make([]byte, min(f.Size, firstBytes))}
 	if _, err := io.ReadFull(in, k.head); err != nil {
 		return nil, err
 	}
@@ -91,13 +92,8 @@ func readForward(f *analyzer.File) (*analyzer.Program, error) {
 	if p == nil {
 		return nil, src.err
 	}
-	done := int64(len(k.head))
-	if off, n := lateTable(src); n > 0 && off >= done {
-		if _, err := io.CopyN(io.Discard, in, off-done); err != nil {
-			return nil, err
-		}
-		k.later, k.at = make([]byte, n), off
-		if _, err := io.ReadFull(in, k.later); err != nil {
+	if off, n := lateTable(src); n > 0 {
+		if err := k.keep(in, f.Size, off, n); err != nil {
 			return nil, err
 		}
 		src.passed = false
@@ -111,4 +107,33 @@ func readForward(f *analyzer.File) (*analyzer.Program, error) {
 	}
 	p.SHA256 = hexOf(h)
 	return p, nil
+}
+
+// keep reads on until the n bytes at off are held, and holds more of the start: the names
+// that the dynamic section refers to lie near it.
+func (k *kept) keep(in io.Reader, size, off, n int64) error {
+	have := int64(len(k.head))
+	if off+n > have {
+		head := make([]byte, min(size, keptBytes, max(off, have)))
+		copy(head, k.head)
+		if _, err := io.ReadFull(in, head[have:]); err != nil {
+			return err
+		}
+		k.head, have = head, int64(len(head))
+	}
+	if off+n <= have {
+		return nil
+	}
+	if off < have {
+		k.later, k.at = make([]byte, n), off
+		copied := copy(k.later, k.head[off:])
+		_, err := io.ReadFull(in, k.later[copied:])
+		return err
+	}
+	if _, err := io.CopyN(io.Discard, in, off-have); err != nil {
+		return err
+	}
+	k.later, k.at = make([]byte, n), off
+	_, err := io.ReadFull(in, k.later)
+	return err
 }
