@@ -77,6 +77,14 @@ func (f *File) Bytes(max int64) ([]byte, error) {
 	return f.buffer.Bytes(), nil
 }
 
+// Scratch returns n bytes of any content to work in. They are those that Bytes uses, and
+// are reused for the next file.
+func (f *File) Scratch(n int) []byte {
+	f.buffer.Reset()
+	f.buffer.Grow(n)
+	return f.buffer.AvailableBuffer()[:n]
+}
+
 // ReaderAt gives random access to the body: in place where the source allows
 // it, else from memory, else from an unlinked temporary file. It must be called
 // before Read and Bytes.

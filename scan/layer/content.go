@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/bits"
 	"os"
 	"slices"
 
@@ -61,7 +62,7 @@ func (b *body) ReaderAt() (io.ReaderAt, error) {
 
 func (b *body) hold() (io.ReaderAt, error) {
 	if int64(cap(b.p.held)) < b.size {
-		b.p.held = make([]byte, b.size)
+		b.p.held = make([]byte, 1<<bits.Len64(uint64(b.size-1))) // so that it seldom grows
 	}
 	data := b.p.held[:b.size]
 	if _, err := io.ReadFull(b, data); err != nil {

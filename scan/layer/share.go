@@ -16,15 +16,23 @@ const shareChunk = 64 << 10
 // none holds the file, and what nobody wants to the end is not copied.
 func (p *pass) share(b *body, name string, mode int64) error {
 	taps := make([]*tap, len(p.by))
+	for len(p.buffers) < len(p.by) {
+		p.buffers = append(p.buffers, newBuffer())
+	}
 	for n, i := range p.by {
 		a, _ := p.set.At(i)
 		taps[n] = newTap(func(t *tap) ([]analyzer.Fact, error) {
-			return a.Extract(p.ctx, analyzer.NewFile(name, b.size, fileMode(mode), t, p.opt.Budget, nil))
+			return a.Extract(p.ctx, analyzer.NewFile(name, b.size, fileMode(mode), t, p.opt.Budget, p.buffers[n]))
 		})
 	}
 	defer func() {
 		for _, t := range taps {
 			t.stop()
+		}
+		for n := range p.buffers {
+			if p.buffers[n].Cap() > keepBuffer {
+				p.buffers[n] = newBuffer()
+			}
 		}
 	}()
 	chunk := make([]byte, shareChunk)

@@ -120,6 +120,7 @@ type pass struct {
 	by      []int             // analyzers of the current file
 	paths   int               // how many of by want its path
 	buffer  bytes.Buffer
+	buffers []*bytes.Buffer // for analyzers that share a file
 	held    []byte
 	owed    int64                   // memory not charged yet
 	more    map[sbom.GapCode]excess // gaps that are not listed

@@ -216,7 +216,7 @@ func (e *elfFile) text(off, limit uint64) string {
 // lateTable returns where the dynamic section is.
 func lateTable(src *source) (off, n int64) {
 	e := &elfFile{source: src}
-	head := src.upTo(0, headBytes)
+	head := src.first()
 	if !bytes.HasPrefix(head, []byte("\x7fELF")) || !e.headers(head) {
 		return 0, 0
 	}

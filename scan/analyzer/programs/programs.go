@@ -79,7 +79,7 @@ func read(f *analyzer.File) (*analyzer.Program, error) {
 		return p, nil
 	}
 	h := sha256.New()
-	if _, err := io.Copy(h, io.NewSectionReader(at, 0, f.Size)); err != nil {
+	if _, err := io.CopyBuffer(h, io.NewSectionReader(at, 0, f.Size), f.Scratch(copyBytes)); err != nil {
 		return nil, err
 	}
 	p.SHA256 = hexOf(h)
@@ -88,7 +88,7 @@ func read(f *analyzer.File) (*analyzer.Program, error) {
 
 // parse tells the formats apart. It returns nil for what is no program.
 func parse(src *source, f *analyzer.File) *analyzer.Program {
-	head := src.upTo(0, headBytes)
+	head := src.first()
 	switch {
 	case bytes.HasPrefix(head, []byte("\x7fELF")):
 		return readELF(src, head)

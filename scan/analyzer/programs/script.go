@@ -11,12 +11,9 @@ import (
 	"github.com/stella-ops/stella/scan/analyzer"
 )
 
-// maxLine bounds the first line of a script. Linux takes 255 bytes of it.
-const maxLine = 4096
-
 // readScript reads the first line of a script, and the commands of a shell script.
 func readScript(src *source, f *analyzer.File) *analyzer.Program {
-	head := src.upTo(0, maxLine)
+	head := src.first()
 	line, _, whole := bytes.Cut(head, []byte("\n"))
 	words := strings.Fields(string(line[2:]))
 	if !whole && int64(len(head)) < src.size || !utf8.Valid(line) || len(words) == 0 {
@@ -28,7 +25,7 @@ func readScript(src *source, f *analyzer.File) *analyzer.Program {
 		return nil
 	}
 	if shell {
-		readCommands(src, p)
+		readCommands(src, f.Path, p)
 	}
 	return p
 }
@@ -47,6 +44,10 @@ func isShell(words []string) bool {
 	return false
 }
 
+// maintainers is where dpkg has the scripts of packages, hundreds of them; nothing else
+// starts them.
+const maintainers = "var/lib/dpkg/info/"
+
 // The bounds of a script whose commands are read, and of what is kept of them.
 const (
 	maxScript       = 64 << 10
@@ -54,7 +55,11 @@ const (
 )
 
 // readCommands takes the commands of a shell script.
-func readCommands(src *source, p *analyzer.Program) {
+func readCommands(src *source, where string, p *analyzer.Program) {
+	if strings.HasPrefix(where, maintainers) {
+		p.Unknown = "scripts of dpkg are not read for their commands"
+		return
+	}
 	if src.size > maxScript {
 		p.Unknown = fmt.Sprintf("a script of %d bytes, at most %d are read for its commands", src.size, maxScript)
 		return

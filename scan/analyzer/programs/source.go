@@ -14,6 +14,7 @@ const (
 	setuid = fs.ModeSetuid
 	setgid = fs.ModeSetgid
 
+	copyBytes  = 32 << 10
 	headBytes  = 4 << 10  // holds the headers of every format, but for long tables
 	firstBytes = 64 << 10 // of a file that streams by, of any format
 	keptBytes  = 4 << 20  // of one that loads others
@@ -26,6 +27,12 @@ type source struct {
 	size   int64
 	err    error // of reading, other than that a part has passed by
 	passed bool  // a part was asked for that had passed by
+	head   [headBytes]byte
+}
+
+// first returns the first bytes, at most headBytes.
+func (s *source) first() []byte {
+	return s.read(s.head[:min(headBytes, s.size)], 0)
 }
 
 // part returns n bytes at off, or nil where the file does not have them or they have
@@ -34,7 +41,11 @@ func (s *source) part(off, n uint64) []byte {
 	if s.err != nil || n == 0 || n > maxTable || off > uint64(s.size) || n > uint64(s.size)-off {
 		return nil
 	}
-	p := make([]byte, n)
+	return s.read(make([]byte, n), off)
+}
+
+// read fills p with the bytes at off, and returns it, or nil.
+func (s *source) read(p []byte, off uint64) []byte {
 	switch _, err := s.at.ReadAt(p, int64(off)); {
 	case errors.Is(err, errPassed):
 		s.passed = true
@@ -93,7 +104,7 @@ func readForward(f *analyzer.File) (*analyzer.Program, error) {
 		return nil, src.err
 	}
 	if off, n := lateTable(src); n > 0 {
-		if err := k.keep(in, f.Size, off, n); err != nil {
+		if err := k.keep(in, f, off, n); err != nil {
 			return nil, err
 		}
 		src.passed = false
@@ -102,7 +113,7 @@ func readForward(f *analyzer.File) (*analyzer.Program, error) {
 	if h == nil {
 		return p, nil
 	}
-	if _, err := io.Copy(io.Discard, in); err != nil {
+	if _, err := io.Copy(io.Discard, in); err != nil { // through the hash
 		return nil, err
 	}
 	p.SHA256 = hexOf(h)
@@ -111,10 +122,10 @@ func readForward(f *analyzer.File) (*analyzer.Program, error) {
 
 // keep reads on until the n bytes at off are held, and holds more of the start: the names
 // that the dynamic section refers to lie near it.
-func (k *kept) keep(in io.Reader, size, off, n int64) error {
+func (k *kept) keep(in io.Reader, f *analyzer.File, off, n int64) error {
 	have := int64(len(k.head))
 	if off+n > have {
-		head := make([]byte, min(size, keptBytes, max(off, have)))
+		head := f.Scratch(int(min(f.Size, keptBytes, max(off, have))))
 		copy(head, k.head)
 		if _, err := io.ReadFull(in, head[have:]); err != nil {
 			return err
