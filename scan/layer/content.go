@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	holdMax    = 8 << 20 // bytes of a file held in memory for random access; more goes to a temporary file
+	holdMax    = 4 << 20 // bytes of a file held in memory for random access; more goes to a temporary file
 	keepBuffer = 8 << 20 // buffers that grew over this are not kept for the next file
 )
 

@@ -1,5 +1,8 @@
 // Package dpkg reads the databases of dpkg: the status file, the status.d
-// folder of distroless images, the file lists and the copyright files.
+// folder of distroless images, the file lists and the copyright files; and the
+// manifest of images that chisel cut out of Ubuntu's packages. A manifest does
+// not say which source a package was built from, by which Ubuntu publishes its
+// advisories: that is a blocking gap.
 //
 // Format: dpkg's dpkg(1) and deb-control(5); Debian Policy §5; copyright files
 // by DEP 5 (https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/).
@@ -31,13 +34,13 @@ type Analyzer struct{}
 
 // Info implements analyzer.Analyzer.
 func (Analyzer) Info() analyzer.Info {
-	return analyzer.Info{Name: "dpkg", Version: 2, Authoritative: true}
+	return analyzer.Info{Name: "dpkg", Version: 3, Authoritative: true}
 }
 
 // Paths implements analyzer.Analyzer.
 func (Analyzer) Paths() analyzer.Paths {
 	return analyzer.Paths{
-		Exact:  []string{statusFile, divertFile},
+		Exact:  []string{statusFile, divertFile, chiselFile},
 		Dirs:   []string{statusDir, infoDir},
 		Names:  []string{"copyright"},
 		Accept: accept,
@@ -63,6 +66,8 @@ func (Analyzer) Extract(_ context.Context, f *analyzer.File) ([]analyzer.Fact, e
 		return parseStatus(f, true)
 	case f.Path == divertFile:
 		return parseDiversions(f)
+	case f.Path == chiselFile:
+		return readChisel(f)
 	case dir == statusDir && strings.HasSuffix(base, ".md5sums"):
 		return ownedFiles(f, strings.TrimSuffix(base, ".md5sums"), md5Path)
 	case dir == statusDir:
@@ -76,7 +81,8 @@ func (Analyzer) Extract(_ context.Context, f *analyzer.File) ([]analyzer.Fact, e
 }
 
 // ownedFiles reads a file list: one path a line. All paths share the memory of
-// one string.
+// one string. Folders that have something listed below them, and files of kinds that
+// nobody asks about, are left out: they are most of what a distribution installs.
 func ownedFiles(f *analyzer.File, key string, pathOf func(string) string) ([]analyzer.Fact, error) {
 	data, err := f.Bytes(0)
 	if err != nil {
@@ -86,7 +92,17 @@ func ownedFiles(f *analyzer.File, key string, pathOf func(string) string) ([]ana
 	if lines > maxOwned {
 		return nil, &fault.LimitError{What: "lines of a file list", Where: f.Path, Max: maxOwned, Seen: int64(lines)}
 	}
-	text := strings.ToValidUTF8(string(data), "%")
+	lines = 0
+	kept := data[:0] // never longer than what was read
+	for rest := data; len(rest) > 0; {
+		line, after, _ := bytes.Cut(rest, []byte{'\n'})
+		if !folder(line, after) && !dull(line) {
+			kept = append(append(kept, line...), '\n')
+			lines++
+		}
+		rest = after
+	}
+	text := strings.ToValidUTF8(string(kept), "%")
 	owns := make([]string, 0, lines)
 	for len(text) > 0 {
 		line, rest, _ := strings.Cut(text, "\n")
@@ -100,6 +116,26 @@ func ownedFiles(f *analyzer.File, key string, pathOf func(string) string) ([]ana
 	}
 	slices.Sort(owns)
 	return []analyzer.Fact{{Kind: analyzer.KindPart, Scope: scope, Key: key, Owns: slices.Compact(owns)}}, nil
+}
+
+// folder reports whether the path that follows a line lies below it.
+func folder(line, after []byte) bool {
+	return len(after) > len(line) && after[len(line)] == '/' && bytes.HasPrefix(after, line)
+}
+
+// dull reports whether a file is, by its name, neither a program nor code nor the
+// description of a package: manuals, translations, headers, images, texts.
+func dull(line []byte) bool {
+	dot := bytes.LastIndexByte(line, '.')
+	if dot < 0 || len(line)-dot > 6 {
+		return false
+	}
+	switch string(line[dot+1:]) {
+	case "gz", "mo", "po", "pot", "h", "hh", "hpp", "hxx", "tcc", "png", "svg", "gif", "jpg", "xpm", "ico", "html", "css", "rst", "md", "vim",
+		"ttf", "pfb", "afm", "tfm", "vf", "enc", "tmac", "cmake", "pc", "la", "ri", "pod", "el", "elc", "sty", "cls", "tex":
+		return true
+	}
+	return false
 }
 
 // listPath reads a line of an info/*.list file: "/usr/bin/x", with "/." for

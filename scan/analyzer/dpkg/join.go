@@ -41,8 +41,13 @@ func (Analyzer) Join(in *analyzer.Squashed) ([]analyzer.Located, []sbom.Gap) {
 			out = append(out, p.complete(f, in))
 		}
 	}
+	out, chiseled := dropChiseled(out)
 	resolveDepends(out)
 	var gaps []sbom.Gap
+	if chiseled != nil {
+		gaps = append(gaps, sbom.Gap{Code: sbom.GapUnidentified, Blocking: true, Where: chiseled.Path,
+			What: "packages of chisel, whose manifest does not name their sources: advisories that go by source are found where both have one name"})
+	}
 	if len(out) > 0 && in.OS == nil {
 		gaps = append(gaps, sbom.Gap{Code: sbom.GapUnidentified, Blocking: true, Where: out[0].Path,
 			What: "dpkg packages, but no os-release says which distribution they belong to"})
@@ -58,7 +63,10 @@ func (p *parts) complete(f analyzer.Located, in *analyzer.Squashed) analyzer.Loc
 	if f.Owns == nil {
 		f.Owns = p.owns[name]
 	}
-	f.Owns, f.Holds = divert(f.Owns, name, p.diverted), maintainer(&f)
+	f.Owns = divert(f.Owns, name, p.diverted)
+	if f.Path == statusFile {
+		f.Holds = maintainer(&f)
+	}
 	if doc := in.Resolve(path.Join(docDir, name, "copyright")); doc != "" && len(pkg.Licenses) == 0 {
 		pkg.Licenses = slices.Clone(p.licenses[doc])
 	}
