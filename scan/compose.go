@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/stella-ops/stella/scan/analyzer"
@@ -50,7 +51,7 @@ func (r *run) compose(ctx context.Context, fragments []*layer.Fragment) (*sbom.D
 		return nil, err
 	}
 	found = append(found, files...)
-	doc := &sbom.Document{Subject: r.image.Subject, Created: r.image.Created, Tools: []sbom.Tool{r.tool()}}
+	doc := &sbom.Document{Subject: r.image.Subject, Created: r.image.Created, Tools: c.tools()}
 	doc.Subject.OS = c.os
 	place := c.assemble(doc, found)
 	if err := c.use(doc, found, place, programs); err != nil {
@@ -72,6 +73,21 @@ func (s *Scanner) tool() sbom.Tool {
 		return s.Tool
 	}
 	return sbom.Tool{Vendor: "stella-ops", Name: "stella"}
+}
+
+// tools are what made the document, and what was looked for beside packages: that nothing
+// was found means something then.
+func (c *composition) tools() []sbom.Tool {
+	out := []sbom.Tool{c.tool()}
+	for i := range c.Analyzers.Len() {
+		switch _, info := c.Analyzers.At(i); {
+		case info.Name == "programs" && c.wantsPrograms():
+			out = append(out, sbom.Tool{Vendor: out[0].Vendor, Name: sbom.ToolPrograms, Version: strconv.Itoa(info.Version)})
+		case info.Name == "secrets":
+			out = append(out, sbom.Tool{Vendor: out[0].Vendor, Name: sbom.ToolSecrets, Version: info.Rules})
+		}
+	}
+	return out
 }
 
 // squash finds out what is visible of the paths that matter.

@@ -59,7 +59,7 @@ func withLicenses(p *sbom.Package, text analyzer.Located) *sbom.Package {
 	q := *p
 	q.Licenses, q.Properties = slices.Clone(p.Licenses), slices.Clone(p.Properties)
 	for _, l := range text.Package.Licenses {
-		l.Expression = follow(l.Expression, p.Licenses)
+		l.Expression = sameText(l.Expression, p.Licenses)
 		if !slices.Contains(q.Licenses, l) {
 			q.Licenses = append(q.Licenses, l)
 		}
@@ -68,9 +68,9 @@ func withLicenses(p *sbom.Package, text analyzer.Located) *sbom.Package {
 	return &q
 }
 
-// follow returns "GPL-2.0-or-later" for "GPL-2.0-only" where the package declares
+// sameText returns "GPL-2.0-or-later" for "GPL-2.0-only" where the package declares
 // the former: both have one text, which does not say which.
-func follow(detected string, declared []sbom.License) string {
+func sameText(detected string, declared []sbom.License) string {
 	base, only := strings.CutSuffix(detected, "-only")
 	if !only {
 		return detected
@@ -113,6 +113,11 @@ func licenseFolders(all []found) (folders map[string]folder, names map[string][]
 	for i := range all {
 		f := &all[i]
 		p := f.Package
+		dir, base := path.Split(f.Path)
+		dir = strings.TrimSuffix(dir, "/")
+		if base == "modules.txt" && path.Base(dir) == "vendor" { // of Go, whose modules lie beside it
+			add(path.Join(dir, p.Name), i, false)
+		}
 		if p.State == sbom.Declared || p.Type == sbom.TypeFile || f.Inner != "" {
 			continue
 		}
@@ -121,8 +126,6 @@ func licenseFolders(all []found) (folders map[string]folder, names map[string][]
 			names[p.Name] = append(names[p.Name], i)
 			continue
 		}
-		dir, base := path.Split(f.Path)
-		dir = strings.TrimSuffix(dir, "/")
 		for _, h := range f.Holds {
 			if h == "./" {
 				add(dir, i, true)

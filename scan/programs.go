@@ -87,7 +87,7 @@ func (c *composition) holders(all []found, programs []program) {
 // a layer wrote again without changing it is still its package's. Images and root file
 // systems have them; any other folder is somebody's work.
 func (c *composition) ownerless(ctx context.Context, all []found, programs []program) ([]found, error) {
-	if c.image.Tree != nil && c.os == nil {
+	if !c.wantsPrograms() {
 		return nil, nil
 	}
 	c.holders(all, programs)
@@ -105,6 +105,9 @@ func (c *composition) ownerless(ctx context.Context, all []found, programs []pro
 	}
 	return out, nil
 }
+
+// wantsPrograms reports whether this is an image or a root file system.
+func (c *composition) wantsPrograms() bool { return c.image.Tree == nil || c.os != nil }
 
 // filePackage is the element of a document for a program without an owner.
 func filePackage(p *program) *sbom.Package {

@@ -140,4 +140,3 @@ var languagePackages = map[string][]string{
 	"maven": {"java"}, "npm": {"node", "deno", "bun"}, "pypi": {"python"}, "cpan": {"perl"}, "gem": {"ruby"}, "composer": {"php"}, "wordpress": {"php"},
 	"nuget": {"dotnet"}, "hex": {"erlang"}, "luarocks": {"lua"}, "cran": {"r"}, "julia": {"julia"}, "conda": {"python", "r"}, "jenkins": {"java"},
 }
-
