@@ -57,7 +57,8 @@ func (c *composition) holders(all []found, programs []program) {
 			if h == "./" {
 				h = path.Dir(f.Path) + "/"
 			}
-			folders[writing{strings.TrimSuffix(h, "/"), f.Layer}] = i
+			h = strings.TrimSuffix(h, "/")
+			folders[writing{h, f.Layer}], folders[writing{h, f.since}] = i, i
 		}
 	}
 	for n := range programs {

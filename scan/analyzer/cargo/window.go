@@ -1,6 +1,7 @@
 package cargo
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -31,36 +32,68 @@ func look(f *analyzer.File) error {
 // errPassed means that a part of the file was not kept.
 var errPassed = errors.New("that part of the file has passed by")
 
-// window holds the start and the end of a file.
-type window struct {
-	head, tail []byte
-	at         int64 // of tail
+// window holds parts of a file.
+type window []part
+
+// part is what lies at a place of a file.
+type part struct {
+	at   int64
+	data []byte
 }
 
-func newWindow(r io.Reader, size int64) (*window, error) {
-	w := &window{head: make([]byte, min(keptHead, size))}
-	if _, err := io.ReadFull(r, w.head); err != nil {
+// newWindow reads r to its end and keeps its start and its end, and what lies between of the
+// names of its sections, where the start says where that is.
+func newWindow(r io.Reader, size int64) (window, error) {
+	w := window{{0, make([]byte, min(keptHead, size))}}
+	if _, err := io.ReadFull(r, w[0].data); err != nil {
 		return nil, fmt.Errorf("read its start: %w", err)
 	}
-	w.at = max(int64(len(w.head)), size-keptTail)
-	if _, err := io.CopyN(io.Discard, r, w.at-int64(len(w.head))); err != nil {
-		return nil, fmt.Errorf("read on: %w", err)
+	done, tail := int64(len(w[0].data)), max(int64(len(w[0].data)), size-keptTail)
+	if off, n := namesOf(w, size); n > 0 && off >= done && off+n <= tail {
+		w = append(w, part{off, make([]byte, n)})
 	}
-	w.tail = make([]byte, size-w.at)
-	if _, err := io.ReadFull(r, w.tail); err != nil {
-		return nil, fmt.Errorf("read its end: %w", err)
+	w = append(w, part{tail, make([]byte, size-tail)})
+	for _, p := range w[1:] {
+		if _, err := io.CopyN(io.Discard, r, p.at-done); err != nil {
+			return nil, fmt.Errorf("read on: %w", err)
+		}
+		if _, err := io.ReadFull(r, p.data); err != nil {
+			return nil, fmt.Errorf("read its end: %w", err)
+		}
+		done = p.at + int64(len(p.data))
 	}
 	return w, nil
 }
 
+// namesOf returns the place of the names of an ELF file's sections, as far as the start of
+// the file tells: linkers differ in where they put them.
+func namesOf(start window, size int64) (off, n int64) {
+	b := &binaryFile{at: start, size: size}
+	head := b.bytes(0, 64)
+	if !bytes.HasPrefix(head, []byte("\x7fELF")) {
+		return 0, 0
+	}
+	t, ok := elfSections(head)
+	if !ok {
+		return 0, 0
+	}
+	entry := b.bytes(t.table+t.names*t.entry, t.entry)
+	if entry == nil {
+		return 0, 0
+	}
+	_, at, length := t.place(entry)
+	if at > uint64(size) || length > maxNames || length > uint64(size)-at {
+		return 0, 0
+	}
+	return int64(at), int64(length)
+}
+
 // ReadAt reads what was kept; anything else is errPassed.
-func (w *window) ReadAt(p []byte, off int64) (int, error) {
-	from, base := w.head, int64(0)
-	if off >= w.at {
-		from, base = w.tail, w.at
+func (w window) ReadAt(p []byte, off int64) (int, error) {
+	for _, x := range w {
+		if from := off - x.at; from >= 0 && from <= int64(len(x.data)) && int64(len(p)) <= int64(len(x.data))-from {
+			return copy(p, x.data[from:]), nil
+		}
 	}
-	if off < base || off-base > int64(len(from)) || int64(len(p)) > int64(len(from))-(off-base) {
-		return 0, errPassed
-	}
-	return copy(p, from[off-base:]), nil
+	return 0, errPassed
 }
