@@ -62,13 +62,16 @@ func (f Facts) Value(name string) (v any, ok bool) {
 }
 
 // compile reads a condition.
-func (c *Condition) compile(expressions func(string) (Expression, error)) (test, []string, error) {
+func (c *Condition) compile(about About, expressions func(string) (Expression, error)) (test, []string, error) {
 	if c.Expression != "" {
-		return c.compileExpression(expressions)
+		return c.compileExpression(about, expressions)
 	}
 	n, field := fieldIndex(c.Field)
 	if field == nil {
 		return nil, nil, fmt.Errorf("field %.64q is unknown: %w", c.Field, fault.Invalid)
+	}
+	if !field.IsOf(about) {
+		return nil, nil, fmt.Errorf("%s is no fact of %s: %w", c.Field, about.Plural(), fault.Invalid)
 	}
 	if len(c.Values) == 0 || len(c.Values) > MaxValues {
 		return nil, nil, fmt.Errorf("%s: %d values, want 1 to %d: %w", c.Field, len(c.Values), MaxValues, fault.Invalid)
@@ -78,9 +81,14 @@ func (c *Condition) compile(expressions func(string) (Expression, error)) (test,
 		return nil, nil, fmt.Errorf("%s: %w", c.Field, err)
 	}
 	negate := c.Negate
+	asksUnknown := field.Unknown != "" && slices.Contains(c.Values, field.Unknown)
 	return func(f *evaluated) (answer, string) {
 		v := f.fact(n)
 		switch {
+		case !v.known && asksUnknown && !negate:
+			return isYes, ""
+		case !v.known && asksUnknown:
+			return isNo, ""
 		case !v.known:
 			return isUnknown, ""
 		case holds(f, v) != negate:
@@ -90,7 +98,7 @@ func (c *Condition) compile(expressions func(string) (Expression, error)) (test,
 	}, []string{c.Field}, nil
 }
 
-func (c *Condition) compileExpression(expressions func(string) (Expression, error)) (test, []string, error) {
+func (c *Condition) compileExpression(about About, expressions func(string) (Expression, error)) (test, []string, error) {
 	if c.Field != "" || c.Operator != "" || len(c.Values) > 0 || c.Negate {
 		return nil, nil, fmt.Errorf("an expression stands alone: %w", fault.Invalid)
 	}
@@ -107,6 +115,9 @@ func (c *Condition) compileExpression(expressions func(string) (Expression, erro
 		var field *Field
 		if fields[i], field = fieldIndex(name); field == nil {
 			return nil, nil, fmt.Errorf("expression %.80q reads %q, which is no fact: %w", c.Expression, name, fault.Invalid)
+		}
+		if !field.IsOf(about) {
+			return nil, nil, fmt.Errorf("expression %.80q reads %s, which is no fact of %s: %w", c.Expression, name, about.Plural(), fault.Invalid)
 		}
 	}
 	return func(f *evaluated) (answer, string) {

@@ -15,6 +15,9 @@
 //     require_vex blocks what no supplier excuses;
 //  5. threshold: by severity, for what no rule decided.
 //
+// Rules may also be about secrets, files that no package accounts for, and the image
+// as a whole: see [About].
+//
 // An [Exception] may then soften what was decided, unless the facts that it was
 // approved on have changed for the worse.
 //

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -28,11 +27,14 @@ type Engine struct {
 	digest  string
 	version string
 	rules   []rule
+	about   map[About]bool // what rules are about
 	// Facts that rules read, sorted by name: those of findings, and those of the
 	// image.
 	reads, imageReads []*Field
 	// readsBasis are those of findings with what exceptions rest on.
 	readsBasis []*Field
+	// readsItem are those of items.
+	readsItem map[About][]*Field
 	// Whether rules read how old something is: verdicts then change with the days.
 	readsAge, readsImageAge bool
 	// rooms are buffers for decisions: they are large, and each evaluation needs one.
@@ -62,39 +64,58 @@ func Compile(p *Policy, opts *Options) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("policy %s: %v: %w", p.ID, err, fault.Invalid)
 	}
-	e := &Engine{policy: p, text: text, digest: sum.Of(text), version: opts.Version}
-	reads := map[string]bool{"severity": true} // the threshold reads it
+	e := &Engine{policy: p, text: text, digest: sum.Of(text), version: opts.Version, about: map[About]bool{}, readsItem: map[About][]*Field{}}
+	reads := map[About]map[string]bool{AboutFinding: {"severity": true}, AboutSecret: {}, AboutFile: {}, AboutImage: {}} // the threshold reads it
 	for i := range p.Rules {
 		r := rule{Rule: &p.Rules[i], quote: quoted(p.Rules[i].ID)}
 		for a, name := range answerNames {
 			r.answers[a] = fmt.Sprintf("[%s,%q,", r.quote, name)
 		}
 		for n := range r.Conditions {
-			t, names, err := r.Conditions[n].compile(opts.Expressions)
+			t, names, err := r.Conditions[n].compile(r.About, opts.Expressions)
 			if err != nil {
 				return nil, fmt.Errorf("policy %s: rule %s: condition %d: %w", p.ID, r.ID, n+1, err)
 			}
 			r.tests = append(r.tests, t)
 			for _, name := range names {
-				reads[name] = true
+				reads[r.About][name] = true
 			}
 		}
+		e.about[r.About] = true
 		e.rules = append(e.rules, r)
 	}
-	for _, name := range slices.Sorted(maps.Keys(reads)) {
-		if f := FieldByName(name); f.Image {
-			e.imageReads = append(e.imageReads, f)
-		} else {
+	e.read(reads)
+	return e, nil
+}
+
+// read notes which facts are read, by what rules are about.
+func (e *Engine) read(reads map[About]map[string]bool) {
+	// How many there are is what tells from a trace that none is left out.
+	reads[AboutImage]["secrets"] = reads[AboutImage]["secrets"] || e.about[AboutSecret]
+	reads[AboutImage]["files"] = reads[AboutImage]["files"] || e.about[AboutFile]
+	for i := range fieldList {
+		f := &fieldList[i]
+		finds := reads[AboutFinding][f.Name]
+		if f.Image {
+			if finds || reads[AboutSecret][f.Name] || reads[AboutFile][f.Name] || reads[AboutImage][f.Name] {
+				e.imageReads = append(e.imageReads, f)
+			}
+			e.readsImageAge = e.readsImageAge || f.Name == "image_age" && slices.Contains(e.imageReads, f)
+			continue
+		}
+		if finds {
 			e.reads = append(e.reads, f)
 		}
-	}
-	for _, f := range Fields() {
-		if basis := f.Name == "severity" || f.Name == "kev" || f.Name == "fix" || f.Name == "path"; basis || !f.Image && reads[f.Name] {
-			e.readsBasis = append(e.readsBasis, FieldByName(f.Name))
+		if basis := f.Name == "severity" || f.Name == "kev" || f.Name == "fix" || f.Name == "path"; basis || finds {
+			e.readsBasis = append(e.readsBasis, f)
+		}
+		for _, a := range Abouts[1:] {
+			if reads[a][f.Name] {
+				e.readsItem[a] = append(e.readsItem[a], f)
+			}
 		}
 	}
-	e.readsAge, e.readsImageAge = reads["age"], reads["image_age"]
-	return e, nil
+	e.readsAge = reads[AboutFinding]["age"]
 }
 
 // Policy returns the policy. The caller must not change it.
@@ -134,6 +155,8 @@ func (in *Inputs) check() error {
 		return fmt.Errorf("evaluate: no evaluation time: %w", fault.Invalid)
 	case len(in.Findings) > MaxFindings:
 		return fmt.Errorf("evaluate: %w", &fault.LimitError{What: "findings", Where: in.Subject.Name, Max: MaxFindings, Seen: int64(len(in.Findings))})
+	case len(in.Secrets) > MaxItems || len(in.Packages) > MaxItems && countFiles(in.Packages) > MaxItems:
+		return fmt.Errorf("evaluate: %w", &fault.LimitError{What: "secrets or files without a package", Where: in.Subject.Name, Max: MaxItems, Seen: int64(max(len(in.Secrets), countFiles(in.Packages)))})
 	case len(in.Exceptions) > MaxExceptions:
 		return fmt.Errorf("evaluate: %w", &fault.LimitError{What: "exceptions", Where: in.Subject.Name, Max: MaxExceptions, Seen: int64(len(in.Exceptions))})
 	}

@@ -30,6 +30,7 @@ func (e *Engine) Evaluate(in *Inputs) (*Result, error) {
 	for i := range in.Findings {
 		r.finding(&in.Findings[i])
 	}
+	r.items()
 	return r.finish(), nil
 }
 
@@ -49,6 +50,7 @@ type run struct {
 	now        evaluated            // the finding that is being decided
 	imageNames []string
 	gapCodes   []string
+	files      []int // packages that are files which no package accounts for
 	trace      traceWriter
 	verdict    Verdict
 }
@@ -88,6 +90,7 @@ func (e *Engine) begin(in *Inputs) (*run, error) {
 		}
 	}
 	slices.Sort(r.gapCodes)
+	r.findFiles()
 	r.verdict = r.newVerdict()
 	if r.engine.readsImageAge {
 		r.changes(nextDay(in.Subject.Created, in.At))
@@ -109,6 +112,8 @@ type evaluated struct {
 	run       *run
 	in        *Inputs
 	pkg       *packageFacts
+	about     About            // findings, unless item is set
+	item      *Item            // that is being decided instead of a finding
 	ids       []string         // the vulnerability and its aliases
 	rated     finding.Severity // that its sources give it, or the policy
 	severity  finding.Severity // that counts
@@ -297,7 +302,7 @@ func (v *evaluated) decide() decision {
 		d.gate, d.because = GateTrust, "a supplier says that it is "+string(v.consensus.Status)
 	}
 	unknown, done := v.ask(&d)
-	if !done && !v.excused {
+	if !done && !v.excused && v.about == AboutFinding {
 		unknown = v.threshold(&d) || unknown
 	}
 	if unknown && d.outcome.Rank() < Block.Rank() {
@@ -323,7 +328,7 @@ func (v *evaluated) ask(d *decision) (unknown, done bool) {
 	}
 	for i := range v.run.engine.rules {
 		r := &v.run.engine.rules[i]
-		if v.excused && !r.DespiteVEX {
+		if r.About != v.about || v.excused && !r.DespiteVEX {
 			continue
 		}
 		is, by, why := r.ask(v)

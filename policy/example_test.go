@@ -6,6 +6,7 @@ import (
 
 	"github.com/stella-ops/stella/advisory/finding"
 	"github.com/stella-ops/stella/policy"
+	"github.com/stella-ops/stella/scan/sbom"
 )
 
 func Example() {
@@ -45,4 +46,33 @@ func Example() {
 	// Output:
 	// block because CVE-2021-44228 in log4j-core: it is exploited in the wild
 	// 1 of 2 findings pass
+}
+
+// A rule may be about what lies in the image beside packages: here programs that no
+// package accounts for and that are not on a list of digests.
+func ExampleAbout() {
+	p := &policy.Policy{ID: "release", Version: 1, Semantics: policy.Semantics, Rules: []policy.Rule{{
+		ID: "strangers", About: policy.AboutFile, Action: policy.ActionBlock, Because: "nobody knows where it comes from",
+		Conditions: []policy.Condition{
+			{Field: "file_kind", Operator: policy.Is, Values: []string{"executable"}},
+			{Field: "file_digest", Operator: policy.Is, Values: []string{"sha256:aa"}, Negate: true},
+		},
+	}}}
+	engine, err := policy.Compile(p, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	program := func(path, digest string) sbom.Package {
+		return sbom.Package{ID: path, Type: sbom.TypeFile, Name: path, Hashes: []sbom.Hash{{Algorithm: "sha256", Value: digest}}, Properties: []sbom.Property{{Name: "file:kind", Value: "executable"}}}
+	}
+	in := &policy.Inputs{At: time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC), Digests: policy.Digests{Advisories: "sha256:…"}}
+	in.Of(&sbom.Document{Packages: []sbom.Package{program("usr/local/bin/tool", "aa"), program("tmp/.x/miner", "bb")}})
+	result, err := engine.Evaluate(in)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(result.Verdict.Outcome, "because", result.Verdict.Because)
+	// Output: block because file tmp/.x/miner: nobody knows where it comes from
 }

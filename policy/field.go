@@ -33,6 +33,12 @@ type Field struct {
 	Scale int
 	// Image says that it is the same for all findings of an image.
 	Image bool
+	// Of says what it is a fact of; nil for findings alone. What Image says is a fact of
+	// everything.
+	Of []About
+	// Unknown is the word by which conditions ask whether it is unknown; "" where they
+	// cannot. Other conditions are unknown then.
+	Unknown string
 	// Doc says what it is, in one line.
 	Doc string
 
@@ -109,7 +115,15 @@ func (f *evaluated) fact(i int) *value {
 	return &f.facts[i]
 }
 
-var fieldList = sortedFields(findingFields, packageFields, vexFields, imageFields)
+var fieldList = sortedFields(findingFields, packageFields, vexFields, itemFields, imageFields)
+
+// IsOf reports whether it is a fact of what a rule is about.
+func (f *Field) IsOf(a About) bool {
+	return f.Image || slices.Contains(f.Of, a) || a == AboutFinding && len(f.Of) == 0
+}
+
+// everywhere are those of which there is a place in the image.
+var everywhere = []About{AboutFinding, AboutSecret, AboutFile}
 
 func sortedFields(lists ...[]Field) []Field {
 	out := slices.Concat(lists...)
@@ -165,11 +179,12 @@ var packageFields = []Field{
 	{Name: "type", Kind: KindText, Doc: "the package URL's type, such as deb or npm", get: func(f *evaluated) value { return orUnknown(f.pkg.typ) }},
 	{Name: "license", Kind: KindTexts, Doc: "licence expressions that the package declares", get: func(f *evaluated) value { return value{known: f.pkg.known, list: f.pkg.licenses} }},
 	{Name: "scope", Kind: KindText, Doc: "runtime, dev or optional", get: func(f *evaluated) value { return value{known: f.pkg.known, text: f.pkg.scope} }},
-	{Name: "path", Kind: KindTexts, Doc: "where the package lies", get: func(f *evaluated) value { return value{known: f.pkg.known, list: f.pkg.paths} }},
-	{Name: "layer", Kind: KindNumber, Doc: "the layer that brought it, the base's first is 0", get: func(f *evaluated) value {
+	{Name: "usage", Kind: KindText, Unknown: "unknown", Doc: "whether what the image starts leads to the package: reached or unreached", get: func(f *evaluated) value { return orUnknown(f.pkg.usage) }},
+	{Name: "path", Kind: KindTexts, Of: everywhere, Doc: "where it lies", get: func(f *evaluated) value { return value{known: f.pkg.known, list: f.pkg.paths} }},
+	{Name: "layer", Kind: KindNumber, Of: everywhere, Doc: "the layer that brought it, the base's first is 0", get: func(f *evaluated) value {
 		return numberOf(int64(f.pkg.layer), f.pkg.layer >= 0)
 	}},
-	{Name: "in_base", Kind: KindFlag, Doc: "whether a layer of the base image brought it", get: func(f *evaluated) value {
+	{Name: "in_base", Kind: KindFlag, Of: everywhere, Doc: "whether a layer of the base image brought it", get: func(f *evaluated) value {
 		base := f.in.Subject.BaseLayers
 		return flagOf(f.pkg.layer < base, f.pkg.layer >= 0 && base > 0)
 	}},
@@ -189,7 +204,25 @@ var vexFields = []Field{
 	{Name: "vex_justification", Kind: KindTexts, Doc: "why it is not affected", get: func(f *evaluated) value { return listOf(f.justifications()) }},
 }
 
+var itemFields = []Field{
+	{Name: "secret", Kind: KindText, Of: []About{AboutSecret}, Doc: "id of the rule that found the secret", get: func(f *evaluated) value { return textOf(f.item.Secret) }},
+	{Name: "removed", Kind: KindFlag, Of: []About{AboutSecret}, Doc: "whether a layer above deletes or replaces the file: whoever has the image has the secret all the same", get: func(f *evaluated) value {
+		return flagOf(f.pkg.removed, true)
+	}},
+	{Name: "file_kind", Kind: KindText, Of: []About{AboutFile}, Doc: "executable, shared-object or script", get: func(f *evaluated) value { return orUnknown(f.pkg.kind) }},
+	{Name: "file_mode", Kind: KindText, Of: []About{AboutFile}, Doc: "its permission bits in octal, such as 755 or 4755", get: func(f *evaluated) value { return orUnknown(f.pkg.mode) }},
+	{Name: "file_digest", Kind: KindTexts, Of: []About{AboutFile}, Doc: "digests of its content, such as sha256:…", get: func(f *evaluated) value {
+		return value{known: len(f.pkg.digests) > 0, list: f.pkg.digests}
+	}},
+}
+
 var imageFields = []Field{
+	{Name: "secrets", Kind: KindNumber, Image: true, Doc: "how many secrets there are, removed ones among them", get: func(f *evaluated) value {
+		return numberOf(int64(len(f.in.Secrets)), f.in.Looked.Secrets)
+	}},
+	{Name: "files", Kind: KindNumber, Image: true, Doc: "how many files there are that no package accounts for", get: func(f *evaluated) value {
+		return numberOf(int64(len(f.run.files)), f.in.Looked.Programs)
+	}},
 	{Name: "environment", Kind: KindText, Image: true, Doc: "the environment that is decided for", get: func(f *evaluated) value { return textOf(f.in.Environment) }},
 	{Name: "image", Kind: KindTexts, Image: true, Doc: "names of the image", get: func(f *evaluated) value {
 		return value{known: len(f.in.Subject.Image.Names) > 0, list: f.in.Subject.Image.Names}

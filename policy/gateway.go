@@ -217,13 +217,13 @@ func evaluate(e *Engine, in *Inputs) (r Record, err error) {
 		Environment: in.Environment, Policy: v.Policy, Outcome: v.Outcome, Because: v.Because, Key: v.Key(), Digest: sum.Of(result.Body),
 		At: v.At, NextChange: v.NextChange, Body: result.Body, Trace: result.Trace,
 	}
-	if v.Counts.Block+v.Counts.Error > 0 {
+	if v.Counts.Block+v.Counts.Error+v.Counts.Items.Block+v.Counts.Items.Error > 0 {
 		r.Blocking, err = blocking(result.Trace)
 	}
 	return r, err
 }
 
-// blocking lists the findings that a trace says block.
+// blocking lists the findings and the items that a trace says block.
 func blocking(trace []byte) ([]string, error) {
 	var t struct {
 		Decisions []struct {
@@ -233,6 +233,7 @@ func blocking(trace []byte) ([]string, error) {
 			Vulnerability string  `json:"vulnerability"`
 			Outcome       Outcome `json:"outcome"`
 		} `json:"decisions"`
+		Items []Item `json:"items"`
 	}
 	if err := json.Unmarshal(trace, &t); err != nil {
 		return nil, fmt.Errorf("read the trace: %v: %w", err, fault.Invalid)
@@ -247,6 +248,11 @@ func blocking(trace []byte) ([]string, error) {
 			product = d.Name + "@" + d.Version
 		}
 		out = append(out, d.Vulnerability+" "+product)
+	}
+	for i := range t.Items {
+		if t.Items[i].Outcome.Rank() >= Block.Rank() {
+			out = append(out, t.Items[i].Title())
+		}
 	}
 	slices.Sort(out)
 	return slices.Compact(out), nil

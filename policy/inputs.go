@@ -15,6 +15,7 @@ import (
 const (
 	MaxFindings   = 1_000_000
 	MaxExceptions = 100_000
+	MaxItems      = 1_000_000 // secrets and files that no package accounts for
 )
 
 // Inputs are everything that a verdict is a function of, beside the policy. They are
@@ -33,6 +34,10 @@ type Inputs struct {
 	Packages []sbom.Package
 	// Owners are package URLs of what contains a package, by the package's ID.
 	Owners map[string][]string
+	// Secrets are those of the SBOM, and Looked says what was looked for: whether that
+	// there are none means something.
+	Secrets []sbom.Secret
+	Looked  sbom.Looked
 	// Findings are what matching reports, in the order of finding.Report, and Gaps
 	// what was not assessed, by the scan or by matching.
 	Findings []finding.Finding
@@ -90,7 +95,7 @@ type Digests struct {
 }
 
 // Of fills in what a document says: the subject, the packages with what contains
-// them, and the document's gaps.
+// them, the secrets, and the document's gaps.
 func (in *Inputs) Of(doc *sbom.Document) {
 	s := &in.Subject
 	s.Name = doc.Name
@@ -129,7 +134,7 @@ func (in *Inputs) Of(doc *sbom.Document) {
 	for _, l := range doc.Subject.Layers {
 		s.Layers = append(s.Layers, l.DiffID)
 	}
-	in.Packages = doc.Packages
+	in.Packages, in.Secrets, in.Looked = doc.Packages, doc.Secrets, doc.Looked()
 	in.Gaps = append(in.Gaps, doc.Gaps...)
 	in.own(doc)
 }
@@ -195,9 +200,14 @@ type packageFacts struct {
 	licenses []string
 	paths    []string
 	layer    int // -1 where it is not known
+	usage    string
 	url      string
 	product  *vex.Product // see prepared
 	query    *vex.Prepared
+	// Of secrets, and of files that no package accounts for.
+	removed    bool
+	kind, mode string
+	digests    []string
 }
 
 // prepared is the package as patterns look at it.
@@ -227,6 +237,9 @@ func (r *run) factsOf(f *finding.Finding) *packageFacts {
 
 func (out *packageFacts) describe(p *sbom.Package, layers map[string]int) {
 	out.known, out.scope = true, cmp.Or(string(p.Scope), "runtime")
+	if u := p.Usage; u != nil && (u.State == sbom.Reached || u.State == sbom.Unreached) {
+		out.usage = string(u.State)
+	}
 	for _, l := range p.Licenses {
 		if text := cmp.Or(l.Expression, l.Name); text != "" {
 			out.licenses = append(out.licenses, text)

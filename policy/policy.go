@@ -151,7 +151,9 @@ func (a Action) restricts() bool {
 
 // Rule is one rule. It applies where all of its conditions hold.
 type Rule struct {
-	ID         string      `json:"id"`
+	ID string `json:"id"`
+	// About is what it is asked about, "" for findings.
+	About      About       `json:"about,omitempty"`
 	Conditions []Condition `json:"conditions,omitempty"`
 	Action     Action      `json:"action"`
 	// Until is from when on the rule no longer applies; zero for never. Ignore only.
@@ -339,6 +341,12 @@ func (r *Rule) check(i int, ids map[string]bool, bad func(string, ...any)) {
 	ids[r.ID] = true
 	if !slices.Contains(Actions, r.Action) {
 		bad("%s: action %q is none of %v", name, r.Action, Actions)
+	}
+	if !slices.Contains(Abouts, r.About) {
+		bad("%s: about: %q is none of %v", name, r.About, Abouts[1:])
+	}
+	if r.About != AboutFinding && (r.Action == ActionRequireVEX || r.Final || r.DespiteVEX) {
+		bad("%s: require_vex, final and despite_vex go with findings alone: nothing else has suppliers or exceptions", name)
 	}
 	if strings.TrimSpace(r.Because) == "" || len(r.Because) > MaxText {
 		bad("%s: because: want a reason of 1 to %d bytes", name, MaxText)

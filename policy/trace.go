@@ -22,6 +22,9 @@ type Trace struct {
 	Because string  `json:"because,omitempty"`
 	// Decisions are about the findings, in their order.
 	Decisions []Decided `json:"decisions"`
+	// Items are what was decided beside findings: the image, secrets and files, each
+	// sorted by path. Facts has how many there are; null says that nobody looked.
+	Items []Item `json:"items,omitempty"`
 	// Gaps are all that was not assessed, sorted; Assessed says that there was
 	// advisory data.
 	Gaps     []sbom.Gap `json:"gaps,omitempty"`

@@ -21,8 +21,10 @@ import (
 // the collector is told of every pointer that moves.
 type traceWriter struct {
 	b          []byte
-	at         int                   // where it goes on
-	n          int                   // decisions
+	at         int // where it goes on
+	n          int // decisions
+	items      int // where they begin, and how many there are
+	itemCount  int
 	exceptions map[string]*exception // those that were considered
 }
 
@@ -158,16 +160,7 @@ func (w *traceWriter) finding(v *evaluated, d *decision, x *ruled) {
 	w.heard(v)
 	w.raw(`,"vulnerability":`)
 	w.quote(v.Vulnerability)
-	if len(d.warnings) > 0 {
-		w.raw(`,"warnings":[`)
-		for i, r := range d.warnings {
-			if i > 0 {
-				w.raw(",")
-			}
-			w.bytes(r.quote)
-		}
-		w.raw("]")
-	}
+	w.warnings(d)
 	w.raw("}")
 }
 
@@ -203,6 +196,46 @@ func (w *traceWriter) softened(e *Engine, x *ruled) {
 	if len(x.considered) > 0 {
 		w.raw("]")
 	}
+}
+
+// item writes an Item. They follow all decisions.
+func (w *traceWriter) item(v *evaluated, d *decision) {
+	if w.itemCount++; w.itemCount == 1 {
+		w.items = w.at
+	} else {
+		w.raw(",")
+	}
+	i := v.item
+	w.raw(`{"about":`)
+	w.quote(string(i.About))
+	w.text(`,"because":`, d.because)
+	if fields := v.run.engine.readsItem[i.About]; v.pkg != nil && len(fields) > 0 {
+		w.raw(`,"facts":`)
+		w.facts(v, fields)
+	}
+	w.text(`,"gate":`, string(d.gate))
+	if i.Line > 0 {
+		w.raw(`,"line":`)
+		w.int(int64(i.Line))
+	}
+	w.text(`,"outcome":`, string(d.outcome))
+	w.text(`,"path":`, i.Path)
+	if d.rule != nil {
+		w.raw(`,"rule":`)
+		w.bytes(d.rule.quote)
+	}
+	w.asked(v.run.engine, d.asked)
+	w.text(`,"secret":`, i.Secret)
+	w.warnings(d)
+	w.raw("}")
+}
+
+func (w *traceWriter) warnings(d *decision) {
+	for i, r := range d.warnings {
+		w.raw([...]string{`,"warnings":[`, ","}[min(i, 1)])
+		w.bytes(r.quote)
+	}
+	w.flag("]", len(d.warnings) > 0)
 }
 
 // facts writes what rules read. A severity is what it was before an exception.
@@ -350,8 +383,11 @@ func (w *traceWriter) claims(c *vex.Consensus) {
 
 // end puts the trace together.
 func (w *traceWriter) end(r *run, gaps []sbom.Gap) []byte {
-	room, decisions := w.b, w.b[:w.at]
-	w.b, w.at = make([]byte, len(decisions)+len(r.engine.text)+8192), 0
+	room, decisions, items := w.b, w.b[:w.at], []byte(nil)
+	if w.itemCount > 0 {
+		decisions, items = w.b[:w.items], w.b[w.items:w.at]
+	}
+	w.b, w.at = make([]byte, len(decisions)+len(items)+len(r.engine.text)+8192), 0
 	v := &r.verdict
 	w.raw(`{"assessed":`)
 	w.bool(r.in.Digests.Advisories != "")
@@ -364,9 +400,6 @@ func (w *traceWriter) end(r *run, gaps []sbom.Gap) []byte {
 	}
 	w.raw(`,"decisions":[`)
 	w.bytes(decisions)
-	if len(room) <= maxTraceRoom {
-		r.engine.rooms.Put(&room)
-	}
 	w.raw(`],"engine":`)
 	w.any(v.Engine)
 	w.text(`,"environment":`, v.Environment)
@@ -385,6 +418,14 @@ func (w *traceWriter) end(r *run, gaps []sbom.Gap) []byte {
 	}
 	w.raw(`,"inputs":`)
 	w.any(v.Inputs)
+	if len(items) > 0 {
+		w.raw(`,"items":[`)
+		w.bytes(items)
+		w.raw("]")
+	}
+	if len(room) <= maxTraceRoom {
+		r.engine.rooms.Put(&room)
+	}
 	if !v.NextChange.IsZero() {
 		w.raw(`,"next_change_at":`)
 		w.time(v.NextChange)

@@ -45,7 +45,7 @@ type Verdict struct {
 	Trace string `json:"trace"`
 }
 
-// Counts says how many findings and gaps there are of each outcome.
+// Counts says how many findings, gaps and items there are of each outcome.
 type Counts struct {
 	Findings    int `json:"findings"`
 	Pass        int `json:"pass"`
@@ -54,6 +54,18 @@ type Counts struct {
 	Block       int `json:"block"`
 	Error       int `json:"error"`
 	Gaps        int `json:"gaps"` // those that are blocking
+	// Items are secrets, files that no package accounts for, and the image, as far as
+	// rules are about them.
+	Items Tally `json:"items,omitzero"`
+}
+
+// Tally says how many items there are of each outcome.
+type Tally struct {
+	Pass        int `json:"pass"`
+	Warn        int `json:"warn"`
+	NotAssessed int `json:"not_assessed"`
+	Block       int `json:"block"`
+	Error       int `json:"error"`
 }
 
 // Named is a policy by its names.
@@ -128,18 +140,35 @@ func (r *run) newVerdict() Verdict { return r.engine.verdictOf(r.in) }
 
 func (v *Verdict) count(o Outcome) {
 	v.Counts.Findings++
+	*v.Counts.of(o)++
+}
+
+func (c *Counts) of(o Outcome) *int {
 	switch o {
 	case Pass:
-		v.Counts.Pass++
+		return &c.Pass
 	case Warn:
-		v.Counts.Warn++
+		return &c.Warn
 	case NotAssessed:
-		v.Counts.NotAssessed++
+		return &c.NotAssessed
 	case Block:
-		v.Counts.Block++
-	default:
-		v.Counts.Error++
+		return &c.Block
 	}
+	return &c.Error
+}
+
+func (t *Tally) of(o Outcome) *int {
+	switch o {
+	case Pass:
+		return &t.Pass
+	case Warn:
+		return &t.Warn
+	case NotAssessed:
+		return &t.NotAssessed
+	case Block:
+		return &t.Block
+	}
+	return &t.Error
 }
 
 // worsen makes the outcome no better than o. The first reason for it stays.

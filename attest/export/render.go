@@ -35,11 +35,11 @@ func (m *Material) render(f Format) ([]byte, error) {
 		return nil, err
 	}
 	var b bytes.Buffer
-	opts := &report.Options{Findings: m.findings()}
+	opts := &report.Options{Findings: m.findings(), Secrets: m.Document.Secrets, Packages: m.Document.Packages}
 	var err error
 	switch f {
 	case SARIF:
-		return sarif.Encode(m.Trace, &sarif.Options{Findings: opts.Findings, Packages: m.Document.Packages, Version: m.Tool})
+		return sarif.Encode(m.Trace, &sarif.Options{Findings: opts.Findings, Packages: opts.Packages, Secrets: opts.Secrets, Version: m.Tool})
 	case JUnit:
 		err = report.JUnit(&b, m.Trace, opts)
 	case CSV:

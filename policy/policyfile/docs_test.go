@@ -1,6 +1,7 @@
 package policyfile
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"regexp"
@@ -26,9 +27,12 @@ func factTable() string {
 		case in == "":
 			in = "string"
 		}
-		of := "finding"
-		if f.Image {
+		of := cmp.Or(strings.Join(strs(f.Of), ", "), "finding")
+		switch {
+		case f.Image:
 			of = "image"
+		case strings.HasPrefix(of, ","):
+			of = "finding" + of
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", f.Name, f.Kind, in, of, f.Doc)
 	}
@@ -53,7 +57,7 @@ func TestPage(t *testing.T) {
 	} else if table != factTable() {
 		t.Error("the page's table of facts is not what there is: go test ./policy/policyfile -update")
 	}
-	var first *policy.Policy
+	var first, last *policy.Policy // last is a part that tests may follow
 	tests := 0
 	for i, m := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
 		name := fmt.Sprintf("example-%d.yaml", i+1)
@@ -67,13 +71,25 @@ func TestPage(t *testing.T) {
 			}
 			continue
 		}
+		if strings.HasPrefix(m[1], "rules:") { // a part of a policy
+			p, warnings, err := Parse(name, []byte("id: part\nversion: 1\n"+m[1]))
+			if err != nil || len(warnings) > 0 {
+				t.Errorf("%v %v", err, warnings)
+			}
+			last = p
+			continue
+		}
 		if strings.HasPrefix(m[1], "exceptions:") {
 			if list, err := ParseExceptions(name, []byte(m[1])); err != nil || len(list) == 0 {
 				t.Errorf("%d exceptions, %v", len(list), err)
 			}
 			continue
 		}
-		results, err := Test(first, name, []byte(m[1]))
+		of := first
+		if last != nil {
+			of, last = last, nil
+		}
+		results, err := Test(of, name, []byte(m[1]))
 		if err != nil {
 			t.Error(err)
 		}

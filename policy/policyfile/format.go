@@ -155,6 +155,7 @@ func (w written) requirement(r *policy.Requirement) {
 func ruleNode(r *policy.Rule) written {
 	w := mapping()
 	w.text("id", r.ID)
+	w.text("about", string(r.About))
 	var facts []*policy.Condition
 	var expressions []string
 	for i := range r.Conditions {

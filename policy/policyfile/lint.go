@@ -30,7 +30,7 @@ func (p *parser) lint() {
 		for j := 0; j < i && compared < maxCompared; j++ {
 			a, b := &known[j], &known[i]
 			compared++
-			if a.fields&^b.fields != 0 || a.expressions > b.expressions {
+			if a.rule.About != b.rule.About || a.fields&^b.fields != 0 || a.expressions > b.expressions {
 				continue
 			}
 			compared += a.values

@@ -17,22 +17,22 @@ import (
 
 // match reads the conditions of facts: a mapping from facts to values, or a list of
 // such mappings. All must hold.
-func (p *parser) match(n *yaml.Node, path string) []policy.Condition {
+func (p *parser) match(about policy.About, n *yaml.Node, path string) []policy.Condition {
 	var out []policy.Condition
 	switch {
 	case n == nil:
 	case n.Kind == yaml.SequenceNode:
 		for i, x := range p.list(n, path) {
-			out = append(out, p.matchOne(x, fmt.Sprintf("%s[%d]", path, i))...)
+			out = append(out, p.matchOne(about, x, fmt.Sprintf("%s[%d]", path, i))...)
 		}
 	default:
-		out = p.matchOne(n, path)
+		out = p.matchOne(about, n, path)
 	}
 	slices.SortFunc(out, compareConditions)
 	return slices.CompactFunc(out, func(a, b policy.Condition) bool { return compareConditions(a, b) == 0 })
 }
 
-func (p *parser) matchOne(n *yaml.Node, path string) []policy.Condition {
+func (p *parser) matchOne(about policy.About, n *yaml.Node, path string) []policy.Condition {
 	if n.Kind != yaml.MappingNode || len(n.Content) == 0 {
 		p.bad(n, path, "want a mapping from facts to values, such as severity: \">= high\"")
 		return nil
@@ -43,6 +43,10 @@ func (p *parser) matchOne(n *yaml.Node, path string) []policy.Condition {
 		field := policy.FieldByName(key.Value)
 		if field == nil {
 			p.bad(key, path, "unknown fact %.60q%s", key.Value, suggest.Phrase(key.Value, factNames()))
+			continue
+		}
+		if !field.IsOf(about) {
+			p.bad(key, path, "%s is no fact of %s", field.Name, about.Plural())
 			continue
 		}
 		out = append(out, p.fact(field, value, path+"."+key.Value, false)...)
@@ -274,6 +278,10 @@ func valuesOf(name string) []string {
 		return append(strs(vex.Statuses), "none")
 	case "vex_justification":
 		return strs(vex.Justifications)
+	case "usage":
+		return []string{string(sbom.Reached), string(sbom.Unreached), "unknown"}
+	case "file_kind":
+		return []string{"executable", "shared-object", "script"}
 	case "scope":
 		return []string{"runtime", "dev", "optional"}
 	case "gap":

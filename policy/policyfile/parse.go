@@ -226,7 +226,7 @@ func (p *parser) profiles(n *yaml.Node) {
 
 // rule reads one rule. lines says where the ids before it stand.
 func (p *parser) rule(n *yaml.Node, path string, lines map[string]int) {
-	f := p.fields(n, path, "id", "match", "when", "action", "until", "require", "because", "final", "despite_vex")
+	f := p.fields(n, path, "id", "about", "match", "when", "action", "until", "require", "because", "final", "despite_vex")
 	if f == nil {
 		return
 	}
@@ -236,7 +236,7 @@ func (p *parser) rule(n *yaml.Node, path string, lines map[string]int) {
 		}
 	}
 	r := policy.Rule{
-		ID: p.text(f["id"], path+".id", 128), Because: p.text(f["because"], path+".because", policy.MaxText),
+		ID: p.text(f["id"], path+".id", 128), About: policy.About(p.oneOf(f["about"], path+".about", strs(policy.Abouts[1:]))), Because: p.text(f["because"], path+".because", policy.MaxText),
 		Action: policy.Action(p.oneOf(f["action"], path+".action", strs(policy.Actions))),
 		Until:  p.time(f["until"], path+".until"), Require: p.requirement(f["require"], path+".require"),
 		Final: p.flag(f["final"], path+".final"), DespiteVEX: p.flag(f["despite_vex"], path+".despite_vex"),
@@ -252,7 +252,15 @@ func (p *parser) rule(n *yaml.Node, path string, lines map[string]int) {
 	if f["require"] != nil && r.Action != policy.ActionRequireVEX && r.Action != "" {
 		p.bad(f["require"], path+".require", "it goes with require_vex alone, the action is %s", r.Action)
 	}
-	r.Conditions = append(p.match(f["match"], path+".match"), p.when(f["when"], path+".when")...)
+	for _, name := range []string{"require", "final", "despite_vex"} {
+		if f[name] != nil && r.About != policy.AboutFinding {
+			p.bad(f[name], path+"."+name, "it goes with findings alone: nothing else has suppliers or exceptions")
+		}
+	}
+	if r.About != policy.AboutFinding && r.Action == policy.ActionRequireVEX {
+		p.bad(f["action"], path+".action", "%s goes with findings alone", r.Action)
+	}
+	r.Conditions = append(p.match(r.About, f["match"], path+".match"), p.when(r.About, f["when"], path+".when")...)
 	if len(r.Conditions) > policy.MaxConditions {
 		p.bad(n, path, "%d conditions, at most %d", len(r.Conditions), policy.MaxConditions)
 	}

@@ -49,6 +49,12 @@ func drawn(t *rapid.T) string {
 			fmt.Fprintf(&b, "    when: %q\n", when)
 		}
 	}
+	for i, about := range rapid.SliceOfN(rapid.SampledFrom([]string{
+		`{about: secret, match: {secret: "aws-*", removed: {not: true}, path: "*/x"}, when: layer > 1, action: block`, `{about: file, match: {file_kind: executable, file_digest: {not: ["sha256:a", "sha256:b"]}}, action: warn`,
+		`{about: image, match: {secrets: "> 3", files: 0, label: team}, action: allow`, `{match: {usage: [reached, unknown]}, when: 'usage != "reached"', action: block`, `{about: image, action: ignore, until: 2027-01-02`,
+	}), 0, 3).Draw(t, "about") {
+		fmt.Fprintf(&b, "  - %s, id: about-%d, because: so}\n", about, i)
+	}
 	return b.String()
 }
 
@@ -194,6 +200,7 @@ func FuzzParse(f *testing.F) {
 		}
 	}
 	f.Add(defaultText)
+	f.Add([]byte("id: p\nversion: 1\nrules:\n - {id: a, about: secret, match: {secret: aws-*, removed: false}, when: secrets > 1, action: block, because: x}\n - {id: b, about: file, match: {file_kind: script, file_digest: {not: x}}, action: allow, because: x}\n - {id: c, match: {usage: {not: [unreached, unknown]}}, action: warn, because: x}\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		p, _, err := Parse("f.yaml", text)
 		Lint("f.yaml", text, testTime)
@@ -226,6 +233,7 @@ func FuzzTest(f *testing.F) {
 	for part := range strings.SplitSeq(string(tests), "  - name") {
 		f.Add([]byte("tests:\n  - name" + part))
 	}
+	f.Add([]byte("tests: [{name: x, secrets: [{rule: a, path: b, line: 1, removed: true, in_base: true}], files: [{path: c, kind: script, mode: '755', digest: 'sha256:a'}], want: pass}, {name: y, not_looked_for: [files], want: pass}]"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		out, err := Test(p, "f.yaml", text)
 		if (err == nil) != (len(out) > 0) {

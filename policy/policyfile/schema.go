@@ -43,7 +43,7 @@ func Schema() ([]byte, error) {
 	match := object(nil, facts)
 	match["minProperties"] = 1
 	rule := object([]string{"id", "action", "because"}, m{
-		"id": text(128), "match": m{"anyOf": []any{match, m{"type": "array", "items": match, "minItems": 1}}}, "when": m{"type": "string", "minLength": 1, "description": "a CEL expression of type bool"},
+		"id": text(128), "about": oneOf(strs(policy.Abouts[1:])), "match": m{"anyOf": []any{match, m{"type": "array", "items": match, "minItems": 1}}}, "when": m{"type": "string", "minLength": 1, "description": "a CEL expression of type bool"},
 		"action": oneOf(strs(policy.Actions)), "until": m{"type": "string"}, "require": requirement,
 		"because": text(policy.MaxText), "final": flag, "despite_vex": flag,
 	})

@@ -2,6 +2,7 @@ package policyfile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,8 +46,8 @@ type TestResult struct {
 	Trace []byte
 }
 
-// Test runs a file of tests against a policy: each gives a finding, with what else is
-// known, and what is to be decided about it. The format is described in
+// Test runs a file of tests against a policy: each gives a finding, secrets or files,
+// with what else is known, and what is to be decided about it. The format is described in
 // docs/policy.md. The results are in the order of the file; at least one. The error is
 // a *DocumentError for a file that is wrong, or what policy.Compile says of the
 // policy.
@@ -95,6 +96,9 @@ func (r *TestResult) decided() error {
 	if len(trace.Decisions) > 0 && trace.Outcome == trace.Decisions[0].Outcome { // else it is by a gap
 		d := &trace.Decisions[0]
 		r.Got, r.Because, r.Warnings = Expectation{Outcome: d.Outcome, Gate: d.Gate, Rule: d.Rule, Exception: d.Exception}, d.Because, d.Warnings
+	} else if i := slices.IndexFunc(trace.Items, func(x policy.Item) bool { return x.Outcome == trace.Outcome }); i >= 0 {
+		x := &trace.Items[i]
+		r.Got, r.Because, r.Warnings = Expectation{Outcome: x.Outcome, Gate: x.Gate, Rule: x.Rule}, x.Because, x.Warnings
 	}
 	want := r.Want
 	r.Passed = want.Outcome == r.Got.Outcome && (want.Gate == "" || want.Gate == r.Got.Gate) && (want.Exception == "" || want.Exception == r.Got.Exception) &&
@@ -143,7 +147,7 @@ func (x *fixtures) read(n *yaml.Node) []fixture {
 // image, the file says for all.
 func (x *fixtures) test(n *yaml.Node, path string, file map[string]*yaml.Node) fixture {
 	out := fixture{line: n.Line}
-	f := x.fields(n, path, "name", "at", "environment", "signals", "controls", "image", "finding", "vex", "exceptions", "gaps", "want")
+	f := x.fields(n, path, "name", "at", "environment", "signals", "controls", "image", "finding", "secrets", "files", "not_looked_for", "vex", "exceptions", "gaps", "want")
 	if f == nil {
 		return out
 	}
@@ -176,6 +180,7 @@ func (x *fixtures) test(n *yaml.Node, path string, file map[string]*yaml.Node) f
 	x.image(in, image, at)
 	in.Digests.Advisories = sum.Of([]byte("advisories"))
 	x.finding(in, f["finding"], path+".finding")
+	x.items(in, f, path)
 	x.vex(in, f["vex"], path+".vex")
 	x.exceptions(in, f["exceptions"], path+".exceptions")
 	x.gaps(in, f["gaps"], path+".gaps")

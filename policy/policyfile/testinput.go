@@ -53,7 +53,7 @@ func (x *fixtures) finding(in *policy.Inputs, n *yaml.Node, path string) {
 		return
 	}
 	f := x.fields(n, path, "vulnerability", "aliases", "advisory", "ecosystem", "severity", "cvss", "epss", "exploited", "fixed", "fix", "published",
-		"package", "scope", "licenses", "paths", "in_base")
+		"package", "scope", "usage", "licenses", "paths", "in_base")
 	for _, name := range []string{"vulnerability", "package"} {
 		if f != nil && f[name] == nil {
 			x.bad(n, path+"."+name, "it is missing")
@@ -87,6 +87,11 @@ func (x *fixtures) finding(in *policy.Inputs, n *yaml.Node, path string) {
 		out.Published = t.Format(time.RFC3339)
 	}
 	p := sbom.Package{ID: out.Package, Scope: sbom.Scope(x.oneOf(f["scope"], path+".scope", []string{"runtime", "dev", "optional"}))}
+	switch u := x.oneOf(f["usage"], path+".usage", valuesOf("usage")); u {
+	case "", "unknown":
+	default:
+		p.Usage = &sbom.Usage{State: sbom.UsageState(u)}
+	}
 	if out.PURL != "" {
 		u, err := purl.Parse(out.PURL)
 		if err != nil {
@@ -108,13 +113,7 @@ func (x *fixtures) place(in *policy.Inputs, p *sbom.Package, f map[string]*yaml.
 	for _, l := range x.texts(f["licenses"], path+".licenses", nil) {
 		p.Licenses = append(p.Licenses, sbom.License{Expression: l})
 	}
-	layer := ""
-	if n := f["in_base"]; n != nil {
-		in.Subject.Layers, in.Subject.BaseLayers, layer = []string{baseLayer, ownLayer}, 1, ownLayer
-		if x.flag(n, path+".in_base") {
-			layer = baseLayer
-		}
-	}
+	layer := x.layer(in, f["in_base"], path+".in_base")
 	paths := x.texts(f["paths"], path+".paths", nil)
 	if len(paths) == 0 && layer != "" {
 		paths = []string{"lib/" + p.Name}

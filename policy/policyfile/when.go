@@ -70,7 +70,7 @@ func (x expression) Reads() []string { return x.program.Reads() }
 
 // when reads an expression as conditions: one for each operand of its top-level "&&",
 // so that a trace can name the one that decided.
-func (p *parser) when(n *yaml.Node, path string) []policy.Condition {
+func (p *parser) when(about policy.About, n *yaml.Node, path string) []policy.Condition {
 	text := p.text(n, path, cel.MaxText)
 	if text == "" {
 		return nil
@@ -88,6 +88,12 @@ func (p *parser) when(n *yaml.Node, path string) []policy.Condition {
 	if err != nil {
 		p.wrong(n, path, err)
 		return nil
+	}
+	for _, name := range program.Reads() {
+		if f := policy.FieldByName(name); f != nil && !f.IsOf(about) {
+			p.bad(n, path, "%s is no fact of %s", name, about.Plural())
+			return nil
+		}
 	}
 	if len(program.Reads()) == 0 {
 		p.warn(n, path, "it reads no fact: it is always the same")

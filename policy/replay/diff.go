@@ -31,7 +31,9 @@ var causes = []Cause{CauseImage, CauseAdvisories, CauseVEX, CausePolicy, CauseEx
 
 // Change is one finding about which two verdicts differ.
 type Change struct {
-	// Package is the package URL without version and qualifiers, or the name.
+	// Package is the package URL without version and qualifiers, or the name; of what
+	// is no finding, which has no Vulnerability, its title, such as "file usr/bin/x":
+	// those are listed that do not pass on one side.
 	Package       string `json:"package"`
 	Vulnerability string `json:"vulnerability"`
 	// Before and After are the outcomes; "" where there is no such finding.
@@ -232,6 +234,16 @@ func read(r *policy.Result) (*outcomes, error) {
 	for i := range t.Decisions {
 		x := &t.Decisions[i]
 		k := key{bare(x.PURL, x.Name), x.Vulnerability}
+		if was, ok := o.findings[k]; !ok || x.Outcome.Rank() > was.outcome.Rank() {
+			o.findings[k] = decided{x.Outcome, x.Because}
+		}
+	}
+	for i := range t.Items {
+		x := &t.Items[i]
+		k := key{x.Title(), ""}
+		if x.Outcome == policy.Pass { // there may be very many
+			continue
+		}
 		if was, ok := o.findings[k]; !ok || x.Outcome.Rank() > was.outcome.Rank() {
 			o.findings[k] = decided{x.Outcome, x.Because}
 		}

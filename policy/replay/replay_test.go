@@ -70,6 +70,9 @@ type world struct {
 	exceptions []string // vulnerabilities
 	expires    time.Time
 	at         time.Time
+	secrets    []string // paths; nil where nobody looked and no rule asks
+	files      []string // paths of programs without a package
+	reached    bool     // what is started leads to the packages
 }
 
 func base() world {
@@ -82,12 +85,30 @@ func (w world) record(t testing.TB) *replay.Record {
 	for _, name := range w.packages {
 		doc.Packages = append(doc.Packages, sbom.Package{Name: name, Version: "1.0", PURL: purl.PackageURL{Type: "npm", Name: name, Version: "1.0"}})
 	}
+	for i := range doc.Packages {
+		if doc.Packages[i].Usage = (&sbom.Usage{State: sbom.Unreached}); w.reached {
+			doc.Packages[i].Usage.State = sbom.Reached
+		}
+	}
+	for _, p := range w.secrets {
+		doc.Secrets = append(doc.Secrets, sbom.Secret{Rule: "aws", Path: p})
+	}
+	for _, p := range w.files {
+		doc.Packages = append(doc.Packages, sbom.Package{Type: sbom.TypeFile, Name: p, Properties: []sbom.Property{{Name: "file:kind", Value: "script"}}})
+	}
 	doc.Normalize()
 	var text bytes.Buffer
 	if _, err := format.Encode(&text, doc, format.StellaJSON, nil); err != nil {
 		t.Fatal(err)
 	}
 	r := &replay.Record{Document: text.Bytes(), Policy: &policy.Policy{ID: "p", Version: 1, Semantics: policy.Semantics, Gates: policy.Gates{Threshold: policy.Threshold{Block: w.block}}}}
+	if w.secrets != nil {
+		r.Policy.Rules = []policy.Rule{
+			{ID: "secrets", About: policy.AboutSecret, Action: policy.ActionBlock, Because: "everybody has it"},
+			{ID: "files", About: policy.AboutFile, Action: policy.ActionWarn, Because: "nobody knows it"},
+			{ID: "unused", Action: policy.ActionAllow, Because: "nothing leads there", Conditions: []policy.Condition{{Field: "usage", Operator: policy.Is, Values: []string{"unreached"}}}},
+		}
+	}
 	r.Trust = &vex.Trust{Issuers: []vex.Issuer{{ID: "maker", Tier: 1, Sources: []string{"maker"}, Products: []string{"*"}, Unsigned: vex.Statuses}}}
 	in := &policy.Inputs{At: w.at}
 	in.Of(doc)
@@ -149,7 +170,7 @@ func options() *replay.Options {
 // named.
 func TestRun(t *testing.T) {
 	w := base()
-	w.safe, w.exceptions = []string{"CVE-1"}, []string{"CVE-2"}
+	w.safe, w.exceptions, w.secrets, w.files = []string{"CVE-1"}, []string{"CVE-2"}, []string{}, []string{"usr/bin/x"}
 	r := w.record(t)
 	was := evaluate(t, r)
 	kept := shelf{}
@@ -179,8 +200,8 @@ func TestRun(t *testing.T) {
 		}
 		kept[digest] = content
 	}
-	forged := bytes.Replace(was.Body, []byte(`"outcome":"pass"`), []byte(`"outcome":"warn"`), 1)
-	if _, err := replay.Run(t.Context(), forged, nil, kept, options()); !errors.Is(err, replay.ErrMismatch) || !strings.Contains(err.Error(), "decided warn, and now pass") {
+	forged := bytes.Replace(was.Body, []byte(`"outcome":"not_assessed"`), []byte(`"outcome":"warn"`), 1)
+	if _, err := replay.Run(t.Context(), forged, nil, kept, options()); !errors.Is(err, replay.ErrMismatch) || !strings.Contains(err.Error(), "decided warn, and now not_assessed") {
 		t.Errorf("forged verdict: %v", err)
 	}
 }
@@ -204,6 +225,10 @@ func TestDiff(t *testing.T) {
 			}, map[string]causes{"pkg:npm/a CVE-1": {replay.CauseTime}}},
 		"image": {func(w *world) { w.findings = append(w.findings, "c CVE-4 high") },
 			func(w *world) { w.findings = append(w.findings, "c CVE-4 high"); w.packages = []string{"a", "b", "c"} }, map[string]causes{"pkg:npm/c CVE-4": {replay.CauseImage}}},
+		"a secret more": {func(w *world) { w.secrets = []string{"a"} }, func(w *world) { w.secrets = []string{"a", "b"} }, map[string]causes{"secret aws in b ": {replay.CauseImage}}},
+		"a file gone":   {func(w *world) { w.secrets, w.files = []string{"a"}, []string{"x"} }, func(w *world) { w.secrets = []string{"a"} }, map[string]causes{"file x ": {replay.CauseImage}}},
+		"used now": {func(w *world) { w.secrets = []string{"a"} }, func(w *world) { w.secrets, w.reached = []string{"a"}, true },
+			map[string]causes{"pkg:npm/a CVE-1": {replay.CauseImage}}},
 		"image gone": {nil, func(w *world) { w.packages = []string{"b"} }, map[string]causes{"pkg:npm/a CVE-1": {replay.CauseImage}}},
 		"policy or vex, both needed": {func(w *world) { w.findings = []string{"b CVE-2 low"}; w.block = finding.Low },
 			func(w *world) {

@@ -15,7 +15,8 @@ func columns() []string {
 	return []string{"kind", "outcome", "vulnerability", "aliases", "severity", "package", "version", "purl", "fixed", "gate", "rule", "because", "warnings", "exception", "vex", "advisory", "record"}
 }
 
-// CSV writes a table of all findings and gaps that are chosen (RFC 4180 with plain
+// CSV writes a table of all findings and gaps that are chosen, of secrets, and of files
+// that no package accounts for, which have their path as package (RFC 4180 with plain
 // line ends, UTF-8, with a header). Cells that a spreadsheet would take for a formula begin with an apostrophe.
 // Columns keep their names and order; new ones come at the end. An error wraps
 // ErrInvalid, or is that of w.
@@ -36,6 +37,7 @@ func CSV(w io.Writer, t *policy.Trace, opts *Options) error {
 			string(d.Gate), d.Rule, d.Because, strings.Join(d.Warnings, " "), d.Exception, status, d.Advisory, d.Record,
 		})
 	}
+	rows = append(rows, v.csvBeside()...)
 	if v.opts.Vulnerability == "" && v.opts.Package == "" {
 		for _, g := range v.Gaps {
 			row := make([]string, len(columns()))

@@ -69,6 +69,7 @@ func JUnit(w io.Writer, t *policy.Trace, opts *Options) error {
 		}
 		doc.add(c)
 	}
+	v.junitBeside(&doc)
 	if v.opts.Vulnerability == "" && v.opts.Package == "" {
 		v.junitGaps(&doc)
 	}

@@ -35,6 +35,7 @@ func Markdown(w io.Writer, t *policy.Trace, opts *Options) error {
 		v.table(&b, excused, rows)
 		b.WriteString("\n</details>\n")
 	}
+	v.markdownBeside(&b)
 	v.notAssessed(&b, rows)
 	fmt.Fprintf(&b, "\n<sub>Policy %s version %d (%s)%s, as of %s</sub>\n", escaped(v.Policy.ID), v.Policy.Version, escaped(v.Inputs.Policy),
 		prefixed(", environment ", escaped(v.Environment)), v.At.UTC().Format(time.RFC3339))

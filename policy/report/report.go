@@ -19,6 +19,7 @@ import (
 	"github.com/stella-ops/stella/advisory/finding"
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/policy"
+	"github.com/stella-ops/stella/scan/sbom"
 )
 
 // The kinds of error that this package returns, for errors.Is.
@@ -37,7 +38,12 @@ type Options struct {
 	Passing bool
 	// Findings are those that were decided about, for fixed versions and summaries.
 	Findings []finding.Finding
-	// Rows is how many findings Markdown shows at most; 0 for 100.
+	// Secrets and Packages are those of the document, for secrets and files that no
+	// package accounts for. They are listed also where no rule is about them.
+	Secrets  []sbom.Secret
+	Packages []sbom.Package
+	// Rows is how many findings Markdown shows at most, and how many secrets and files
+	// it and Text show; 0 for 100.
 	Rows int
 }
 

@@ -37,6 +37,7 @@ func Text(w io.Writer, t *policy.Trace, opts *Options) error {
 		b.line(0, "")
 		v.decided(b, d)
 	}
+	v.textBeside(b)
 	if n := len(v.Decisions) - len(list); n > 0 {
 		b.line(0, "")
 		b.line(0, "%d more findings are not shown", n)
@@ -79,6 +80,8 @@ func (v *view) head(b *textWriter) {
 	b.field(0, "trust", v.Inputs.Trust)
 	b.field(0, "exceptions", v.Inputs.Exceptions)
 	b.field(0, "findings", v.counted())
+	b.field(0, "secrets", v.tally(policy.AboutSecret))
+	b.field(0, "files", v.tally(policy.AboutFile))
 	for _, g := range v.Gaps {
 		if g.Blocking {
 			b.field(0, "gap", fmt.Sprintf("%s: %s: %s [%s]", words(v.evidence), g.Where, g.What, g.Code))
@@ -135,12 +138,12 @@ func (v *view) decided(b *textWriter, d *policy.Decided) {
 	if d.Before != nil {
 		b.line(1, "before the exception: %s by gate %s%s, because %s", words(d.Before.Outcome), d.Before.Gate, ruled(d.Before.Rule), d.Before.Because)
 		if len(d.Before.Rules) > 0 {
-			v.asked(b, d, d.Before.Rules)
+			v.asked(b, policy.AboutFinding, d, d.Before.Rules)
 			b.line(1, "with the exception")
 		}
 	}
 	if d.Before == nil || len(d.Rules) > 0 {
-		v.asked(b, d, d.Rules)
+		v.asked(b, policy.AboutFinding, d, d.Rules)
 	}
 	v.considered(b, d)
 }
@@ -163,7 +166,7 @@ func (v *view) facts(b *textWriter, depth int, title string, facts map[string]js
 }
 
 // asked says what each rule answered, and which condition decided.
-func (v *view) asked(b *textWriter, d *policy.Decided, list []policy.AskedRule) {
+func (v *view) asked(b *textWriter, about policy.About, d *policy.Decided, list []policy.AskedRule) {
 	if len(list) == 0 {
 		b.field(1, "rules", "none was asked")
 		return
@@ -185,7 +188,13 @@ func (v *view) asked(b *textWriter, d *policy.Decided, list []policy.AskedRule) 
 			b.line(2, "%s: %s, its time is over", a.Rule, a.Is)
 		}
 	}
-	if n := len(v.Policy.Rules) - len(list); n > 0 {
+	n := -len(list)
+	for i := range v.Policy.Rules {
+		if v.Policy.Rules[i].About == about {
+			n++
+		}
+	}
+	if n > 0 {
 		b.line(2, "%d rules were not asked", n)
 	}
 }

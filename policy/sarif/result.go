@@ -37,6 +37,12 @@ func (w *writer) result(c chosen) {
 			r.Properties[name] = v
 		}
 	}
+	if p := w.packages[d.Package]; p != nil && p.Usage != nil {
+		r.Properties["usage"] = string(p.Usage.State)
+		if len(p.Usage.Chain) > 0 {
+			r.Properties["usageChain"] = p.Usage.Chain
+		}
+	}
 	switch {
 	case len(r.Suppressions) > 0 && d.Before != nil:
 		r.Level = level(d.Before.Outcome)
@@ -152,7 +158,6 @@ func segment(s string) string {
 // version, and the first place. Several alike are numbered in the order of the trace,
 // whatever is decided about them.
 func (w *writer) fingerprint() {
-	seen := map[string]int{}
 	for i := range w.trace.Decisions {
 		d := &w.trace.Decisions[i]
 		name := d.Name
@@ -163,8 +168,8 @@ func (w *writer) fingerprint() {
 		path := w.locations(d)[0].PhysicalLocation.ArtifactLocation.URI
 		sum := sha256.Sum256([]byte(strings.Join([]string{d.Vulnerability, name, path}, "\x00")))
 		hash := hex.EncodeToString(sum[:16])
-		seen[hash]++
-		w.prints = append(w.prints, fmt.Sprintf("%s:%d", hash, seen[hash]))
+		w.seen[hash]++
+		w.prints = append(w.prints, fmt.Sprintf("%s:%d", hash, w.seen[hash]))
 	}
 }
 
@@ -211,6 +216,9 @@ func (w *writer) describeRules() {
 	for i := range w.rules {
 		r := &w.rules[i]
 		list := w.about[r.ID]
+		if len(list) == 0 { // it is about no vulnerability, and described
+			continue
+		}
 		first := list[0] // of the worst outcome and severity
 		summary, url, score := "", "", -1
 		var aliases []string

@@ -1,7 +1,8 @@
 // Package sarif writes what a policy decided as SARIF 2.1.0 (OASIS, errata 01), for
 // code scanning and other tools that read it.
 //
-// A vulnerability is a rule, a finding a result. The outcome gives the level: block and
+// A vulnerability is a rule, a finding a result. So is what finds secrets, and a secret,
+// a file without a package, or what a rule says of the image. The outcome gives the level: block and
 // error are "error", warn and not assessed are "warning". What an exception, a supplier
 // or a rule excuses is a result with a suppression that says why. What was not assessed
 // is a notification.
@@ -45,6 +46,9 @@ type Options struct {
 	Findings []finding.Finding
 	// Packages are those of the SBOM, for where packages lie.
 	Packages []sbom.Package
+	// Secrets are those of the SBOM. Where no rule of the policy is about secrets they
+	// are warnings.
+	Secrets []sbom.Secret
 	// Artifact is the path of the SBOM, lock file or Dockerfile that stands for what
 	// has no path; empty for the subject's name.
 	Artifact string
@@ -68,15 +72,29 @@ func Encode(t *policy.Trace, opts *Options) ([]byte, error) {
 	}
 	w := newWriter(t, opts)
 	chosen := w.choose()
-	limit := cmp.Or(opts.MaxResults, MaxResults)
-	if len(chosen) > limit {
-		w.notify("stella/truncated", "warning", fmt.Sprintf("There are %d results, of which %d are in this log: those with the worst outcomes and severities.", len(chosen), limit), nil)
-		chosen = chosen[:limit]
-	} else if len(chosen) > ShownResults {
-		w.notify("stella/many", "note", fmt.Sprintf("There are %d results, of which GitHub shows %d.", len(chosen), ShownResults), nil)
+	type entry struct {
+		outcome policy.Outcome
+		write   func()
 	}
+	entries := make([]entry, 0, len(chosen))
 	for _, c := range chosen {
-		w.result(c)
+		entries = append(entries, entry{c.Outcome, func() { w.result(c) }})
+	}
+	if others := w.others(); len(others) > 0 {
+		for _, x := range others {
+			entries = append(entries, entry{x.Outcome, func() { w.other(x) }})
+		}
+		slices.SortStableFunc(entries, func(a, b entry) int { return b.outcome.Rank() - a.outcome.Rank() })
+	}
+	limit := cmp.Or(opts.MaxResults, MaxResults)
+	if len(entries) > limit {
+		w.notify("stella/truncated", "warning", fmt.Sprintf("There are %d results, of which %d are in this log: those with the worst outcomes and severities.", len(entries), limit), nil)
+		entries = entries[:limit]
+	} else if len(entries) > ShownResults {
+		w.notify("stella/many", "note", fmt.Sprintf("There are %d results, of which GitHub shows %d.", len(entries), ShownResults), nil)
+	}
+	for _, e := range entries {
+		e.write()
 	}
 	w.describeRules()
 	w.gaps()
@@ -108,13 +126,14 @@ type writer struct {
 	notes         []descriptor
 	notifications []notification
 	results       []result
-	prints        []string // fingerprints, by the index of the decision
+	prints        []string       // fingerprints, by the index of the decision
+	seen          map[string]int // how often there was each fingerprint
 }
 
 func newWriter(t *policy.Trace, opts *Options) *writer {
 	w := &writer{
 		trace: t, opts: opts, findings: map[[3]string]*finding.Finding{}, packages: map[string]*sbom.Package{}, exceptions: map[string]*policy.Exception{},
-		ruleIndex: map[string]int{}, about: map[string][]chosen{}, rules: []descriptor{}, results: []result{},
+		ruleIndex: map[string]int{}, about: map[string][]chosen{}, rules: []descriptor{}, results: []result{}, seen: map[string]int{},
 	}
 	for i := range opts.Findings {
 		f := &opts.Findings[i]

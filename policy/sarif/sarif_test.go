@@ -78,6 +78,7 @@ func TestSchema(t *testing.T) {
 	}
 	in := policytest.Inputs(t)
 	_, trace := policytest.Evaluate(t, in)
+	beside, _, decided := policytest.Beside(t, true)
 	bare := *trace
 	bare.Decisions, bare.Assessed = nil, false
 	for name, x := range map[string]struct {
@@ -88,6 +89,7 @@ func TestSchema(t *testing.T) {
 		"no options": {trace, nil},
 		"nothing":    {&bare, &Options{Version: "1.2.3"}},
 		"truncated":  {trace, &Options{MaxResults: 2}},
+		"beside":     {decided, &Options{Secrets: beside.Secrets, Packages: beside.Packages, Passing: true}},
 	} {
 		text, err := Encode(x.trace, x.opts)
 		if err != nil {

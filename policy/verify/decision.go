@@ -44,7 +44,7 @@ func (c *check) decision(d *policy.Decided) error {
 	if d.Before != nil && len(d.Before.Rules) > 0 {
 		asked = d.Before.Rules
 	}
-	got, err := c.gate(d, asked, s, severity)
+	got, err := c.gate(d, policy.AboutFinding, asked, s, severity)
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (c *check) softened(d *policy.Decided, got *reached, e *policy.Exception, s
 		unchanged := slices.Equal(d.Rules, d.Before.Rules) && got.same(d) == nil // the lower severity made it no better
 		if !unchanged && (severity == finding.Unknown || severity.Rank() > e.Severity.Rank()) {
 			var err error
-			if got, err = c.gate(d, d.Rules, s, e.Severity); err != nil {
+			if got, err = c.gate(d, policy.AboutFinding, d.Rules, s, e.Severity); err != nil {
 				return err
 			}
 		}
@@ -109,8 +109,9 @@ func (c *check) severity(d *policy.Decided) (finding.Severity, error) {
 	return all[n], nil
 }
 
-// gate passes a finding through the gates, with what the rules answered.
-func (c *check) gate(d *policy.Decided, asked []policy.AskedRule, s *supplied, severity finding.Severity) (*reached, error) {
+// gate passes a finding, or something else that rules are about, through the gates,
+// with what the rules answered.
+func (c *check) gate(d *policy.Decided, about policy.About, asked []policy.AskedRule, s *supplied, severity finding.Severity) (*reached, error) {
 	if s.disputed && c.gates.VEX.Disputed == policy.DisputedBlock {
 		if len(asked) > 0 {
 			return nil, fmt.Errorf("rules were asked after it was blocked")
@@ -121,11 +122,11 @@ func (c *check) gate(d *policy.Decided, asked []policy.AskedRule, s *supplied, s
 	if s.excused {
 		r.gate, r.because = policy.GateTrust, "a supplier says that it is "+s.status
 	}
-	unknown, ended, err := c.rules(r, d, asked, s, severity)
+	unknown, ended, err := c.rules(r, d, about, asked, s, severity)
 	if err != nil {
 		return nil, err
 	}
-	if !ended && !s.excused {
+	if !ended && !s.excused && about == policy.AboutFinding {
 		unknown = c.threshold(r, severity) || unknown
 	}
 	if o := c.gates.Evidence.Unknown; unknown && r.outcome != policy.Block && r.outcome != policy.Error && o.Rank() > r.outcome.Rank() {
@@ -150,10 +151,10 @@ func (c *check) rule(id string) *policy.Rule {
 }
 
 // rules goes through the rules that were to be asked, and checks each answer.
-func (c *check) rules(r *reached, d *policy.Decided, asked []policy.AskedRule, s *supplied, severity finding.Severity) (unknown, ended bool, err error) {
+func (c *check) rules(r *reached, d *policy.Decided, about policy.About, asked []policy.AskedRule, s *supplied, severity finding.Severity) (unknown, ended bool, err error) {
 	for i := range c.trace.Policy.Rules {
 		rule := &c.trace.Policy.Rules[i]
-		if s.excused && !rule.DespiteVEX {
+		if rule.About != about || s.excused && !rule.DespiteVEX {
 			continue
 		}
 		if len(asked) == 0 {

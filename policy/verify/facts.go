@@ -74,12 +74,17 @@ func (c *check) condition(d *policy.Decided, x *policy.Condition, severity findi
 	if x.Field == "severity" && severity != finding.Unknown {
 		fact = jsontext.Value(strconv.Itoa(severity.Rank())) // an exception may have lowered it
 	}
-	if string(fact) == "null" {
+	var holds bool
+	switch asked := field.Unknown != "" && slices.Contains(x.Values, field.Unknown); {
+	case string(fact) != "null":
+		var err error
+		if holds, err = compare(field, x, fact); err != nil {
+			return "", fmt.Errorf("fact %s: %w", x.Field, err)
+		}
+	case !asked:
 		return "unknown", nil
-	}
-	holds, err := compare(field, x, fact)
-	if err != nil {
-		return "", fmt.Errorf("fact %s: %w", x.Field, err)
+	default:
+		holds = true
 	}
 	if holds != x.Negate {
 		return "yes", nil

@@ -5,8 +5,8 @@
 // What it takes from the trace: the facts, what each claim of a supplier is worth, and
 // what expressions answered, which has no facts of its own. What it recomputes: what
 // each claim together decides, what each condition of each rule says about the facts,
-// which gate decides, which exceptions count, and the outcome of every finding and of
-// the image.
+// which gate decides, which exceptions count, and the outcome of every finding, of
+// every secret and file that rules are about, and of the image.
 package verify
 
 import (
@@ -83,6 +83,9 @@ func Trace(text []byte) (*policy.Verdict, error) {
 			return nil, fmt.Errorf("trace: /decisions/%d: %s in %s: %w: %w", i, t.Decisions[i].Vulnerability, t.Decisions[i].Name, err, fault.Mismatch)
 		}
 		count(v, &t.Decisions[i])
+	}
+	if err := c.items(v); err != nil {
+		return nil, fmt.Errorf("trace: %w: %w", err, fault.Mismatch)
 	}
 	c.gaps(v)
 	if v.Outcome != t.Outcome || v.Because != t.Because {

@@ -82,6 +82,17 @@ func (v *Verdict) checkOutcome() error {
 			return fmt.Errorf("outcome %s, and %d findings are %s: %w", v.Outcome, n.count, n.outcome, fault.Invalid)
 		}
 	}
+	for _, n := range []struct {
+		outcome Outcome
+		count   int
+	}{{Pass, c.Items.Pass}, {Warn, c.Items.Warn}, {NotAssessed, c.Items.NotAssessed}, {Block, c.Items.Block}, {Error, c.Items.Error}} {
+		if n.count < 0 {
+			return fmt.Errorf("counts: %s is %d of items: %w", n.outcome, n.count, fault.Invalid)
+		}
+		if n.count > 0 && n.outcome.rank() > v.Outcome.rank() {
+			return fmt.Errorf("outcome %s, and %d items are %s: %w", v.Outcome, n.count, n.outcome, fault.Invalid)
+		}
+	}
 	switch {
 	case total != c.Findings:
 		return fmt.Errorf("counts: the outcomes are of %d of %d findings: %w", total, c.Findings, fault.Invalid)

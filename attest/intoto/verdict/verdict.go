@@ -111,6 +111,18 @@ type Counts struct {
 	Block       int `json:"block"`
 	Error       int `json:"error"`
 	Gaps        int `json:"gaps"`
+	// Items are secrets, files that no package accounts for, and the image, as far as
+	// rules of the policy are about them.
+	Items Tally `json:"items,omitzero"`
+}
+
+// Tally says how many items there are of each outcome.
+type Tally struct {
+	Pass        int `json:"pass"`
+	Warn        int `json:"warn"`
+	NotAssessed int `json:"not_assessed"`
+	Block       int `json:"block"`
+	Error       int `json:"error"`
 }
 
 // Inputs names what the verdict follows from, each by "sha256:" and 64 hexadecimal

@@ -34,6 +34,7 @@ func decided(t testing.TB) map[string]*policy.Result {
 	engine, err := policy.Compile(&policy.Policy{
 		ID: "release", Version: 3, Semantics: policy.Semantics,
 		Gates: policy.Gates{Threshold: policy.Threshold{Block: finding.Critical, Warn: finding.Medium}},
+		Rules: []policy.Rule{{ID: "secrets", About: policy.AboutSecret, Action: policy.ActionWarn, Because: "everybody has it"}},
 	}, &policy.Options{Version: "1.2.3"})
 	if err != nil {
 		t.Fatal(err)
@@ -51,6 +52,7 @@ func decided(t testing.TB) map[string]*policy.Result {
 				Labels: map[string]string{"b": "1", "a": ""}, Created: "2026-01-01T00:00:00Z", OS: "debian-12", Layers: []string{digest("3")},
 			},
 			Environment: "production", Controls: []string{"waf"}, At: at.In(time.FixedZone("", 7200)), Signals: []string{"kev"},
+			Looked:  sbom.Looked{Secrets: true},
 			Digests: policy.Digests{SBOM: digest("4"), Advisories: digest("5"), VEX: []string{digest("6"), digest("7")}},
 			Exceptions: []policy.Exception{{
 				ID: "e", Effect: policy.Defer, Owner: "o", Reason: "r", Created: at.Add(-time.Hour), Expires: at.Add(time.Hour).In(time.FixedZone("", 3600)),
@@ -60,18 +62,22 @@ func decided(t testing.TB) map[string]*policy.Result {
 	}
 	out := map[string]*policy.Result{}
 	for name, change := range map[string]func(in *policy.Inputs){
-		"pass":         func(in *policy.Inputs) { in.Findings = found(finding.Low) },
-		"nothing":      func(*policy.Inputs) {},
-		"warn":         func(in *policy.Inputs) { in.Findings = found(finding.Low, finding.High) },
-		"deferred":     func(in *policy.Inputs) { in.Findings = found(finding.Low, finding.Critical) },
-		"block":        func(in *policy.Inputs) { in.Findings = found(finding.Critical, finding.High, finding.None) },
-		"unknown":      func(in *policy.Inputs) { in.Findings = found("") },
-		"gap":          func(in *policy.Inputs) { in.Gaps = []sbom.Gap{{Where: "x", What: "y", Blocking: true}} },
-		"no data":      func(in *policy.Inputs) { in.Digests.Advisories, in.Digests.VEX = "", nil },
-		"no SBOM":      func(in *policy.Inputs) { in.Digests.SBOM = "" },
-		"no image":     func(in *policy.Inputs) { in.Subject = policy.Subject{Name: "folder"} },
-		"believes":     func(in *policy.Inputs) { in.Judge, in.Findings = new(vex.Judge), found(finding.High) },
-		"bare as such": func(in *policy.Inputs) { *in = policy.Inputs{At: at, Digests: policy.Digests{SBOM: digest("8")}} },
+		"a secret":   func(in *policy.Inputs) { in.Secrets = []sbom.Secret{{Rule: "aws", Path: "x"}} },
+		"not looked": func(in *policy.Inputs) { in.Looked.Secrets = false },
+		"pass":       func(in *policy.Inputs) { in.Findings = found(finding.Low) },
+		"nothing":    func(*policy.Inputs) {},
+		"warn":       func(in *policy.Inputs) { in.Findings = found(finding.Low, finding.High) },
+		"deferred":   func(in *policy.Inputs) { in.Findings = found(finding.Low, finding.Critical) },
+		"block":      func(in *policy.Inputs) { in.Findings = found(finding.Critical, finding.High, finding.None) },
+		"unknown":    func(in *policy.Inputs) { in.Findings = found("") },
+		"gap":        func(in *policy.Inputs) { in.Gaps = []sbom.Gap{{Where: "x", What: "y", Blocking: true}} },
+		"no data":    func(in *policy.Inputs) { in.Digests.Advisories, in.Digests.VEX = "", nil },
+		"no SBOM":    func(in *policy.Inputs) { in.Digests.SBOM = "" },
+		"no image":   func(in *policy.Inputs) { in.Subject = policy.Subject{Name: "folder"} },
+		"believes":   func(in *policy.Inputs) { in.Judge, in.Findings = new(vex.Judge), found(finding.High) },
+		"bare as such": func(in *policy.Inputs) {
+			*in = policy.Inputs{At: at, Digests: policy.Digests{SBOM: digest("8")}, Looked: sbom.Looked{Secrets: true}}
+		},
 	} {
 		in := full()
 		change(in)
@@ -214,6 +220,8 @@ func TestRefused(t *testing.T) {
 		{"failed finding", `"error":0,"findings":2`, `"error":1,"findings":3`, verdict.ErrInvalid, true, `verdict: outcome warn, and 1 findings are error: invalid input`},
 		{"negative count", `"not_assessed":0`, `"not_assessed":-1`, verdict.ErrInvalid, true, `verdict: counts: not_assessed is -1: invalid input`},
 		{"count that is no integer", `"warn":1`, `"warn":1.5`, verdict.ErrInvalid, true, ""},
+		{"blocked item", `"gaps":0`, `"gaps":0,"items":{"block":1,"error":0,"not_assessed":0,"pass":0,"warn":0}`, verdict.ErrInvalid, true, `verdict: outcome warn, and 1 items are block: invalid input`},
+		{"negative items", `"gaps":0`, `"gaps":0,"items":{"block":0,"error":0,"not_assessed":0,"pass":-1,"warn":1}`, verdict.ErrInvalid, true, `verdict: counts: pass is -1 of items: invalid input`},
 		{"negative gaps", `"gaps":0`, `"gaps":-1`, verdict.ErrInvalid, true, `verdict: counts: gaps is -1: invalid input`},
 		{"no advisories", `"advisories":"` + digest("5") + `",`, ``, verdict.ErrInvalid, true, `verdict: outcome warn, and there was no advisory data: invalid input`},
 		{"time elsewhere", `"at":"2026-11-29T12:00:00Z"`, `"at":"2026-11-29T14:00:00+02:00"`, verdict.ErrInvalid, true, `verdict: at: want a time in UTC: invalid input`},

@@ -22,8 +22,11 @@ type Result struct {
 
 // Scan runs an analyzer over files by path, as a scan of one layer does: files that it does
 // not want are left out. Nil files give an empty result. It is safe for concurrent use.
-func Scan(a analyzer.Analyzer, files map[string][]byte) *Result {
-	set, in, r := analyzer.NewSet(a), &analyzer.Squashed{Resolve: func(p string) string { return p }}, &Result{}
+func Scan(a analyzer.Analyzer, files map[string][]byte) *Result { return ScanLinked(a, files, nil) }
+
+// ScanLinked is Scan of an image with links: folders and files, and where each leads.
+func ScanLinked(a analyzer.Analyzer, files map[string][]byte, links map[string]string) *Result {
+	set, in, r := analyzer.NewSet(a), &analyzer.Squashed{Resolve: func(p string) string { return follow(links, p) }}, &Result{}
 	paths := make([]string, 0, len(files))
 	for p := range files {
 		paths = append(paths, p)
@@ -44,6 +47,16 @@ func Scan(a analyzer.Analyzer, files map[string][]byte) *Result {
 	}
 	r.Packages, r.Gaps = join(a, in)
 	return r
+}
+
+// follow resolves the first link that is on the way.
+func follow(links map[string]string, p string) string {
+	for end := len(p); end > 0; end = strings.LastIndexByte(p[:end], '/') {
+		if to, ok := links[p[:end]]; ok {
+			return to + p[end:]
+		}
+	}
+	return p
 }
 
 // join does what a scan does after all layers were read.
@@ -136,4 +149,5 @@ func write(b *strings.Builder, f *analyzer.Located) {
 	line("needs", strings.Join(f.DependsOn, ", "))
 	line("provides", strings.Join(f.Provides, ", "))
 	line("owns", strings.Join(f.Owns, ", "))
+	line("holds", strings.Join(f.Holds, ", "))
 }

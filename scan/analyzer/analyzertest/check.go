@@ -21,6 +21,12 @@ import (
 // Fuzz is the body of a fuzz target: any content of the file at path. Seeds are the files of
 // the golden cases with the same base name, and more.
 func Fuzz(f *testing.F, a analyzer.Analyzer, path string, more ...string) {
+	Seed(f, path, more...)
+	f.Fuzz(func(t *testing.T, data []byte) { Check(t, a, path, data) })
+}
+
+// Seed adds the seeds that Fuzz adds, for fuzz targets that check more.
+func Seed(f *testing.F, path string, more ...string) {
 	for _, name := range cases(f) {
 		archive, err := txtar.ParseFile(name)
 		if err != nil {
@@ -35,7 +41,6 @@ func Fuzz(f *testing.F, a analyzer.Analyzer, path string, more ...string) {
 	for _, text := range more {
 		f.Add([]byte(text))
 	}
-	f.Fuzz(func(t *testing.T, data []byte) { Check(t, a, path, data) })
 }
 
 // Check holds what must be true whatever a file contains: two readings agree, errors have a
@@ -60,8 +65,13 @@ func Check(t testing.TB, a analyzer.Analyzer, path string, data []byte) {
 	}
 	in := &analyzer.Squashed{Resolve: func(p string) string { return p }}
 	for _, f := range facts {
-		if !slices.IsSorted(f.DependsOn) || !slices.IsSorted(f.Owns) {
-			t.Fatalf("fact %q: %q, %q are not sorted", f.Key, f.DependsOn, f.Owns)
+		if !slices.IsSorted(f.DependsOn) || !slices.IsSorted(f.Owns) || !slices.IsSorted(f.Holds) {
+			t.Fatalf("fact %q: %q, %q, %q are not sorted", f.Key, f.DependsOn, f.Owns, f.Holds)
+		}
+		for _, p := range f.Holds {
+			if p == "" || p[0] == '/' || p == ".." || strings.HasPrefix(p, "../") {
+				t.Fatalf("fact %q holds %q", f.Key, p)
+			}
 		}
 		in.Facts = append(in.Facts, analyzer.Located{Fact: f, Path: path})
 	}
@@ -77,6 +87,22 @@ func Check(t testing.TB, a analyzer.Analyzer, path string, data []byte) {
 			t.Fatalf("two packages under the key %q", f.Key)
 		} else {
 			keys[name] = true
+		}
+	}
+}
+
+// CheckNamed is Check of an ecosystem whose packages have a package URL unless the property
+// local says that they come from elsewhere, and only where their name is valid.
+func CheckNamed(t testing.TB, a analyzer.Analyzer, path string, data []byte, local string, valid func(name string) bool) {
+	t.Helper()
+	Check(t, a, path, data)
+	for _, f := range Scan(a, map[string][]byte{path: data}).Packages {
+		p := f.Package
+		switch elsewhere := slices.ContainsFunc(p.Properties, func(q sbom.Property) bool { return q.Name == local }); {
+		case p.PURL.IsZero() && !elsewhere:
+			t.Fatalf("%s %s has no package URL", p.Name, p.Version)
+		case !p.PURL.IsZero() && !valid(p.Name):
+			t.Fatalf("%q has the package URL %s", p.Name, p.PURL)
 		}
 	}
 }

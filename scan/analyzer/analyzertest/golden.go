@@ -15,8 +15,9 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the goldens in testdata")
 
-// TestGolden runs every testdata/*.txtar: files of an image by path, and in "want" what is
-// found in them (Result.String). With -update the goldens are written.
+// TestGolden runs every testdata/*.txtar: files of an image by path, in "links" lines such as
+// "app/node_modules/a -> lib/a", if there are any, and in "want" what is found in them
+// (Result.String). With -update the goldens are written.
 func TestGolden(t *testing.T, a analyzer.Analyzer) {
 	t.Helper()
 	for _, name := range cases(t) {
@@ -29,15 +30,21 @@ func golden(t *testing.T, a analyzer.Analyzer, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, want := map[string][]byte{}, -1
+	files, links, want := map[string][]byte{}, map[string]string{}, -1
 	for i, f := range archive.Files {
-		if f.Name == "want" {
+		switch f.Name {
+		case "want":
 			want = i
-		} else {
+		case "links":
+			for line := range strings.Lines(string(f.Data)) {
+				from, to, _ := strings.Cut(strings.TrimSpace(line), " -> ")
+				links[from] = to
+			}
+		default:
 			files[f.Name] = f.Data
 		}
 	}
-	got := Scan(a, files).String()
+	got := ScanLinked(a, files, links).String()
 	switch {
 	case *update:
 		if want < 0 {

@@ -8,18 +8,19 @@
 // where it is. Nothing is said of PHP itself and its extensions, and installed.php, which
 // repeats installed.json, is not read.
 //
+// The folder of an installed package and its programs in vendor/bin are what came with it.
 // A lockfile inside of an installed package is a note of its developers, and left out.
 package composer
 
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/stella-ops/stella/scan/analyzer"
+	"github.com/stella-ops/stella/scan/analyzer/internal/held"
 	"github.com/stella-ops/stella/scan/analyzer/internal/jsontext"
 	"github.com/stella-ops/stella/scan/analyzer/internal/locked"
 	"github.com/stella-ops/stella/scan/sbom"
@@ -29,7 +30,7 @@ import (
 type Analyzer struct{}
 
 // Info implements analyzer.Analyzer.
-func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "composer", Version: 1} }
+func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "composer", Version: 2} }
 
 // Paths implements analyzer.Analyzer. The folder of installed packages need not be called
 // vendor, but Composer's own one in it has one name.
@@ -46,19 +47,11 @@ const installedFile = "installed.json"
 
 // Extract implements analyzer.Analyzer: one fact for each package.
 func (Analyzer) Extract(_ context.Context, f *analyzer.File) ([]analyzer.Fact, error) {
-	data, err := f.Bytes(locked.MaxBytes)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", f.Path, err)
-	}
 	read := readLock
 	if path.Base(f.Path) == installedFile {
-		read = readInstalled
+		read = func(data []byte) ([]analyzer.Fact, error) { return readInstalled(path.Dir(f.Path), data) }
 	}
-	facts, err := read(data)
-	if err != nil {
-		return facts, fmt.Errorf("read %s: %w", f.Path, err)
-	}
-	return facts, nil
+	return locked.Read(f, locked.MaxBytes, read)
 }
 
 // readLock reads composer.lock
@@ -83,8 +76,9 @@ func readLock(data []byte) ([]analyzer.Fact, error) {
 }
 
 // readInstalled reads installed.json: a list of packages, or since Composer 2 an object with
-// that list and the names of those that only development needs.
-func readInstalled(data []byte) ([]analyzer.Fact, error) {
+// that list and the names of those that only development needs. dir is Composer's own folder
+// among them.
+func readInstalled(dir string, data []byte) ([]analyzer.Fact, error) {
 	d := document{r: jsontext.New(data)}
 	dev := map[string]bool{}
 	err := d.r.Document(func() {
@@ -113,10 +107,32 @@ func readInstalled(data []byte) ([]analyzer.Fact, error) {
 		}
 	}
 	facts, err := d.Facts(err)
-	for _, f := range facts {
+	for i := range facts {
+		f := &facts[i]
 		f.Package.State = sbom.Installed
+		f.Holds, err = d.holds(path.Dir(dir), f.Package.Name).List(err)
 	}
 	return facts, err
+}
+
+// holds are the folder of a package, and what vendor/bin has of its programs. Composer 1 has
+// the folder by the name alone.
+func (d *document) holds(vendor, name string) *held.Set {
+	set := new(held.Set)
+	if owner, short, ok := strings.Cut(name, "/"); ok && strings.Trim(owner, ".") != "" && strings.Trim(short, ".") != "" && !strings.Contains(short, "/") {
+		x := d.places[strings.ToLower(name)]
+		folder := vendor + "/" + name
+		if x.folder != "" {
+			folder = path.Join(vendor, "composer", x.folder)
+		}
+		if !strings.HasPrefix(vendor+"/", folder+"/") { // not what all the others lie in
+			set.Add(folder + "/")
+		}
+		for _, p := range x.programs {
+			set.Add(vendor + "/bin/" + path.Base(p))
+		}
+	}
+	return set
 }
 
 // Join implements analyzer.Joiner: it leaves out the lockfiles that lie among installed

@@ -21,7 +21,15 @@ const (
 // document is a file with lists of packages.
 type document struct {
 	locked.File
-	r *jsontext.Reader
+	r      *jsontext.Reader
+	places map[string]where // by name in lower case
+}
+
+// where is the folder of an installed package, relative to Composer's own, and its programs,
+// relative to that.
+type where struct {
+	folder   string
+	programs []string
 }
 
 // packages reads a list. Composer writes null for packages that it was told to leave out.
@@ -51,6 +59,7 @@ type item struct {
 	source, dist origin
 	authors      []person
 	wants, also  []string
+	where        where
 }
 
 func (d *document) entry(scope sbom.Scope) locked.Entry {
@@ -58,6 +67,10 @@ func (d *document) entry(scope sbom.Scope) locked.Entry {
 	d.r.Object(func(key []byte) { t.member(d.r, string(key)) })
 	t.describe()
 	key := strings.ToLower(t.Name)
+	if d.places == nil {
+		d.places = map[string]where{}
+	}
+	d.places[key] = t.where
 	if t.Name != key {
 		t.also = append(t.also, key)
 	}
@@ -100,6 +113,19 @@ func (t *item) member(r *jsontext.Reader, key string) {
 			})
 			t.authors = append(t.authors, p)
 		})
+	case "install-path":
+		t.where.folder, _ = r.Text()
+	case "bin":
+		one := func() {
+			if text, _ := r.Text(); text != "" {
+				t.where.programs = append(t.where.programs, text)
+			}
+		}
+		if r.Peek() == '[' {
+			r.Array(one)
+		} else {
+			one()
+		}
 	case "require":
 		t.wants = names(r)
 	case "provide", "replace":

@@ -17,7 +17,6 @@ package conan
 
 import (
 	"context"
-	"fmt"
 	"path"
 	"strings"
 
@@ -70,15 +69,7 @@ func (Analyzer) Extract(_ context.Context, f *analyzer.File) ([]analyzer.Fact, e
 	case "cache.sqlite3":
 		return []analyzer.Fact{{Kind: analyzer.KindPart, Key: "cache"}}, nil
 	}
-	data, err := f.Bytes(limit)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", f.Path, err)
-	}
-	facts, err := read(data)
-	if err != nil {
-		return facts, fmt.Errorf("read %s: %w", f.Path, err)
-	}
-	return facts, nil
+	return locked.Read(f, limit, read)
 }
 
 // Join implements analyzer.Joiner: a cache that is not read becomes a gap.

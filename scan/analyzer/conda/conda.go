@@ -6,6 +6,9 @@
 // Python projects bring, which are thus found under both names. Unpacked archives in a
 // package cache (pkgs/) are not installed and are left out.
 //
+// Of the files of an installed package, programs, libraries and folders of its own are kept
+// as what came with it.
+//
 // Declared ones come from environment.yml, conda-lock.yml, pixi.lock and from lists of
 // addresses under @EXPLICIT, which have no fixed name and are known by their first bytes.
 // Packages that pip adds to an environment are packages of PyPI there. A requirement that
@@ -19,7 +22,6 @@ package conda
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"path"
 	"strings"
 
@@ -31,7 +33,7 @@ import (
 type Analyzer struct{}
 
 // Info implements analyzer.Analyzer.
-func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "conda", Version: 1} }
+func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "conda", Version: 2} }
 
 // Paths implements analyzer.Analyzer.
 func (Analyzer) Paths() analyzer.Paths {
@@ -77,13 +79,7 @@ func (Analyzer) Extract(_ context.Context, f *analyzer.File) ([]analyzer.Fact, e
 	if read == nil {
 		return nil, nil
 	}
-	data, err := f.Bytes(locked.MaxBytes)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", f.Path, err)
-	}
-	facts, err := read(f.Path, bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")))
-	if err != nil {
-		return facts, fmt.Errorf("read %s: %w", f.Path, err)
-	}
-	return facts, nil
+	return locked.Read(f, locked.MaxBytes, func(data []byte) ([]analyzer.Fact, error) {
+		return read(f.Path, bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")))
+	})
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/scan/analyzer"
+	"github.com/stella-ops/stella/scan/analyzer/internal/held"
 	"github.com/stella-ops/stella/scan/analyzer/internal/jsontext"
 	"github.com/stella-ops/stella/scan/analyzer/internal/locked"
 	"github.com/stella-ops/stella/scan/sbom"
@@ -22,6 +23,8 @@ func readMeta(file string, data []byte) ([]analyzer.Fact, error) {
 	var licence string
 	var hashes []sbom.Hash
 	var needs []string
+	var set held.Set
+	prefix := path.Dir(path.Dir(file))
 	r := jsontext.New(data)
 	text := func(to *string) { *to, _ = r.Text() }
 	err := r.Document(func() {
@@ -44,6 +47,11 @@ func readMeta(file string, data []byte) ([]analyzer.Fact, error) {
 			case "md5", "sha256":
 				sum, _ := r.Text()
 				hashes = append(hashes, locked.Hex(string(key), sum)...)
+			case "files":
+				r.Array(func() {
+					name, _ := r.Text()
+					set.Prefix(prefix, name)
+				})
 			case "depends":
 				r.Array(func() {
 					if spec, ok := r.Text(); ok {
@@ -70,8 +78,9 @@ func readMeta(file string, data []byte) ([]analyzer.Fact, error) {
 	p.Hashes = slices.Compact(hashes)
 	slices.Sort(needs)
 	needs = slices.DeleteFunc(slices.Compact(needs), func(n string) bool { return n == a.name || n == "" })
+	holds, err := set.List(err)
 	return []analyzer.Fact{{
-		Kind: analyzer.KindPackage, Scope: "environment " + path.Dir(path.Dir(file)), Key: a.name, Package: &p, DependsOn: needs,
+		Kind: analyzer.KindPackage, Scope: "environment " + prefix, Key: a.name, Package: &p, DependsOn: needs, Holds: holds,
 	}}, err
 }
 

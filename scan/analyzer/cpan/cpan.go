@@ -6,6 +6,9 @@
 // .packlist without a version, or nothing; such distributions are not found. A META.json of
 // CPAN elsewhere is that of the project that it lies in.
 //
+// What was compiled of the modules that install.json names came with a distribution; its
+// programs are not listed anywhere.
+//
 // A package is a distribution ("libwww-perl"), not one of its modules ("LWP::UserAgent").
 // Its package URL needs the author who uploaded it (purl-spec, type cpan), which MYMETA.json
 // does not have.
@@ -14,7 +17,6 @@ package cpan
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"path"
 	"strings"
 
@@ -26,7 +28,7 @@ import (
 type Analyzer struct{}
 
 // Info implements analyzer.Analyzer.
-func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "cpan", Version: 1} }
+func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "cpan", Version: 2} }
 
 // Paths implements analyzer.Analyzer.
 func (Analyzer) Paths() analyzer.Paths {
@@ -68,13 +70,7 @@ func (Analyzer) Extract(_ context.Context, f *analyzer.File) ([]analyzer.Fact, e
 	if read == nil {
 		return nil, nil
 	}
-	data, err := f.Bytes(locked.MaxBytes)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", f.Path, err)
-	}
-	facts, err := read(f.Path, bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")))
-	if err != nil {
-		return facts, fmt.Errorf("read %s: %w", f.Path, err)
-	}
-	return facts, nil
+	return locked.Read(f, locked.MaxBytes, func(data []byte) ([]analyzer.Fact, error) {
+		return read(f.Path, bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")))
+	})
 }

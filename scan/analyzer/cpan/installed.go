@@ -10,6 +10,7 @@ import (
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/scan/analyzer"
+	"github.com/stella-ops/stella/scan/analyzer/internal/held"
 	"github.com/stella-ops/stella/scan/analyzer/internal/jsontext"
 	"github.com/stella-ops/stella/scan/sbom"
 )
@@ -47,7 +48,22 @@ func readInstall(file string, data []byte) ([]analyzer.Fact, error) {
 	}
 	p := d.describe()
 	slices.Sort(provides)
-	return []analyzer.Fact{{Kind: analyzer.KindPackage, Scope: scope, Key: key, Package: &p, Provides: slices.Compact(provides)}}, err
+	holds, err := libraries(path.Dir(path.Dir(path.Dir(file))), provides).List(err)
+	return []analyzer.Fact{{Kind: analyzer.KindPackage, Scope: scope, Key: key, Package: &p, Provides: slices.Compact(provides), Holds: holds}}, err
+}
+
+// libraries are the folders below auto in which Perl looks for what was compiled of modules,
+// which are sorted; a folder stands for those below it (DynaLoader).
+func libraries(dir string, modules []string) *held.Set {
+	set, last := new(held.Set), ""
+	for _, m := range modules {
+		if m == "" || strings.ContainsAny(m, "/.") || last != "" && strings.HasPrefix(m, last+"::") {
+			continue
+		}
+		last = m
+		set.Add(dir + "/auto/" + strings.ReplaceAll(m, "::", "/") + "/")
+	}
+	return set
 }
 
 // readMyMeta reads .meta/<distribution>/MYMETA.json, which completes install.json.

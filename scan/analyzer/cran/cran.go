@@ -14,7 +14,6 @@ package cran
 
 import (
 	"context"
-	"fmt"
 	"path"
 
 	"github.com/stella-ops/stella/scan/analyzer"
@@ -29,7 +28,7 @@ const maxDescription = 1 << 20
 type Analyzer struct{}
 
 // Info implements analyzer.Analyzer.
-func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "cran", Version: 1} }
+func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "cran", Version: 2} }
 
 // Paths implements analyzer.Analyzer.
 func (Analyzer) Paths() analyzer.Paths {
@@ -50,15 +49,7 @@ func (Analyzer) Extract(_ context.Context, f *analyzer.File) ([]analyzer.Fact, e
 	default:
 		return nil, nil
 	}
-	data, err := f.Bytes(limit)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", f.Path, err)
-	}
-	facts, err := read(data)
-	if err != nil {
-		return facts, fmt.Errorf("read %s: %w", f.Path, err)
-	}
-	return facts, nil
+	return locked.Read(f, limit, read)
 }
 
 // Join implements analyzer.Joiner: what an installed package needs is looked for in its own

@@ -41,7 +41,7 @@ func readDescription(file string, data []byte) ([]analyzer.Fact, error) {
 	} else {
 		r.locate(&p, nil)
 	}
-	f := analyzer.Fact{Kind: analyzer.KindPackage, Scope: library, Key: path.Dir(path.Dir(file)) + "/" + name, Package: &p}
+	f := analyzer.Fact{Kind: analyzer.KindPackage, Scope: library, Key: path.Dir(path.Dir(file)) + "/" + name, Package: &p, Holds: []string{"./"}}
 	for _, key := range []string{"Depends", "Imports", "LinkingTo"} {
 		f.DependsOn = append(f.DependsOn, names(r[key])...)
 	}

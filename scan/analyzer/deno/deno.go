@@ -41,15 +41,7 @@ func (Analyzer) Paths() analyzer.Paths {
 
 // Extract implements analyzer.Analyzer: one fact for each package.
 func (Analyzer) Extract(_ context.Context, f *analyzer.File) ([]analyzer.Fact, error) {
-	data, err := f.Bytes(locked.MaxBytes)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", f.Path, err)
-	}
-	facts, err := readLock(data)
-	if err != nil {
-		return facts, fmt.Errorf("read %s: %w", f.Path, err)
-	}
-	return facts, nil
+	return locked.Read(f, locked.MaxBytes, readLock)
 }
 
 // lock reads a deno.lock (deno, libs/lockfile). Version 1 is a list of addresses alone.

@@ -13,7 +13,6 @@ package hackage
 
 import (
 	"context"
-	"fmt"
 	"path"
 	"strings"
 
@@ -83,15 +82,7 @@ func (Analyzer) Extract(_ context.Context, f *analyzer.File) ([]analyzer.Fact, e
 	default:
 		return nil, nil
 	}
-	data, err := f.Bytes(limit)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", f.Path, err)
-	}
-	facts, err := read(data)
-	if err != nil {
-		return facts, fmt.Errorf("read %s: %w", f.Path, err)
-	}
-	return facts, nil
+	return locked.Read(f, limit, read)
 }
 
 // Join implements analyzer.Joiner: a snapshot that a lockfile refers to becomes a gap.

@@ -19,7 +19,6 @@ package hex
 
 import (
 	"context"
-	"fmt"
 	"path"
 	"strings"
 
@@ -85,15 +84,7 @@ func (Analyzer) Extract(_ context.Context, f *analyzer.File) ([]analyzer.Fact, e
 	if format.read == nil {
 		return nil, nil
 	}
-	data, err := f.Bytes(format.limit)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", f.Path, err)
-	}
-	facts, err := format.read(f.Path, data)
-	if err != nil {
-		return facts, fmt.Errorf("read %s: %w", f.Path, err)
-	}
-	return facts, nil
+	return locked.ReadAt(f, format.limit, format.read)
 }
 
 // clean returns a text of a file as UTF-8.

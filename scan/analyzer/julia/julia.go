@@ -16,7 +16,6 @@ package julia
 
 import (
 	"context"
-	"fmt"
 	"path"
 	"strings"
 
@@ -103,14 +102,8 @@ func (Analyzer) Extract(_ context.Context, f *analyzer.File) ([]analyzer.Fact, e
 	case project:
 		read, limit = readProject, maxProject
 	}
-	data, err := f.Bytes(limit)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", f.Path, err)
-	}
-	doc, err := tomltree.Read(data)
-	facts, err := read(doc, err)
-	if err != nil {
-		return facts, fmt.Errorf("read %s: %w", f.Path, err)
-	}
-	return facts, nil
+	return locked.Read(f, limit, func(data []byte) ([]analyzer.Fact, error) {
+		doc, err := tomltree.Read(data)
+		return read(doc, err)
+	})
 }

@@ -13,7 +13,6 @@ package luarocks
 
 import (
 	"context"
-	"fmt"
 	"path"
 	"strings"
 
@@ -25,7 +24,7 @@ import (
 type Analyzer struct{}
 
 // Info implements analyzer.Analyzer.
-func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "luarocks", Version: 1} }
+func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "luarocks", Version: 2} }
 
 // Paths implements analyzer.Analyzer.
 func (Analyzer) Paths() analyzer.Paths {
@@ -88,13 +87,5 @@ func (Analyzer) Extract(_ context.Context, f *analyzer.File) ([]analyzer.Fact, e
 	if read == nil {
 		return nil, nil
 	}
-	data, err := f.Bytes(locked.MaxBytes)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", f.Path, err)
-	}
-	facts, err := read(f.Path, data)
-	if err != nil {
-		return facts, fmt.Errorf("read %s: %w", f.Path, err)
-	}
-	return facts, nil
+	return locked.ReadAt(f, locked.MaxBytes, read)
 }

@@ -32,7 +32,7 @@ func readInstalled(file string, data []byte) ([]analyzer.Fact, error) {
 	p, needs := describe(spec)
 	p.Name, p.Version = cmp.Or(p.Name, at.name), cmp.Or(p.Version, at.version)
 	p.PURL = rockURL("", p.Name, p.Version)
-	return []analyzer.Fact{{Kind: analyzer.KindPackage, Scope: at.scope(), Key: at.key(), Package: &p, DependsOn: needs, Provides: []string{at.name}}}, err
+	return []analyzer.Fact{{Kind: analyzer.KindPackage, Scope: at.scope(), Key: at.key(), Package: &p, DependsOn: needs, Provides: []string{at.name}, Holds: []string{"./"}}}, err
 }
 
 // readProject reads the rockspec of a project.

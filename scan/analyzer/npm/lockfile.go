@@ -8,6 +8,7 @@ import (
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/scan/analyzer"
+	"github.com/stella-ops/stella/scan/analyzer/internal/locked"
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
@@ -94,7 +95,7 @@ func (l *lockfile) facts() []analyzer.Fact {
 		j, known := at[keys[i]]
 		if known {
 			p := out[j].Package
-			p.Scope, p.Hashes = wider(p.Scope, e.scope), append(p.Hashes, e.hashes...)
+			p.Scope, p.Hashes = locked.Wider(p.Scope, e.scope), append(p.Hashes, e.hashes...)
 		} else {
 			j = len(out)
 			at[keys[i]] = j
@@ -124,17 +125,6 @@ func (l *lockfile) parts(root string) []analyzer.Fact {
 		}
 	}
 	return out
-}
-
-// wider returns the scope of a package that is needed in two ways.
-func wider(a, b sbom.Scope) sbom.Scope {
-	switch {
-	case a == b:
-		return a
-	case a == sbom.ScopeRuntime || b == sbom.ScopeRuntime:
-		return sbom.ScopeRuntime
-	}
-	return sbom.ScopeOptional
 }
 
 func compareHashes(a, b sbom.Hash) int {

@@ -150,7 +150,9 @@ func manifestFacts(dir string, data []byte) ([]analyzer.Fact, error) {
 	}
 	needs := slices.Concat(m.needs[:]...)
 	slices.Sort(needs)
-	return []analyzer.Fact{{
-		Kind: analyzer.KindPackage, Scope: installed, Key: dir, Package: p, DependsOn: slices.Compact(needs),
-	}}, nil
+	fact := analyzer.Fact{Kind: analyzer.KindPackage, Scope: installed, Key: dir, Package: p, DependsOn: slices.Compact(needs)}
+	if strings.Contains("/"+dir+"/", "/node_modules/") { // the folder of a project holds what its owner put there
+		fact.Holds = []string{"./"}
+	}
+	return []analyzer.Fact{fact}, nil
 }

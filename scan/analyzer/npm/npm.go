@@ -43,7 +43,7 @@ const (
 type Analyzer struct{}
 
 // Info implements analyzer.Analyzer.
-func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "npm", Version: 2} }
+func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "npm", Version: 3} }
 
 // Paths implements analyzer.Analyzer.
 func (Analyzer) Paths() analyzer.Paths {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stella-ops/stella/internal/testdata"
 	"github.com/stella-ops/stella/scan/analyzer"
+	"github.com/stella-ops/stella/scan/analyzer/analyzertest"
 	"github.com/stella-ops/stella/scan/purl"
 )
 
@@ -129,13 +130,13 @@ func TestScancode(t *testing.T) {
 // found returns "name@version" of the packages in files.
 func found(t *testing.T, files map[string][]byte) map[string]bool {
 	t.Helper()
-	out, _, errs := scan(files, nil)
-	if len(errs) > 0 {
-		t.Error(errs)
+	r := analyzertest.Scan(Analyzer{}, files)
+	if len(r.Errors) > 0 {
+		t.Error(r.Errors)
 	}
 	lines := map[string]bool{}
-	for _, f := range out {
-		lines[f.Package.Name+"@"+f.Package.Version] = true
+	for _, name := range r.Names() {
+		lines[name] = true
 	}
 	return lines
 }

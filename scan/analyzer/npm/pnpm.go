@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/scan/analyzer/internal/locked"
 	"github.com/stella-ops/stella/scan/analyzer/internal/yamltree"
 	"github.com/stella-ops/stella/scan/sbom"
 )
@@ -117,7 +118,7 @@ func (p *pnpmLock) project(at int, folder string) {
 				scope := [...]sbom.Scope{sbom.ScopeRuntime, sbom.ScopeOptional, sbom.ScopeDev}[s.group]
 				place = p.prefix + name + "@link:" + target
 				if e := p.find(place); e != nil {
-					scope = wider(scope, e.scope)
+					scope = locked.Wider(scope, e.scope)
 				}
 				p.put(entry{place: place, name: name, from: source{local, "link:" + target}, scope: scope})
 			}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/scan/analyzer"
+	"github.com/stella-ops/stella/scan/analyzer/internal/held"
 	"github.com/stella-ops/stella/scan/analyzer/internal/jsontext"
 	"github.com/stella-ops/stella/scan/analyzer/internal/locked"
 	"github.com/stella-ops/stella/scan/sbom"
@@ -277,12 +278,12 @@ func readDeps(file string, data []byte) ([]analyzer.Fact, error) {
 		}
 	}
 	facts, err := f.Facts(err)
-	files := map[string][]string{}
+	files, sets := map[string][]string{}, map[string]*held.Set{}
 	installed := map[string]bool{}
 	for _, t := range g.counting() {
 		for _, e := range t.entries {
 			if len(e.files) > 0 {
-				installed[e.id] = true
+				installed[e.id], sets[e.id] = true, published(path.Dir(file), e.files)
 			}
 			for _, a := range e.files {
 				if isAssembly(a) {
@@ -307,8 +308,35 @@ func readDeps(file string, data []byte) ([]analyzer.Fact, error) {
 		if f.Provides = files[f.Key]; installed[f.Key] || f.Package.PURL.IsZero() {
 			f.Package.State = sbom.Installed
 		}
+		if set := sets[f.Key]; set != nil {
+			if f.Package.Type == "application" { // what starts it has its name
+				for _, end := range []string{"", ".exe", ".dll"} {
+					set.Add(path.Dir(file) + "/" + base[:len(base)-len(".deps.json")] + end)
+				}
+			}
+			f.Holds, err = set.List(err)
+		}
 	}
 	return facts, err
+}
+
+// published are the places of files of a package in the folder of an application: beside
+// each other, but where they are for one language or one platform.
+func published(dir string, files []string) *held.Set {
+	set := new(held.Set)
+	for _, f := range files {
+		folder, base := path.Base(path.Dir(f)), path.Base(f)
+		switch {
+		case strings.HasPrefix(f, "runtimes/"):
+			set.Add(dir + "/" + f)
+			set.Add(dir + "/" + base) // of an application for one platform
+		case strings.HasSuffix(base, ".resources.dll"):
+			set.Add(dir + "/" + folder + "/" + base)
+		default:
+			set.Add(dir + "/" + base)
+		}
+	}
+	return set
 }
 
 // root returns the library that is the application itself: the project that the file is named

@@ -15,9 +15,11 @@
 // its package by custom only: the property "nuget:evidence" says so.
 //
 // Declared is what packages.lock.json, project.assets.json, packages.config and the central
-// list of versions (Directory.Packages.props) name, and what a *.nuspec elsewhere describes.
+// list of versions (Directory.Packages.props) name, and what a *.nuspec elsewhere describes;
+// and the packages that a project file (*.csproj, *.fsproj, *.vbproj) gives a version to: the
+// least one that it takes, which is what NuGet installs where nothing else asks for more.
 //
-// Left out: project files (*.csproj), which framework an application asks for
+// Left out: which framework an application asks for
 // (*.runtimeconfig.json), native PE files, assemblies that hold translations only, packages
 // inside *.nupkg archives and applications that are one executable file.
 package nuget
@@ -49,14 +51,14 @@ const (
 type Analyzer struct{}
 
 // Info implements analyzer.Analyzer.
-func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "nuget", Version: 1} }
+func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "nuget", Version: 2} }
 
 // Paths implements analyzer.Analyzer.
 func (Analyzer) Paths() analyzer.Paths {
 	return analyzer.Paths{
 		Names: []string{"packages.lock.json", "project.assets.json", "packages.config", "Directory.Packages.props", "Packages.props", ".nupkg.metadata"},
 		// "packages.shop.lock.json" is the lockfile of a project that shares its folder.
-		Suffixes: []string{".deps.json", ".lock.json", ".nuspec", ".nupkg.sha512", ".dll", ".exe"},
+		Suffixes: []string{".deps.json", ".lock.json", ".nuspec", ".nupkg.sha512", ".dll", ".exe", ".csproj", ".fsproj", ".vbproj"},
 		Accept: func(file string) bool {
 			base := strings.ToLower(path.Base(file))
 			return !strings.HasSuffix(base, ".lock.json") || strings.HasPrefix(base, "packages.")
@@ -90,7 +92,7 @@ func extract(f *analyzer.File) ([]analyzer.Fact, error) {
 		limit, read = maxMetadata, readSum
 	case base == "packages.config":
 		limit, read = maxXML, readConfig
-	case strings.HasSuffix(base, ".props"):
+	case strings.HasSuffix(base, ".props"), strings.HasSuffix(base, "proj"):
 		limit, read = maxXML, readProps
 	}
 	data, err := f.Bytes(limit)

@@ -74,19 +74,7 @@ func complete(p, part *sbom.Package) {
 // resolve replaces names by the keys of the packages that have or provide them; of
 // alternatives the first that is there counts. Versions are not checked: opkg did.
 func resolve(packages []analyzer.Located) {
-	provider := make(map[string]string, len(packages))
-	for _, f := range packages {
-		if provider[f.Package.Name] == "" {
-			provider[f.Package.Name] = f.Key
-		}
-	}
-	for _, f := range packages {
-		for _, name := range f.Provides {
-			if provider[name] == "" {
-				provider[name] = f.Key
-			}
-		}
-	}
+	provider := locked.Providers(packages)
 	for i, f := range packages {
 		var keys []string
 		for _, group := range f.DependsOn {

@@ -49,19 +49,7 @@ func (Analyzer) Join(in *analyzer.Squashed) ([]analyzer.Located, []sbom.Gap) {
 // resolve replaces names by the keys of the packages that have or provide them; real packages
 // come before those that provide a name. Versions are not checked: pacman did.
 func resolve(packages []analyzer.Located) {
-	provider := make(map[string]string, len(packages))
-	for _, f := range packages {
-		if provider[f.Package.Name] == "" {
-			provider[f.Package.Name] = f.Key
-		}
-	}
-	for _, f := range packages {
-		for _, name := range f.Provides {
-			if provider[name] == "" {
-				provider[name] = f.Key
-			}
-		}
-	}
+	provider := locked.Providers(packages)
 	for i, f := range packages {
 		var keys []string
 		for _, name := range f.DependsOn {

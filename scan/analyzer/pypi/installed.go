@@ -40,10 +40,14 @@ func readInstalled(file string, data []byte) ([]analyzer.Fact, error) {
 	m.Licenses = m.licences()
 	m.Originator = person(m.Originator, m.mail)
 	slices.Sort(m.needs)
-	return []analyzer.Fact{{
+	fact := analyzer.Fact{
 		Kind: analyzer.KindPackage, Scope: installed, Key: folderOf(file) + "/" + normalize(m.Name),
 		Package: &m.Package, DependsOn: slices.Compact(m.needs),
-	}}, nil
+	}
+	if path.Base(path.Dir(file)) == "EGG-INFO" { // the egg is the package's own folder
+		fact.Holds = []string{about(file) + "/"}
+	}
+	return []analyzer.Fact{fact}, nil
 }
 
 // field takes one field. Of fields that may stand once the first counts.

@@ -10,6 +10,7 @@ import (
 // Kinds of parts, told apart by the scope of the fact.
 const (
 	partNeeds      = "requires"   // Key: metadata folder; DependsOn: names
+	partHolds      = "holds"      // Key: metadata folder; Holds
 	partVisited    = "visited"    // a requirements file that was read
 	partUnresolved = "unresolved" // Package.Name: the line; Key: another file that it leads to, or empty
 )
@@ -17,10 +18,10 @@ const (
 // Join implements analyzer.Joiner. It makes package URLs, finds what installed
 // packages depend on among those in the same folder, gives requirements without
 // a version the one that is installed, where there is one that they allow, and
-// says which lines of requirements files lead to what was not read.
+// tells them what came with them, and says which lines of requirements files lead to what was not read.
 func (Analyzer) Join(in *analyzer.Squashed) ([]analyzer.Located, []sbom.Gap) {
 	known := map[string]bool{} // keys of installed packages
-	needs := map[string][]string{}
+	needs, holds := map[string][]string{}, map[string][]string{}
 	visited := map[string]bool{}
 	for _, f := range in.Facts {
 		switch {
@@ -28,6 +29,8 @@ func (Analyzer) Join(in *analyzer.Squashed) ([]analyzer.Located, []sbom.Gap) {
 			known[f.Key] = true
 		case f.Kind == analyzer.KindPart && f.Scope == partNeeds:
 			needs[f.Key] = f.DependsOn
+		case f.Kind == analyzer.KindPart && f.Scope == partHolds:
+			holds[f.Key] = append(holds[f.Key], f.Holds...)
 		case f.Kind == analyzer.KindPart && f.Scope == partVisited:
 			visited[f.Path] = true
 		}
@@ -49,6 +52,10 @@ func (Analyzer) Join(in *analyzer.Squashed) ([]analyzer.Located, []sbom.Gap) {
 		identify(f.Package)
 		if f.Scope == installed {
 			f.DependsOn = keysIn(folderOf(f.Path), slices.Concat(f.DependsOn, needs[about(f.Path)]), known)
+			if list := holds[about(f.Path)]; len(list) > 0 {
+				slices.Sort(list)
+				f.Holds = slices.Compact(list)
+			}
 		}
 		out = append(out, f)
 	}

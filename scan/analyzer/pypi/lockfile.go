@@ -131,7 +131,7 @@ func (l *lockfile) facts() []analyzer.Fact {
 			out = append(out, analyzer.Fact{Kind: analyzer.KindPackage, Key: keys[i], Package: e.describe()})
 		}
 		f := &out[j]
-		f.Package.Scope = wider(f.Package.Scope, e.scope)
+		f.Package.Scope = locked.Wider(f.Package.Scope, e.scope)
 		f.Package.Hashes = append(f.Package.Hashes, e.hashes...)
 		for _, w := range e.wants {
 			for _, n := range byName[w.name] {
@@ -153,17 +153,6 @@ func (l *lockfile) facts() []analyzer.Fact {
 		f.Package.Hashes = slices.Compact(f.Package.Hashes)
 	}
 	return out
-}
-
-// wider returns the scope of a package that is needed in two ways.
-func wider(a, b sbom.Scope) sbom.Scope {
-	switch {
-	case a == b:
-		return a
-	case a == sbom.ScopeRuntime || b == sbom.ScopeRuntime:
-		return sbom.ScopeRuntime
-	}
-	return sbom.ScopeOptional
 }
 
 // hash reads "sha256:<hex>". What is not a digest is ignored.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stella-ops/stella/internal/testdata"
 	"github.com/stella-ops/stella/scan/analyzer"
+	"github.com/stella-ops/stella/scan/analyzer/analyzertest"
 	"github.com/stella-ops/stella/scan/purl"
 )
 
@@ -91,13 +92,13 @@ func TestScancode(t *testing.T) {
 			continue
 		}
 		compared++
-		out, _, errs := scan(map[string][]byte{name: files[name]})
-		if len(errs) > 0 {
-			t.Error(errs)
+		r := analyzertest.Scan(Analyzer{}, map[string][]byte{name: files[name]})
+		if len(r.Errors) > 0 {
+			t.Error(r.Errors)
 		}
 		theirs := scancodeLines(t, expected)
 		var ours, differ []string
-		for _, f := range out {
+		for _, f := range r.Packages {
 			ours = append(ours, normalize(f.Package.Name)+"@"+f.Package.Version)
 		}
 		for _, line := range ours {

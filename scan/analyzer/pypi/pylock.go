@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/scan/analyzer/internal/locked"
 	"github.com/stella-ops/stella/scan/analyzer/internal/tomltree"
 	"github.com/stella-ops/stella/scan/sbom"
 )
@@ -79,7 +80,7 @@ func markerScope(marker string, defaults []*tomltree.Table) sbom.Scope {
 		if scope == "none" {
 			scope = one
 		}
-		scope = wider(scope, one)
+		scope = locked.Wider(scope, one)
 	}
 	return scope
 }

@@ -3,7 +3,8 @@
 //
 // Installed packages are the metadata folders and files that installers leave
 // beside the code: *.dist-info/METADATA, *.egg-info (a file, or a folder with
-// PKG-INFO) and EGG-INFO/PKG-INFO inside an egg. Requirements files and
+// PKG-INFO) and EGG-INFO/PKG-INFO inside an egg. RECORD, installed-files.txt and
+// top_level.txt beside them say what came with the package. Requirements files and
 // lockfiles below site-packages or dist-packages are left out: they are notes
 // of a package's developers and say nothing about what is there.
 //
@@ -22,17 +23,18 @@ package pypi
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"path"
 	"strings"
 
 	"github.com/stella-ops/stella/scan/analyzer"
+	"github.com/stella-ops/stella/scan/analyzer/internal/locked"
 )
 
 // The limits on files of this ecosystem. Metadata carries a package's README,
 // lockfiles list every file of every release.
 const (
 	maxMetadata = 16 << 20 // bytes of a METADATA or PKG-INFO
+	maxRecord   = 16 << 20 // bytes of a RECORD: some 100,000 files
 	maxText     = 4 << 20  // bytes of a requirements file
 	maxLock     = 32 << 20 // bytes of a lockfile
 	maxEntries  = 100_000  // packages of a lockfile or requirements file
@@ -43,12 +45,12 @@ const (
 type Analyzer struct{}
 
 // Info implements analyzer.Analyzer.
-func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "pypi", Version: 2} }
+func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "pypi", Version: 3} }
 
 // Paths implements analyzer.Analyzer.
 func (Analyzer) Paths() analyzer.Paths {
 	return analyzer.Paths{
-		Names:    []string{"METADATA", "PKG-INFO", "Pipfile.lock", "poetry.lock", "uv.lock", "pdm.lock"},
+		Names:    []string{"METADATA", "RECORD", "PKG-INFO", "Pipfile.lock", "poetry.lock", "uv.lock", "pdm.lock"},
 		Suffixes: []string{".egg-info", ".txt", ".toml"},
 		Accept:   func(file string) bool { return formatOf(file).read != nil },
 	}
@@ -68,6 +70,12 @@ func formatOf(file string) format {
 	switch {
 	case base == "METADATA" && strings.HasSuffix(dir, ".dist-info"), base == "PKG-INFO" && egg, strings.HasSuffix(base, ".egg-info"):
 		return format{maxMetadata, readInstalled}
+	case base == "RECORD" && strings.HasSuffix(dir, ".dist-info"):
+		return format{maxRecord, readRecord}
+	case base == "installed-files.txt" && egg:
+		return format{maxRecord, readInstalledFiles}
+	case base == "top_level.txt" && (egg || strings.HasSuffix(dir, ".dist-info")):
+		return format{maxText, readTopLevel}
 	case base == "requires.txt" && egg:
 		return format{maxText, readRequires}
 	case inPackages(dir):
@@ -100,15 +108,7 @@ func (Analyzer) Extract(_ context.Context, f *analyzer.File) ([]analyzer.Fact, e
 	if format.read == nil {
 		return nil, nil
 	}
-	data, err := f.Bytes(format.limit)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", f.Path, err)
-	}
-	facts, err := format.read(f.Path, data)
-	if err != nil {
-		return facts, fmt.Errorf("read %s: %w", f.Path, err)
-	}
-	return facts, nil
+	return locked.ReadAt(f, format.limit, format.read)
 }
 
 // lockReader makes a format of a lockfile reader.

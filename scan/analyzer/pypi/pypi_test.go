@@ -16,8 +16,14 @@ import (
 func TestPaths(t *testing.T) {
 	tests := map[string]bool{
 		"lib/site-packages/a-1.0.dist-info/METADATA": true,
-		"METADATA":                                           false,
-		"lib/site-packages/a.dist-info/RECORD":               false,
+		"METADATA":                             false,
+		"lib/site-packages/a.dist-info/RECORD": true,
+		"lib/site-packages/a.egg-info/installed-files.txt": true,
+		"lib/site-packages/a.egg-info/top_level.txt":       true,
+		"lib/site-packages/a-1.0.dist-info/top_level.txt":  true,
+		"app/top_level.txt":                                  false,
+		"lib/RECORD":                                         false,
+		"app/installed-files.txt":                            false,
 		"lib/site-packages/a.egg-info":                       true,
 		"lib/site-packages/a.egg-info/PKG-INFO":              true,
 		"lib/site-packages/a.egg-info/requires.txt":          true,

@@ -10,12 +10,17 @@ import (
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/scan/analyzer"
+	"github.com/stella-ops/stella/scan/analyzer/internal/held"
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
 // installed is the name space of installed gems; their keys are the paths of the
 // specifications without the suffix.
 const installed = "installed"
+
+// partBuilt is the scope of parts that say where the libraries of a gem were built: their key
+// is that of the gem.
+const partBuilt = "built"
 
 // gemspec is what a specification says, as RubyGems writes it
 // (https://github.com/rubygems/rubygems/blob/master/lib/rubygems/specification.rb, to_ruby).
@@ -28,6 +33,7 @@ type gemspec struct {
 	authors, mails          []string
 	licences                []string
 	needs                   []need
+	programs                []string // that RubyGems puts in a bin folder
 }
 
 // need is a gem that another one depends on.
@@ -71,9 +77,33 @@ func readGemspec(at place, data []byte) ([]analyzer.Fact, error) {
 	if at.checkout != "" {
 		p.Properties = []sbom.Property{{Name: sourceProperty, Value: at.checkout}}
 	}
+	holds, err := at.holds(g.programs)
 	return []analyzer.Fact{{
-		Kind: analyzer.KindPackage, Scope: installed, Key: at.key, Package: p, DependsOn: g.runtime(),
-	}}, g.err
+		Kind: analyzer.KindPackage, Scope: installed, Key: at.key, Package: p, DependsOn: g.runtime(), Holds: holds,
+	}}, cmp.Or(g.err, err)
+}
+
+// holds are the folder of a gem, and the programs that RubyGems makes for it: in bin of the
+// gem home, or for the home of the system beside the interpreter.
+func (at place) holds(programs []string) ([]string, error) {
+	var set held.Set
+	switch {
+	case at.checkout != "":
+		set.Add(at.home + "/bundler/gems/" + at.checkout + "/")
+	default:
+		set.Add(at.home + "/gems/" + path.Base(at.key) + "/")
+	}
+	system, _, ok := strings.Cut(at.home, "/lib/ruby/")
+	for _, name := range programs {
+		if name == "" || strings.Contains(name, "/") {
+			continue
+		}
+		set.Add(at.home + "/bin/" + name)
+		if ok {
+			set.Add(system + "/bin/" + name)
+		}
+	}
+	return set.List(nil)
 }
 
 // stub reads the comment "# stub: name version platform paths", which stands among the first
@@ -134,6 +164,8 @@ func (g *gemspec) member(name string) {
 		one(&g.description)
 	case "homepage":
 		one(&g.homepage)
+	case "executable", "executables":
+		g.programs = g.value()
 	case "author", "authors":
 		g.authors = g.value()
 	case "email":

@@ -28,10 +28,13 @@ type candidate struct {
 // revision.
 func (Analyzer) Join(in *analyzer.Squashed) ([]analyzer.Located, []sbom.Gap) {
 	byName := map[string][]candidate{}
+	built := map[string][]string{}
 	revisions := map[string]*sbom.Package{} // of lockfiles, by name, version and folder of the checkout
 	for i := range in.Facts {
 		f := &in.Facts[i]
 		switch {
+		case f.Kind == analyzer.KindPart && f.Scope == partBuilt:
+			built[f.Key] = append(built[f.Key], f.Holds...)
 		case f.Kind != analyzer.KindPackage:
 		case f.Scope == installed:
 			p := f.Package
@@ -61,6 +64,10 @@ func (Analyzer) Join(in *analyzer.Squashed) ([]analyzer.Located, []sbom.Gap) {
 		}
 		slices.Sort(keys)
 		f.DependsOn = slices.Compact(keys)
+		if more := built[f.Key]; len(more) > 0 {
+			f.Holds = slices.Concat(f.Holds, more)
+			slices.Sort(f.Holds)
+		}
 		p := f.Package
 		if at, ok := placeOf(f.Path); ok && at.checkout != "" {
 			if said := revisions[p.Name+" "+p.Version+" "+at.checkout]; said != nil {

@@ -9,6 +9,10 @@
 // elsewhere are sources of gems and are left out, and so are lockfiles inside of an
 // installed gem, which are notes of its developers.
 //
+// With a gem came its folder, the programs that its specification names, in bin of the gem
+// home or beside the interpreter, and its folder in extensions, which the file says that
+// RubyGems leaves there when it has built something.
+//
 // Gems of rubygems.org and of other servers have package URLs; those of a git repository
 // have one with vcs_url. Gems from a folder have none, and the property "rubygems:source"
 // says where they are; those in the folder of the lockfile itself are applications. A gem
@@ -44,17 +48,20 @@ const (
 type Analyzer struct{}
 
 // Info implements analyzer.Analyzer.
-func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "rubygems", Version: 1} }
+func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "rubygems", Version: 2} }
 
 // Paths implements analyzer.Analyzer.
 func (Analyzer) Paths() analyzer.Paths {
 	return analyzer.Paths{
-		Names:    []string{"Gemfile.lock", "gems.locked"},
+		Names:    []string{"Gemfile.lock", "gems.locked", builtFile},
 		Suffixes: []string{".gemspec", ".gemfile.lock"}, // the second: BUNDLE_GEMFILE=rails_7.gemfile
 		Accept: func(file string) bool {
 			if strings.HasSuffix(file, ".gemspec") {
 				_, ok := placeOf(file)
 				return ok
+			}
+			if path.Base(file) == builtFile {
+				return path.Base(path.Dir(path.Dir(path.Dir(path.Dir(file))))) == "extensions"
 			}
 			return !insideGem(file)
 		},
@@ -70,7 +77,16 @@ func (Analyzer) Extract(_ context.Context, f *analyzer.File) ([]analyzer.Fact, e
 	return facts, nil
 }
 
+// builtFile lies in extensions/platform/abi/name-version, where RubyGems puts the libraries
+// that it built of a gem.
+const builtFile = "gem.build_complete"
+
 func extract(f *analyzer.File) ([]analyzer.Fact, error) {
+	if path.Base(f.Path) == builtFile {
+		dir := path.Dir(f.Path)
+		home := path.Dir(path.Dir(path.Dir(path.Dir(dir))))
+		return []analyzer.Fact{{Kind: analyzer.KindPart, Scope: partBuilt, Key: path.Join("/", home, "specifications", path.Base(dir))[1:], Holds: []string{dir + "/"}}}, nil
+	}
 	at, ok := placeOf(f.Path)
 	if !ok {
 		data, err := f.Bytes(locked.MaxBytes)

@@ -40,15 +40,7 @@ func (Analyzer) Paths() analyzer.Paths { return analyzer.Paths{Names: []string{"
 
 // Extract implements analyzer.Analyzer: one fact for each pin.
 func (Analyzer) Extract(_ context.Context, f *analyzer.File) ([]analyzer.Fact, error) {
-	data, err := f.Bytes(locked.MaxBytes)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", f.Path, err)
-	}
-	facts, err := readResolved(data)
-	if err != nil {
-		return facts, fmt.Errorf("read %s: %w", f.Path, err)
-	}
-	return facts, nil
+	return locked.Read(f, locked.MaxBytes, readResolved)
 }
 
 // pin is one package as the file has it. Version 1 has no identity and may have a name.

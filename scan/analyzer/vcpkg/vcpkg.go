@@ -15,7 +15,6 @@ package vcpkg
 
 import (
 	"context"
-	"fmt"
 	"path"
 	"strings"
 
@@ -90,13 +89,5 @@ func (Analyzer) Extract(_ context.Context, f *analyzer.File) ([]analyzer.Fact, e
 	default:
 		return nil, nil
 	}
-	data, err := f.Bytes(limit)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", f.Path, err)
-	}
-	facts, err := read(data)
-	if err != nil {
-		return facts, fmt.Errorf("read %s: %w", f.Path, err)
-	}
-	return facts, nil
+	return locked.Read(f, limit, read)
 }
