@@ -87,13 +87,13 @@ func shorter(a, b []string) bool {
 // byFile reaches the packages whose own files are reached.
 func (u *users) byFile(programs []program) {
 	for i := range programs {
-		if chain := u.view.Reached[programs[i].Path]; chain != nil && programs[i].holder >= 0 {
+		if chain := u.view.Chain(programs[i].Path); chain != nil && programs[i].holder >= 0 {
 			u.reach(programs[i].holder, chain)
 		}
 	}
 	for i := range u.all {
 		if f := &u.all[i]; len(f.Owns) == 0 {
-			if chain := u.view.Reached[f.Path]; chain != nil {
+			if chain := u.view.Chain(f.Path); chain != nil {
 				u.reach(i, chain)
 			}
 		}
@@ -105,15 +105,16 @@ func (u *users) byFile(programs []program) {
 func (u *users) byLanguage() {
 	for n := range u.view.Languages {
 		l := &u.view.Languages[n]
+		chain := u.view.Chain(l.Interpreter)
 		for i := range u.all {
 			f := &u.all[i]
 			switch {
 			case len(f.Owns) > 0:
 				if at := slices.IndexFunc(f.Owns, func(p string) bool { return languageFiles[path.Ext(p)] == l.Name && l.Contains(u.links.resolve(p)) }); at >= 0 {
-					u.reach(i, append(slices.Clip(l.Chain), u.links.resolve(f.Owns[at])))
+					u.reach(i, append(slices.Clip(chain), u.links.resolve(f.Owns[at])))
 				}
 			case slices.Contains(languagePackages[f.Package.PURL.Type], l.Name) && l.Contains(f.Path):
-				u.reach(i, append(slices.Clip(l.Chain), f.Path))
+				u.reach(i, append(slices.Clip(chain), f.Path))
 			}
 		}
 	}

@@ -12,7 +12,7 @@
 //	["f()", "{"]              a function begins: what follows is its body
 //	["f()", "}"]              and ends
 //	["for", "x", "in", …]     a loop, or a selection, over words
-//	["x=(", …]                an array: its elements; "x+=(" adds them
+//	["x()=", …]               an array: its elements; "x()+=" adds them
 //	["x=WORD"]                also for ${x:=WORD} wherever it stands
 //	["x=/etc/init.d/${}"]     also for a loop that reads what "find /etc/init.d" prints
 //

@@ -48,7 +48,7 @@ func TestCommands(t *testing.T) {
 		{"ansi", `a $'x y' $'\x41' $"t"`, []string{`a | "x y" | ${} | t`}},
 		{"assignments", `A=1 B="$A/x" run; C=2; export D=$C E; readonly F; local "$g"="$h"; PATH+=:/x`,
 			[]string{`A=1 | B=${A}/x | run`, `C=2`, `export | D=${C} | E`, `readonly | F`, `local | ${g}=${h}`, `PATH+=:/x`}},
-		{"arrays", `cmd=( mysqld "$@" ); cmd+=( --x ); exec "${cmd[@]}"`, []string{`cmd=( | mysqld | $@`, `cmd+=( | --x`, `exec | ${cmd[@]}`}},
+		{"arrays", `cmd=( mysqld "$@" ); cmd+=( --x ); exec "${cmd[@]}"`, []string{`cmd()= | mysqld | $@`, `cmd()+= | --x`, `exec | ${cmd[@]}`}},
 		{"flow", "if a; then b; elif c; then d; else e; fi; while f; do g; done; until h; do i; done\ncase $x in y) j ;; *) k; esac\n! l && m || n &\n( o; { p; } ); time q",
 			strings.Split("abcdefghijklmnopq", "")},
 		{"pipes", "a | b |& c", []string{"a", "b", "c"}},
@@ -57,7 +57,7 @@ func TestCommands(t *testing.T) {
 			[]string{"for | x | in | a | $@ | /etc/$[].d", "${x}", "for | y | in | $@", "z", "w"}},
 		{"substitutions", "echo \"$(a `b`)\" <(c) $((1+$(d))) >\"$(e)\"", []string{"echo | ${} | ${} | ${}", "a | ${}", "b", "c", "d", "e"}},
 		{"known output", `"$(dirname "$0")/x" $(readlink -f "$1") "$(cd "$(dirname "$0")/.." >/dev/null && pwd -P)" $(command -v sh) $(pwd)/a`,
-			[]string{`"${dir $0}/x" | $1 | "${dir $0}/.." | sh | ${PWD}/a`, `dirname | $0`, `readlink | -f | $1`, `cd | "${dir $0}/.."`, `dirname | $0`, `pwd | -P`, `command | -v | sh`, `pwd`}},
+			[]string{`"${dir $0}/x" | $1 | "${dir $0}/.." | sh | ${PWD}/a`, `dirname | $0`, `readlink | -f | $1`, `dirname | $0`, `pwd | -P`, `command | -v | sh`, `pwd`}},
 		{"here-document", "cat <<EOF\n$(a) ${B:=c}\nEOF\ncat <<'EOF'\n$(b)\nEOF\n", []string{"cat", "a", "B=c", "cat"}},
 		{"trap", `trap 'kill -TERM $PID' TERM; trap - EXIT; trap -- 'a; trap "b" INT' EXIT; trap "$x" HUP`,
 			[]string{`trap | "kill -TERM $$PID" | TERM`, "kill | -TERM | ${PID}", "trap | - | EXIT", `trap | -- | "a; trap \"b\" INT" | EXIT`, "a", "trap | b | INT", "b", "trap | ${x} | HUP"}},
@@ -67,6 +67,8 @@ func TestCommands(t *testing.T) {
 			[]string{"find | /a | -print", "sed | s/a/b/", "read | f", ":", "find | .", "read | f", ":", "x", "read | g", ":"}},
 		{"over find", `for f in $(find /etc/init -name '*.sh' | sort); do . $f; done`,
 			[]string{"for | f | in | /etc/init/${}", "find | /etc/init | -name | *.sh", "sort", ". | ${f}"}},
+		{"where it is empty", `[ -z "$A" ] && A=$(cd x; pwd); if [ -z "${B:-}" ]; then B=b; C=c; fi; [[ -z $D ]] && export D=d; [ -n "$E" ] && E=e`,
+			[]string{"[ | -z | ${A} | ]", "A=${A:-x}", "pwd", "[ | -z | ${B:-} | ]", "B=${B:-b}", "C=c", "export | D=${D:-d}", "[ | -n | ${E} | ]", "E=e"}},
 		{"not UTF-8", "a 'x\xffy' # \xe9\nb", []string{"a | x${}y", "b"}},
 		{"posix", "function=1\nf () (a)\n(( b ) )\n", []string{"function=1", "f() | {", "a", "f() | }", "b"}},
 	} {
@@ -76,6 +78,21 @@ func TestCommands(t *testing.T) {
 		}
 		if d := cmp.Diff(test.want, lines(got)); d != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, d)
+		}
+	}
+}
+
+// TestPieces: where a script is cut into pieces for the parser does not matter.
+func TestPieces(t *testing.T) {
+	const script = "a \"$(dirname \"$0\")/é\" ${b:-c} <<X $'d'\n${e} X\nX\nf() { g && `h`; }; i=(j \"$@\")\ncase $k in l|m) n;; esac\n"
+	want, err := shell.Commands([]byte(script))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 300 {
+		got, err := shell.Commands([]byte(strings.Repeat(" ", n) + script))
+		if d := cmp.Diff(want, got); d != "" || err != nil {
+			t.Fatalf("after %d spaces: %v %s", n, err, d)
 		}
 	}
 }

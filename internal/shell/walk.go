@@ -1,7 +1,6 @@
 package shell
 
 import (
-	"slices"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -18,7 +17,9 @@ type collector struct {
 	out          [][]string
 	words, bytes int
 	traps        int
-	limit        error // the bound that was reached
+	defaults     map[*syntax.Assign]bool   // made only where the variable is empty
+	skipped      map[*syntax.CallExpr]bool // what a substitution says without them
+	limit        error                     // the bound that was reached
 }
 
 // add appends a command.
@@ -74,6 +75,9 @@ func (c *collector) node(n syntax.Node, reads map[*syntax.CallExpr][]string) {
 			c.read(n, folders)
 			return
 		}
+		if c.skipped[n] {
+			return
+		}
 		words := c.assigned(n.Assigns)
 		for _, w := range n.Args {
 			words = append(words, word(w))
@@ -105,6 +109,15 @@ func (c *collector) node(n syntax.Node, reads map[*syntax.CallExpr][]string) {
 		if n.Op == syntax.Pipe || n.Op == syntax.PipeAll {
 			piped(n, reads)
 		}
+		if n.Op == syntax.AndStmt {
+			c.guarded(n.X, n.Y)
+		}
+	case *syntax.IfClause:
+		if len(n.Cond) == 1 {
+			c.guarded(n.Cond[0], n.Then...)
+		}
+	case *syntax.CmdSubst:
+		c.substitution(n)
 	}
 }
 
@@ -156,10 +169,13 @@ func (c *collector) assigned(list []*syntax.Assign) []string {
 			out = append(out, word(a.Value))
 		case a.Naked:
 			out = append(out, a.Name.Value)
+		case a.Value != nil && c.defaults[a]:
+			e := encoder{}
+			out = append(out, a.Name.Value+"=${"+a.Name.Value+":-"+e.nested(a.Value)+"}")
 		case a.Value != nil:
 			out = append(out, a.Name.Value+op+word(a.Value))
 		case a.Array != nil:
-			words := []string{a.Name.Value + op + "("}
+			words := []string{a.Name.Value + "()" + op}
 			for _, e := range a.Array.Elems {
 				words = append(words, word(e.Value))
 			}
@@ -169,87 +185,4 @@ func (c *collector) assigned(list []*syntax.Assign) []string {
 		}
 	}
 	return out
-}
-
-// maxPipeline bounds the commands of a pipeline that is understood.
-const maxPipeline = 16
-
-// filters pass lines on as they are.
-var filters = []string{"sort", "grep", "egrep", "head", "tail", "uniq", "cat", "tac"}
-
-// piped finds, in "find DIR | sort | while read x", what is read.
-func piped(n *syntax.BinaryCmd, reads map[*syntax.CallExpr][]string) {
-	folders, ok := listing(n.X)
-	y := n.Y
-	for range maxPipeline {
-		if !ok || y == nil {
-			return
-		}
-		switch cmd := y.Cmd.(type) {
-		case *syntax.BinaryCmd:
-			if cmd.Op != syntax.Pipe || !filter(cmd.X) {
-				return
-			}
-			y = cmd.Y
-		case *syntax.WhileClause:
-			for _, s := range cmd.Cond {
-				if call, ok := s.Cmd.(*syntax.CallExpr); ok && len(call.Args) > 1 && call.Args[0].Lit() == "read" {
-					reads[call] = folders
-				}
-			}
-			return
-		default:
-			return
-		}
-	}
-}
-
-func filter(s *syntax.Stmt) bool {
-	call, ok := s.Cmd.(*syntax.CallExpr)
-	return ok && len(call.Args) > 0 && slices.Contains(filters, call.Args[0].Lit())
-}
-
-// listing returns the folders below which a statement lists files, and whether that is
-// all it does. A pipeline of filters does so, too.
-func listing(s *syntax.Stmt) ([]string, bool) {
-	for range maxPipeline {
-		b, ok := s.Cmd.(*syntax.BinaryCmd)
-		if !ok {
-			break
-		}
-		if b.Op != syntax.Pipe || !filter(b.Y) {
-			return nil, false
-		}
-		s = b.X
-	}
-	call, ok := s.Cmd.(*syntax.CallExpr)
-	if !ok || len(call.Args) < 2 {
-		return nil, false
-	}
-	return places(call)
-}
-
-// places are where find looks, if that is known: absolute paths, since what it prints
-// begins with them.
-func places(call *syntax.CallExpr) (folders []string, ok bool) {
-	switch call.Args[0].Lit() {
-	case "find", "/usr/bin/find", "/bin/find":
-	default:
-		return nil, false
-	}
-	for _, w := range call.Args[1:] {
-		text := word(w)
-		switch {
-		case strings.HasPrefix(text, "-printf"), strings.HasPrefix(text, "-exec"):
-			return nil, false // prints something else
-		case len(folders) == 0 && (text == "-H" || text == "-L" || text == "-P"):
-		case strings.HasPrefix(text, "-"), text == "(", text == "!":
-			ok = true // the conditions begin
-		case !ok && strings.HasPrefix(text, "/"):
-			folders = append(folders, text)
-		case !ok:
-			return nil, false
-		}
-	}
-	return folders, len(folders) > 0
 }

@@ -237,20 +237,18 @@ func (e *encoder) nested(w *syntax.Word) string {
 
 // printed encodes what a command prints, where its arguments say it.
 func (e *encoder) printed(p *syntax.CmdSubst) string {
-	if len(p.Stmts) != 1 || p.TempFile || p.ReplyVar {
+	if len(p.Stmts) == 0 || len(p.Stmts) > 2 || p.TempFile || p.ReplyVar {
 		return unknown
 	}
 	s := p.Stmts[0]
+	if len(p.Stmts) == 2 {
+		return e.entered(s, p.Stmts[1])
+	}
 	if folders, ok := listing(s); ok && len(folders) == 1 {
 		return strings.TrimSuffix(folders[0], "/") + "/" + unknown
 	}
 	if b, ok := s.Cmd.(*syntax.BinaryCmd); ok && b.Op == syntax.AndStmt {
-		if x, ok := b.X.Cmd.(*syntax.CallExpr); ok && command(x) == "cd" {
-			if y, ok := b.Y.Cmd.(*syntax.CallExpr); ok && command(y) == "pwd" {
-				return e.operand(x, 1)
-			}
-		}
-		return unknown
+		return e.entered(b.X, b.Y)
 	}
 	call, ok := s.Cmd.(*syntax.CallExpr)
 	if !ok || len(call.Assigns) > 0 {
@@ -271,6 +269,16 @@ func (e *encoder) printed(p *syntax.CmdSubst) string {
 		return "${PWD}"
 	}
 	return unknown
+}
+
+// entered encodes what "cd WORD" and then "pwd" print.
+func (e *encoder) entered(x, y *syntax.Stmt) string {
+	cd, ok := x.Cmd.(*syntax.CallExpr)
+	pwd, also := y.Cmd.(*syntax.CallExpr)
+	if !ok || !also || command(cd) != "cd" || command(pwd) != "pwd" {
+		return unknown
+	}
+	return e.operand(cd, 1)
 }
 
 // command is the name of a command, or "".

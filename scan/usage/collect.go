@@ -23,8 +23,8 @@ func (p *process) collect(st statement) {
 	if words = words[n:]; len(words) == 0 {
 		return
 	}
-	if name, ok := strings.CutSuffix(words[0], "=("); ok {
-		p.array(strings.TrimSuffix(name, "+"), strings.HasSuffix(name, "+"), words[1:], f)
+	if name, op, ok := strings.Cut(words[0], "()"); ok && (op == "=" || op == "+=") {
+		p.array(name, op == "+=", words[1:], f)
 		return
 	}
 	for len(words) > 1 && (words[0] == "command" || words[0] == "builtin") {
@@ -111,10 +111,10 @@ func (p *process) assign(w string, f *frame) (name string, values []string) {
 		itself = strings.Contains(word, "${"+name+"}") || strings.Contains(word, "${"+name+":")
 	}
 	if itself {
-		values = p.with(name, func() []string { return p.expand(word, f) })
-	} else {
-		values = p.expand(word, f)
+		p.itself = name
 	}
+	values = p.expand(word, f)
+	p.itself = ""
 	for _, v := range values {
 		p.value(name, v, !itself)
 	}
@@ -140,14 +140,6 @@ func (p *process) value(name, v string, base bool) {
 	if name == "PATH" || name == "LD_LIBRARY_PATH" || p.r.inEnv(name) {
 		p.r.give(name, v)
 	}
-}
-
-// with runs f while a variable has only the values that do not name it itself.
-func (p *process) with(name string, f func() []string) []string {
-	all := p.vars[name]
-	p.vars[name] = p.base[name]
-	defer func() { p.vars[name] = all }()
-	return f()
 }
 
 // export gives a variable to the programs that are started.
@@ -246,8 +238,13 @@ func (p *process) set(words []string, s *scope) {
 					return
 				}
 			}
-			s.sets = append(s.sets, args)
-			p.touch()
+			if len(s.sets) < maxSets {
+				s.sets = append(s.sets, args)
+				p.touch()
+			} else if !s.given.open {
+				s.given.open = true
+				p.touch()
+			}
 			return
 		}
 	}

@@ -20,11 +20,31 @@ func (p *process) frame(s *scope) *frame {
 	}
 	s.cached, s.at = f, p.version // what "set --" makes of them uses those before
 	for _, words := range s.sets {
-		for _, alt := range p.alternatives(words, f) {
-			f.add(alt)
-		}
+		p.prepend(words, f)
 	}
 	return f
+}
+
+// prepend adds what a "set --" makes of arguments. What it puts before them is not put
+// there again: scripts do so where it is missing, and often start themselves once more.
+func (p *process) prepend(words []string, f *frame) {
+	n := slices.Index(words, "$@")
+	if n <= 0 || n+1 < len(words) {
+		for _, alt := range p.alternatives(words, f) {
+			if p.r.step(len(f.all)) {
+				f.add(alt)
+			}
+		}
+		return
+	}
+	heads := p.alternatives(words[:n], f)
+	for _, tail := range f.options() {
+		for _, head := range heads {
+			if (len(head) == 0 || len(tail) == 0 || head[0] != tail[0]) && p.r.step(len(f.all)) {
+				f.add(slices.Concat(head, tail))
+			}
+		}
+	}
 }
 
 // alternatives are the lists of words that a list of words can become: arguments and
@@ -42,6 +62,9 @@ func (p *process) alternatives(list []string, f *frame) [][]string {
 		options := p.options(w, f)
 		if len(out)*len(options) > maxLists {
 			options = [][]string{{anything}}
+		}
+		if !p.r.step(len(out) * len(options)) {
+			return [][]string{{anything}}
 		}
 		next := make([][]string, 0, len(out)*len(options))
 		for _, head := range out {
@@ -91,10 +114,14 @@ func fields(v string) [][]string {
 	if v == "" {
 		return [][]string{nil}
 	}
-	if !strings.ContainsAny(v, " \t\n") || strings.Contains(v, "${dir ") {
+	split := strings.Fields(v)
+	switch {
+	case len(split) == 1 && split[0] == v:
 		return [][]string{{v}}
+	case strings.Contains(v, anything):
+		return [][]string{split} // the whole of it would be any file
 	}
-	return [][]string{strings.Fields(v)}
+	return [][]string{split, {v}}
 }
 
 // options are the lists that all arguments can be.
@@ -182,6 +209,9 @@ func (p *process) part(part shell.Part, f *frame) []string {
 				out.add(v)
 			}
 		}
+		if p.given(part.Text) {
+			return out.list
+		}
 		for _, v := range p.expand(part.Word, f) {
 			out.add(v)
 		}
@@ -210,6 +240,14 @@ func dirOf(v string) string {
 		return "/"
 	}
 	return path.Clean(v[:i])
+}
+
+// given reports whether a variable has a value at the start, and nothing empties it.
+func (p *process) given(name string) bool {
+	if !p.r.inEnv(name) || p.wild {
+		return false
+	}
+	return !slices.Contains(p.r.learned[name].values(), "") && !slices.Contains(p.vars[name].values(), "")
 }
 
 func (p *process) parameter(name string, f *frame) []string {
@@ -243,10 +281,11 @@ func (p *process) variable(name string) []string {
 		}
 		return out.list
 	}
-	for _, v := range p.r.learned[name].values() {
-		out.add(v)
+	known, assigned := p.r.learned[name], p.vars[name]
+	if name == p.itself {
+		known, assigned = p.r.initial[name], p.base[name]
 	}
-	for _, v := range p.vars[name].values() {
+	for _, v := range slices.Concat(known.values(), assigned.values()) {
 		out.add(v)
 	}
 	if l := p.arrays[name]; l != nil {
@@ -262,7 +301,7 @@ func (p *process) variable(name string) []string {
 	case name == "HOME" && len(out.list) == 0:
 		out.add(anything)
 	}
-	if !p.r.inEnv(name) {
+	if name != "PATH" && !p.r.inEnv(name) {
 		out.add("")
 	}
 	return out.list

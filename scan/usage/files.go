@@ -11,8 +11,9 @@ import (
 // files is what the image has.
 type files struct {
 	*Image
-	paths  []string            // of programs, sorted
-	byName map[string][]string // the same, by the last part; libraries by their soname, too
+	paths     []string            // of programs, sorted
+	byName    map[string][]string // the same, by the last part; libraries by their soname, too
+	loadables []string            // those that loaders load; nil until somebody asks
 }
 
 func newFiles(in *Image) *files {
@@ -34,18 +35,38 @@ func newFiles(in *Image) *files {
 // clean makes a path relative to the root. ".." above the root stays there.
 func clean(p string) string { return strings.TrimPrefix(path.Clean("/"+p), "/") }
 
-// real follows links; "" means that they lead nowhere. Folders are followed before "..".
+// real follows links; "" means that they lead nowhere, or that p is the root. ".." leaves
+// the folder that a link led to.
 func (f *files) real(p string) string {
+	cleaned := clean(p)
 	if f.Resolve == nil {
-		return clean(p)
+		return cleaned
 	}
-	return f.Resolve(strings.TrimLeft(p, "/"))
+	if !strings.Contains(p, "..") {
+		return f.Resolve(cleaned)
+	}
+	done := ""
+	for part := range strings.SplitSeq(p, "/") {
+		switch part {
+		case "", ".":
+		case "..":
+			done = clean(path.Dir("/" + done))
+		default:
+			if done = f.Resolve(clean(done + "/" + part)); done == "" {
+				return ""
+			}
+		}
+	}
+	return done
 }
 
 // named is a path whose folder has no links: the link itself, if it is one.
 func (f *files) named(p string) string {
-	dir := f.real(path.Dir(strings.TrimLeft(p, "/")))
-	return clean(path.Join(dir, path.Base(p)))
+	i := strings.LastIndexByte(p, '/')
+	if b := p[i+1:]; b == "" || b == "." || b == ".." {
+		return f.real(p)
+	}
+	return clean(f.real(p[:max(i, 0)]) + "/" + p[i+1:])
 }
 
 // exists reports whether there is a file, links followed.

@@ -13,9 +13,9 @@ import (
 // resolver follows what the image starts, once.
 type resolver struct {
 	*files
-	path      []string // the environment's PATH
-	home      string   // the working directory, as "/…"
-	learned   map[string]*set
+	home      string                     // the working directory, as "/…"
+	initial   map[string]*set            // the image's environment
+	learned   map[string]*set            // the same, and what scripts add to it
 	grown     bool                       // learned has more than before
 	edges     map[string]map[string]bool // from a file, or from "" for the start, to files
 	loaded    map[string]bool            // programs whose libraries were followed
@@ -26,21 +26,25 @@ type resolver struct {
 	runs      map[string]map[string]bool // ways that a script was started, by path
 	queue     []func()
 	steps     int
+	tried     int // commands of which something could be followed, or was noted
 }
 
 func newResolver(in *Image, f *files, learned map[string]*set) *resolver {
-	r := &resolver{files: f, home: "/" + clean(in.WorkingDir), learned: map[string]*set{}, edges: map[string]map[string]bool{}, loaded: map[string]bool{},
+	r := &resolver{files: f, home: "/" + clean(in.WorkingDir), learned: map[string]*set{}, initial: map[string]*set{}, edges: map[string]map[string]bool{}, loaded: map[string]bool{},
 		languaged: map[string]*language{}, plugged: map[plugin]bool{}, reasons: map[Reason]bool{}, matches: map[string]matched{}, runs: map[string]map[string]bool{}}
 	for name, s := range learned {
 		r.learned[name] = s.clone()
 	}
-	for _, e := range in.Env {
+	env := in.Env
+	if !r.inEnv("PATH") {
+		env = append(slices.Clip(env), "PATH="+standardPath)
+	}
+	for _, e := range env {
 		if name, value, ok := strings.Cut(e, "="); ok {
+			r.initial[name] = &set{}
+			r.initial[name].add(quoted(value))
 			r.give(name, quoted(value))
 		}
-	}
-	if !r.inEnv("PATH") {
-		r.give("PATH", standardPath)
 	}
 	r.grown = false
 	return r
@@ -115,7 +119,7 @@ func (r *resolver) start() {
 func (r *resolver) view() *View {
 	v := &View{Reached: r.chains()}
 	for _, name := range slices.Sorted(maps.Keys(r.languaged)) {
-		v.Languages = append(v.Languages, r.languaged[name].result(name, v.Reached))
+		v.Languages = append(v.Languages, r.languaged[name].result(name))
 	}
 	v.Unresolved = slices.SortedFunc(maps.Keys(r.reasons), func(a, b Reason) int {
 		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.What, b.What))
@@ -126,8 +130,8 @@ func (r *resolver) view() *View {
 
 // chains finds a shortest way from the start to each file: the first one in the order of
 // paths among several.
-func (r *resolver) chains() map[string][]string {
-	out := map[string][]string{}
+func (r *resolver) chains() map[string]string {
+	out := map[string]string{}
 	level := []string{""}
 	for len(level) > 0 {
 		var next []string
@@ -136,7 +140,7 @@ func (r *resolver) chains() map[string][]string {
 				if _, ok := out[to]; ok {
 					continue
 				}
-				out[to] = append(slices.Clip(out[from]), to)
+				out[to] = from
 				next = append(next, to)
 			}
 		}

@@ -48,6 +48,13 @@ func (r *resolver) java(rt *runtime, c call, p string, args []string) {
 			args = args[min(1, len(args)):]
 		case w == "-version" || w == "--version":
 			told = true
+		case strings.HasPrefix(w, "-D"):
+			// Servers are told so where their own folders are.
+			if _, at, ok := strings.Cut(w, "="); ok && strings.HasPrefix(at, "/") && strings.Count(at, "/") > 1 {
+				if dir, known := shell.Static(at); known && r.real(dir) != "" {
+					roots = append(roots, r.real(dir)+"/")
+				}
+			}
 		case strings.HasPrefix(w, "-"):
 		default:
 			_, known := shell.Static(w)
@@ -58,7 +65,7 @@ func (r *resolver) java(rt *runtime, c call, p string, args []string) {
 		}
 	}
 	if !told {
-		r.gap(p, "Java is started without a program")
+		r.gap(c.by(p), "Java is started without a program")
 	}
 	if anywhere {
 		roots = nil
@@ -70,14 +77,27 @@ func (r *resolver) java(rt *runtime, c call, p string, args []string) {
 func (r *resolver) jar(c call, p, word string) ([]string, bool) {
 	name, ok := shell.Static(word)
 	if !ok || name == "" {
+		r.gap(c.by(p), "Java runs a jar whose name is made at run time: "+show(word))
 		return nil, false
 	}
 	for _, at := range r.places(c, name) {
 		if r.exists(at) {
-			return []string{r.reach(p, at), folderOf(r.real(at))}, true
+			q := r.reach(c.by(p), at)
+			return []string{q, aroundJar(q)}, true
 		}
 	}
+	r.gap(c.by(p), "Java runs a jar that the image does not have: "+show(word))
 	return nil, false
+}
+
+// aroundJar is the folder in which what a jar loads lies: its own, or the one above where
+// that is the bin or lib of something.
+func aroundJar(p string) string {
+	folder := folderOf(p)
+	if b := base(folder); b == "bin" || b == "lib" {
+		return folderOf(strings.TrimSuffix(folder, "/"))
+	}
+	return folder
 }
 
 // classPath says where the classes of a class path lie.
@@ -96,7 +116,7 @@ func (r *resolver) classPath(c call, words []string) ([]string, bool) {
 			for _, at := range r.places(c, name) {
 				q := clean(r.real(at))
 				if strings.HasSuffix(q, ".jar") {
-					roots = append(roots, q, folderOf(q))
+					roots = append(roots, q, aroundJar(q))
 				} else if q == "" {
 					return nil, false
 				} else {

@@ -17,8 +17,8 @@ type language struct {
 	roots    map[string]bool
 }
 
-func (l *language) result(name string, reached map[string][]string) Language {
-	out := Language{Name: name, Anywhere: l.anywhere, Chain: reached[l.from]}
+func (l *language) result(name string) Language {
+	out := Language{Name: name, Anywhere: l.anywhere, Interpreter: l.from}
 	if !l.anywhere {
 		for root := range l.roots {
 			out.Roots = append(out.Roots, root)
@@ -186,7 +186,7 @@ func (r *resolver) interpret(rt *runtime, c call, p string, args []string) {
 	}
 	// Servers for a language take their code from a configuration.
 	if name := versionless(base(p)); !told && name != "php-fpm" && name != "php-cgi" && rt.language != "erlang" {
-		r.gap(p, "an interpreter reads what to run from its input")
+		r.gap(c.by(p), "an interpreter reads what to run from its input")
 	}
 	r.speak(rt, p, roots)
 }
@@ -201,9 +201,9 @@ func (r *resolver) script(rt *runtime, c call, p, word string) []string {
 	if !ok {
 		found, _ := r.match(word)
 		for _, q := range found {
-			r.reach(p, q)
+			r.reach(c.by(p), q)
 		}
-		r.gap(p, "an interpreter runs a script whose name is made at run time: "+show(word))
+		r.gap(c.by(p), "an interpreter runs a script whose name is made at run time: "+show(word))
 		return nil
 	}
 	for _, at := range r.places(c, name) {
@@ -214,7 +214,7 @@ func (r *resolver) script(rt *runtime, c call, p, word string) []string {
 			if suffix == "" && r.Programs[r.real(at)] == nil && r.exists(at+"/package.json") {
 				return []string{strings.TrimSuffix(r.real(at), "/") + "/"} // a folder
 			}
-			q := r.reach(p, at+suffix)
+			q := r.reach(c.by(p), at+suffix)
 			if !rt.placed {
 				r.queue = append(r.queue, func() { r.tree(p, folderOf(q)) })
 				return nil
@@ -229,7 +229,7 @@ func (r *resolver) script(rt *runtime, c call, p, word string) []string {
 			}
 		}
 	}
-	r.gap(p, "an interpreter runs a script that the image does not have: "+show(word))
+	r.gap(c.by(p), "an interpreter runs a script that the image does not have: "+show(word))
 	return nil
 }
 

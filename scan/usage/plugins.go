@@ -39,10 +39,23 @@ func (r *resolver) plugins(p string, prog *analyzer.Program) {
 // loadable reports whether a program is one that Linux's loaders load.
 func loadable(p *analyzer.Program) bool { return p.Kind == analyzer.SharedObject && isELF(p) }
 
+// objectsOf are all programs that loaders load.
+func (f *files) objectsOf() []string {
+	if f.loadables == nil {
+		f.loadables = []string{}
+		for _, p := range f.paths {
+			if prog := f.Programs[p]; prog != nil && loadable(prog) {
+				f.loadables = append(f.loadables, p)
+			}
+		}
+	}
+	return f.loadables
+}
+
 // objects reaches all shared objects that want agrees to, from a program that may load them.
 func (r *resolver) objects(from string, want func(p string) bool) {
-	for _, q := range r.paths {
-		if prog := r.Programs[q]; prog != nil && loadable(prog) && r.step(1) && want(q) {
+	for _, q := range r.objectsOf() {
+		if want(q) {
 			r.reach(from, q)
 		}
 	}

@@ -20,10 +20,12 @@ type process struct {
 	scopes  map[string]*scope // of functions
 	vars    map[string]*set   // by assignments
 	base    map[string]*set   // the same, by those that do not name the variable itself
+	itself  string            // the variable that an assignment names in its own value
 	arrays  map[string]*lists
 	cwd     *set
 	sourced map[string]bool
 	texts   map[string]bool // that were evaluated
+	strict  bool            // the image itself says the commands: what they name should be there
 	wild    bool            // a variable whose name is not known is assigned to
 	changed bool
 	version int // of all the above
@@ -33,6 +35,7 @@ type process struct {
 type statement struct {
 	words []string
 	scope *scope
+	made  bool // of a text that is made of what variables can be: one of several
 }
 
 // scope is where arguments belong: the script, or a function.
@@ -53,14 +56,16 @@ type frame struct {
 
 // The bounds of a process.
 const (
-	maxPasses = 12 // over its commands, until its variables settle
+	maxPasses = 30 // over its commands, until its variables settle
 	maxBody   = 40_000
 	maxTexts  = 32
+	maxSets   = 64 // "set" in a script or a function
 )
 
 // process follows a shell, later, that reads the commands of the script self, or those of a
 // text that it was given.
-func (r *resolver) process(self, zero, text string, commands [][]string, args, cwd []string) {
+func (r *resolver) process(c call, self, zero, text string, commands [][]string, args []string) {
+	cwd := c.cwd
 	key := strings.Join(slices.Concat([]string{zero}, args, []string{"in"}, cwd), "\x00")
 	ways := r.runs[self+"\x00"+text]
 	if ways == nil {
@@ -75,7 +80,7 @@ func (r *resolver) process(self, zero, text string, commands [][]string, args, c
 		return
 	}
 	ways[key] = true
-	p := &process{r: r, self: self, zero: zero, main: &scope{live: true}, scopes: map[string]*scope{}, vars: map[string]*set{}, base: map[string]*set{},
+	p := &process{r: r, strict: c.from == "" && text != "", self: self, zero: zero, main: &scope{live: true}, scopes: map[string]*scope{}, vars: map[string]*set{}, base: map[string]*set{},
 		arrays: map[string]*lists{}, cwd: &set{}, sourced: map[string]bool{}, texts: map[string]bool{}, changed: true}
 	p.main.given.add(args)
 	if cwd == nil {
@@ -84,12 +89,12 @@ func (r *resolver) process(self, zero, text string, commands [][]string, args, c
 	for _, dir := range cwd {
 		p.cwd.add(dir)
 	}
-	p.add(commands, p.main)
+	p.add(commands, p.main, false)
 	r.queue = append(r.queue, p.follow)
 }
 
 // add takes up commands of a script. Functions have a scope of their own.
-func (p *process) add(commands [][]string, in *scope) {
+func (p *process) add(commands [][]string, in *scope, made bool) {
 	stack := []*scope{in}
 	for _, words := range commands {
 		if len(p.body) >= maxBody || !p.r.step(len(words)) {
@@ -110,7 +115,7 @@ func (p *process) add(commands [][]string, in *scope) {
 				continue
 			}
 		}
-		p.body = append(p.body, statement{words, stack[len(stack)-1]})
+		p.body = append(p.body, statement{words, stack[len(stack)-1], made})
 	}
 	p.touch()
 }
@@ -145,11 +150,20 @@ func (p *process) start(st statement) {
 	for len(words) > 0 && assignment(words[0]) != "" {
 		words = words[1:]
 	}
-	if len(words) == 0 || strings.HasSuffix(words[0], "=(") || inert[words[0]] || collected[words[0]] {
+	if len(words) == 0 || strings.HasSuffix(words[0], "=") || inert[words[0]] || collected[words[0]] {
 		return
 	}
+	before, said := p.r.tried, words[0]
 	for _, w := range p.alternatives(words, p.frame(st.scope)) {
-		p.r.run(call{from: p.self, words: w, said: words[0], sh: p, cwd: p.cwd.values()})
+		p.r.run(call{from: p.self, words: w, said: said, sh: p, cwd: p.cwd.values()})
+	}
+	if said == "exec" && len(words) > 1 {
+		said = words[1]
+	} else if !p.strict {
+		return // scripts try what need not be there
+	}
+	if p.r.tried == before && !st.made {
+		p.r.gap(p.self, "the image has no program "+show(said))
 	}
 }
 
@@ -169,7 +183,11 @@ func (p *process) inner(c call, name string) bool {
 		p.r.run(c)
 		return true
 	}
-	return inert[name] || collected[name] || p.scopes[name] != nil
+	if inert[name] || collected[name] || p.scopes[name] != nil {
+		p.r.tried++
+		return true
+	}
+	return false
 }
 
 // inert are commands of shells that start nothing, and say nothing about variables.
@@ -216,7 +234,7 @@ func (p *process) evaluate(texts []string, in *scope, what string, trusted bool)
 		if err != nil {
 			p.r.gap(p.self, what+": "+err.Error())
 		}
-		p.add(commands, in)
+		p.add(commands, in, true)
 	}
 }
 
@@ -224,7 +242,7 @@ func (p *process) evaluate(texts []string, in *scope, what string, trusted bool)
 func (p *process) source(words []string, in *scope) {
 	c := call{from: p.self, cwd: p.cwd.values()}
 	_, known := shell.Static(words[0])
-	found, ok := p.r.named2(c, words[0])
+	found, ok := p.r.readFrom(c, words[0])
 	if !known {
 		found, ok = p.r.listed(words[0])
 	}
@@ -240,7 +258,7 @@ func (p *process) source(words []string, in *scope) {
 		prog := p.r.Programs[q]
 		switch {
 		case readable(prog):
-			p.add(prog.Commands, in)
+			p.add(prog.Commands, in, false)
 		case !assignsOnly[base(q)]:
 			p.r.gap(q, "a script reads commands from it, and they were not read")
 		}

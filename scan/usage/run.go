@@ -20,9 +20,13 @@ type call struct {
 	depth int      // programs that started each other within the command
 }
 
-// next is a command that the program at p starts, instead of or beside itself.
-func (c call) next(p string, words []string) call {
-	return call{from: p, words: words, cwd: c.cwd, depth: c.depth + 1}
+// by is the file that what the program at p starts is started by: the script that has the
+// command, since many scripts start p, or p where the image starts it.
+func (c call) by(p string) string { return cmp.Or(c.from, p) }
+
+// next is a command that a file starts, by what c says.
+func (c call) next(from string, words []string) call {
+	return call{from: from, words: words, cwd: c.cwd, depth: c.depth + 1}
 }
 
 // run follows a command.
@@ -38,6 +42,7 @@ func (r *resolver) run(c call) {
 	name, known := shell.Static(word)
 	if !known {
 		paths, ok := r.match(word)
+		r.tried++
 		if !ok {
 			r.gap(c.from, "a program is started by a name that is made at run time: "+show(cmp.Or(c.said, word)))
 		}
@@ -50,6 +55,7 @@ func (r *resolver) run(c call) {
 		return
 	}
 	found := r.lookup(c, name)
+	r.tried += len(found)
 	for _, at := range found {
 		r.exec(c, name, at)
 	}
@@ -132,7 +138,7 @@ func (r *resolver) exec(c call, name, at string) {
 	if w, ok := wrappers[name]; ok && !script {
 		for _, words := range w(args) {
 			r.learn(words.env)
-			r.run(c.next(p, words.words))
+			r.run(c.next(c.by(p), words.words))
 		}
 		return
 	}
@@ -175,10 +181,10 @@ func (r *resolver) firstLine(c call, p string, prog *analyzer.Program, args []st
 func (r *resolver) shell(c call, p string, args []string) {
 	in := shell.Invoked(args)
 	if in.Login {
-		r.gap(p, "a login shell reads profiles, which are not followed")
+		r.gap(c.by(p), "a login shell reads profiles, which are not followed")
 	}
-	if len(r.learned["BASH_ENV"].values()) > 0 && base(p) == "bash" {
-		r.gap(p, "BASH_ENV names commands that shells read first")
+	if base(p) == "bash" && slices.ContainsFunc(r.learned["BASH_ENV"].values(), func(v string) bool { return v != "" }) {
+		r.gap(c.by(p), "BASH_ENV names commands that shells read first")
 	}
 	switch {
 	case in.Inner:
@@ -195,7 +201,7 @@ func (r *resolver) shell(c call, p string, args []string) {
 		if err != nil {
 			r.gap(c.from, "the commands given to a shell: "+err.Error())
 		}
-		r.process(p, zero, text, commands, params, c.cwd)
+		r.process(c, c.by(p), zero, text, commands, params)
 	case in.File != "":
 		r.shellFile(c, p, in)
 	default:
@@ -205,27 +211,27 @@ func (r *resolver) shell(c call, p string, args []string) {
 
 // shellFile follows a shell at p that reads a file.
 func (r *resolver) shellFile(c call, p string, in shell.Invocation) {
-	found, ok := r.named2(c, in.File)
+	found, ok := r.readFrom(c, in.File)
 	if !ok {
 		r.gap(c.from, "a shell reads commands from a file whose name is made at run time: "+show(in.File))
 	}
 	for _, at := range found {
-		q := r.reach(p, at)
+		q := r.reach(c.by(p), at)
 		prog := r.Programs[q]
 		if !readable(prog) {
 			r.gap(q, "it is given to a shell, and its commands were not read")
 			continue
 		}
-		r.process(q, quoted("/"+q), "", prog.Commands, in.Args, c.cwd)
+		r.process(c, q, quoted("/"+q), "", prog.Commands, in.Args)
 	}
 	if len(found) == 0 && ok && c.from == "" {
 		r.gap("", "the image has no script "+show(in.File))
 	}
 }
 
-// named2 are the files that a shell, or ".", takes for a word, and whether they are all:
+// readFrom returns the files that a shell, or ".", takes for a word, and whether they are all:
 // a path, or a name in the working directory or in PATH.
-func (r *resolver) named2(c call, word string) ([]string, bool) {
+func (r *resolver) readFrom(c call, word string) ([]string, bool) {
 	name, known := shell.Static(word)
 	if !known {
 		return r.match(word)

@@ -19,6 +19,8 @@
 // Reached is an upper bound as far as the image says what it runs: where a script leaves
 // open which of two programs is run, both are reached. What could not be followed is in
 // Unresolved, and then the view is not complete: nothing may be called unused on its ground.
+// A library or a command that the image does not have leads nowhere; it is a reason only where
+// the image's own start names it, or exec.
 //
 // A complete view does not cover what no file read here says: code of other languages and
 // machine code can start programs and load libraries by names of their own, beyond those
@@ -27,6 +29,8 @@
 package usage
 
 import (
+	"slices"
+
 	"github.com/stella-ops/stella/scan/analyzer"
 )
 
@@ -54,16 +58,30 @@ type Image struct {
 
 // View says what of an image its start leads to.
 type View struct {
-	// Reached has the files that the start leads to, by path, each with one shortest way to
-	// it, which begins with what the image starts and ends with the file itself. Symbolic
-	// links on the way are files of it.
-	Reached map[string][]string
+	// Reached has the files that the start leads to, by path, each with the file before it on
+	// one shortest way to it; "" comes before what the image starts. Symbolic links on the
+	// way are files of it.
+	Reached map[string]string
 	// Languages are the languages that code is run in, by name.
 	Languages []Language
 	// Unresolved is what could not be followed, sorted.
 	Unresolved []Reason
 	// Complete is set if nothing is unresolved.
 	Complete bool
+}
+
+// Chain returns one shortest way to a file: paths, from what the image starts to the file
+// itself. It is nil where the file is not reached. Among several ways it is always the same.
+func (v *View) Chain(path string) []string {
+	if _, ok := v.Reached[path]; !ok {
+		return nil
+	}
+	var out []string
+	for ; path != ""; path = v.Reached[path] {
+		out = append(out, path)
+	}
+	slices.Reverse(out)
+	return out
 }
 
 // Language is a language that the image runs code in. What is not where the code can lie is
@@ -77,8 +95,8 @@ type Language struct {
 	// Roots are the files that the code lies in, and the folders, with all below them; these
 	// end in a slash. They are sorted.
 	Roots []string
-	// Chain leads to the interpreter, as in View.Reached.
-	Chain []string
+	// Interpreter is the program that runs it, which is reached; the first one by its path.
+	Interpreter string
 }
 
 // Reason is something that could not be followed.
@@ -89,7 +107,7 @@ type Reason struct {
 
 // The bounds of a view. Beyond one of them it is not complete.
 const (
-	maxSteps    = 4_000_000 // words that are looked at, and files that are compared
+	maxSteps    = 2_000_000 // words that are looked at, and names that are compared
 	maxRounds   = 6         // times that everything is followed, while the environment grows
 	maxRuns     = 64        // ways to start one script
 	maxWrappers = 32        // programs that start another one, in one command
