@@ -60,7 +60,7 @@ func TestAuthorityAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	owner := connect(t, d.Owner)
+	owner := servers.Connect(t, d.Owner)
 	rows, err := owner.Query(`SELECT c.relname, r.rolname, c.relrowsecurity AND c.relforcerowsecurity,
 			has_schema_privilege(r.oid, n.oid, 'USAGE') OR has_any_column_privilege(r.oid, c.oid, 'SELECT, INSERT, UPDATE') OR has_table_privilege(r.oid, c.oid, 'DELETE, TRUNCATE'),
 			(SELECT coalesce(string_agg(p.polroles::regrole[]::text, ' '), '') FROM pg_policy p WHERE p.polrelid = c.oid)
@@ -86,7 +86,7 @@ func TestAuthorityAlone(t *testing.T) {
 		t.Errorf("%d tables, roles %v, %v", len(tables), roles, err)
 	}
 
-	db := connect(t, d.App)
+	db := servers.Connect(t, d.App)
 	as := func(role, statement string) error {
 		tx, err := db.Begin()
 		if err != nil {
@@ -128,8 +128,8 @@ func TestAuthorityAlone(t *testing.T) {
 // TestAccountsCommits loses the answer of each commit on its way from PostgreSQL: every call
 // succeeds all the same, and has happened once.
 func TestAccountsCommits(t *testing.T) {
-	s, through := sever(t, servers.PostgresStore(t).App)
-	s.left.Store(1 << 40)
+	s, through := servers.Sever(t, servers.PostgresStore(t).App)
+	s.Left.Store(1 << 40)
 	root, err := store.Open(t.Context(), through)
 	if err != nil {
 		t.Fatal(err)
@@ -180,14 +180,14 @@ func TestAccountsCommits(t *testing.T) {
 			return a.Revoke(ctx, &account.Revocation{Kind: account.RevokeFamily, ID: "f", Tenant: "acme", Until: later})
 		},
 	} {
-		before := s.cut.Load()
-		s.left.Store(1)
+		before := s.Cut.Load()
+		s.Left.Store(1)
 		if err := call(); err != nil {
 			t.Errorf("call %d: %v", i, err)
 		}
-		s.left.Store(1 << 40)
-		if s.cut.Load() != before+1 {
-			t.Errorf("call %d: %d answers were lost", i, s.cut.Load()-before)
+		s.Left.Store(1 << 40)
+		if s.Cut.Load() != before+1 {
+			t.Errorf("call %d: %d answers were lost", i, s.Cut.Load()-before)
 		}
 	}
 	for _, g := range []*account.Grant{code, device, refresh} {

@@ -25,7 +25,7 @@ func TestAdvisoriesAreImmutable(t *testing.T) {
 	}
 	defer root.Close()
 	storetest.FillAdvisories(t, root.Advisories(nil))
-	app, owner := connect(t, d.App), connect(t, d.Owner)
+	app, owner := servers.Connect(t, d.App), servers.Connect(t, d.Owner)
 	try := func(db *sql.DB, set, statement string) error {
 		tx, err := db.Begin()
 		if err != nil {

@@ -10,28 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
-
 	"github.com/stella-ops/stella/internal/e2e/servers"
 	"github.com/stella-ops/stella/store/cache"
 	"github.com/stella-ops/stella/store/cache/cachetest"
 	"github.com/stella-ops/stella/store/cache/valkeycache"
 )
-
-// valkey speaks to a server without the driver.
-func valkey(t *testing.T, raw string) *redis.Client {
-	t.Helper()
-	u, err := url.Parse(raw)
-	if err != nil {
-		t.Fatal(err)
-	}
-	password, _ := u.User.Password()
-	c := redis.NewClient(&redis.Options{Addr: u.Host, Username: u.User.Username(), Password: password, Protocol: 2,
-		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}})
-	t.Cleanup(func() { c.Close() })
-	return c
-}
 
 func openValkeyCache(t *testing.T, raw string, opts *valkeycache.Options) cache.Driver {
 	t.Helper()
@@ -46,7 +29,7 @@ func openValkeyCache(t *testing.T, raw string, opts *valkeycache.Options) cache.
 func TestValkeyCache(t *testing.T) {
 	fewerChecks(t)
 	raw := servers.Valkey(t)
-	direct := valkey(t, raw)
+	direct := servers.ValkeyClient(t, raw)
 	n := 0
 	cachetest.Test(t, func(t *testing.T) cache.Driver {
 		n++
@@ -128,7 +111,7 @@ func TestValkeyCacheSetBack(t *testing.T) {
 		t.Skip("it needs a server of its own")
 	}
 	raw := servers.Valkey(t)
-	direct := valkey(t, raw)
+	direct := servers.ValkeyClient(t, raw)
 	c := cache.New(openValkeyCache(t, raw, &valkeycache.Options{Prefix: "back:"}))
 	ctx := t.Context()
 	if _, err := c.Epoch(ctx); err != nil {
@@ -166,7 +149,7 @@ func TestValkeyCacheSetBack(t *testing.T) {
 // another epoch, also for a process that was not there before.
 func TestValkeyCacheOldFile(t *testing.T) {
 	s := servers.StartValkey(t)
-	direct := valkey(t, s.URL)
+	direct := servers.ValkeyClient(t, s.URL)
 	ctx := t.Context()
 	epoch := func(c *cache.Cache) string {
 		e, err := c.Epoch(ctx)
@@ -203,7 +186,7 @@ func TestValkeyCacheRefusals(t *testing.T) {
 		t.Skip("it changes the server's configuration")
 	}
 	raw := servers.Valkey(t)
-	direct := valkey(t, raw)
+	direct := servers.ValkeyClient(t, raw)
 	ctx := t.Context()
 	set := func(key, value string) {
 		t.Helper()

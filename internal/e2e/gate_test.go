@@ -15,7 +15,7 @@ import (
 // missed by both sides. With the lock nobody is. What the store itself does is
 // storetest's to try.
 func TestGateNeedsItsLock(t *testing.T) {
-	db := connect(t, servers.Postgres(t))
+	db := servers.Connect(t, servers.Postgres(t))
 	for _, s := range []string{"CREATE TABLE head (id int PRIMARY KEY, number int)", "INSERT INTO head VALUES (1, 0)", "CREATE TABLE posting (scan int)"} {
 		if _, err := db.Exec(s); err != nil {
 			t.Fatal(err)

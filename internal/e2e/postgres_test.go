@@ -60,7 +60,7 @@ var public = []string{"vuln.packs", "vuln.contents", "vuln.groups", "vuln.observ
 // TestCatalog asks the database itself what protects each table: one without a
 // policy fails here.
 func TestCatalog(t *testing.T) {
-	db := connect(t, servers.PostgresStore(t).Owner)
+	db := servers.Connect(t, servers.PostgresStore(t).Owner)
 	rows, err := db.Query(`SELECT n.nspname || '.' || c.relname, c.relrowsecurity, c.relforcerowsecurity,
 			EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND a.attnotnull),
 			has_table_privilege('stella_app', c.oid, 'SELECT'), has_any_column_privilege('stella_relay', c.oid, 'SELECT'), has_any_column_privilege('stella_index', c.oid, 'SELECT'),
@@ -150,7 +150,7 @@ func TestRolesAreBound(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	db := connect(t, d.App)
+	db := servers.Connect(t, d.App)
 	as := func(role, tenant, statement string) (n int64, err error) {
 		tx, err := db.Begin()
 		if err != nil {
@@ -253,7 +253,7 @@ func TestOpenPostgresRefuses(t *testing.T) {
 	refused("nobody listens", "postgres://a:hunter2@127.0.0.1:1/x", store.ErrUnavailable, "postgres://a:xxxxx@127.0.0.1:1/x")
 	refused("no such file", "postgres://a:hunter2@127.0.0.1:1/x?sslmode=verify-full&sslrootcert=/none", store.ErrInvalid)
 
-	db := connect(t, owner)
+	db := servers.Connect(t, owner)
 	login := "inherits_" + strings.ToLower(t.Name())
 	for _, s := range []string{"CREATE ROLE " + login + " LOGIN INHERIT PASSWORD 'hunter2'", "GRANT stella_app, stella_relay TO " + login,
 		"INSERT INTO public.stella_migrations VALUES (99, '0099_later.sql', 'x')"} {
@@ -288,7 +288,7 @@ func TestMigrateAtOnce(t *testing.T) {
 // TestTransitions holds the database's table of states against the one in Go, for
 // every pair.
 func TestTransitions(t *testing.T) {
-	db := connect(t, servers.PostgresStore(t).Owner)
+	db := servers.Connect(t, servers.PostgresStore(t).Owner)
 	db.SetMaxOpenConns(1)
 	for _, s := range []string{"ALTER TABLE scanner.scan_jobs NO FORCE ROW LEVEL SECURITY"} {
 		if _, err := db.Exec(s); err != nil {

@@ -43,7 +43,7 @@ var queueKinds = map[string]queueKind{
 			return valkeyqueue.Open(ctx, rawURL, &valkeyqueue.Options{Prefix: prefix})
 		},
 		retained: func(t *testing.T, rawURL, prefix, topic string) int {
-			n, err := valkeyClient(t, rawURL).XLen(t.Context(), prefix+topic).Result()
+			n, err := servers.ValkeyClient(t, rawURL).XLen(t.Context(), prefix+topic).Result()
 			if err != nil {
 				t.Error(err)
 			}
@@ -70,20 +70,8 @@ type quiet struct{}
 
 func (quiet) Printf(context.Context, string, ...any) {}
 
-func valkeyClient(t *testing.T, rawURL string) *redis.Client {
-	t.Helper()
-	u, err := url.Parse(rawURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	password, _ := u.User.Password()
-	c := redis.NewClient(&redis.Options{Addr: u.Host, Username: u.User.Username(), Password: password, Protocol: 2})
-	t.Cleanup(func() { c.Close() })
-	return c
-}
-
 func loseValkey(t *testing.T, rawURL, prefix string) {
-	c := valkeyClient(t, rawURL)
+	c := servers.ValkeyClient(t, rawURL)
 	for _, pattern := range []string{prefix + "*", "{" + prefix + "*"} {
 		keys, err := c.Keys(t.Context(), pattern).Result()
 		if err == nil && len(keys) > 0 {
@@ -381,7 +369,7 @@ func TestValkeyRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	password, _ := u.User.Password()
-	c := valkeyClient(t, s.URL)
+	c := servers.ValkeyClient(t, s.URL)
 	q, err := queue.Open(t.Context(), s.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -428,7 +416,7 @@ func TestQueueFlushed(t *testing.T) {
 		if err := d.Publish(t.Context(), "t", []queue.Message{{ID: id}}); err != nil {
 			t.Fatal(err)
 		}
-		if err := valkeyClient(t, s.URL).FlushAll(t.Context()).Err(); err != nil {
+		if err := servers.ValkeyClient(t, s.URL).FlushAll(t.Context()).Err(); err != nil {
 			t.Fatal(err)
 		}
 		after, err := other.Incarnation(t.Context())

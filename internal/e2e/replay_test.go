@@ -112,7 +112,7 @@ func (d *replayDoors) storm(r *http.Request, n int, while func(i int)) int64 {
 func TestReplaysValkey(t *testing.T) {
 	s := servers.StartValkey(t)
 	d := newReplayDoors(t, s.URL+"?prefix=replay")
-	direct := valkey(t, s.URL)
+	direct := servers.ValkeyClient(t, s.URL)
 	if got := d.storm(d.request(), 1000, nil); got != 1 {
 		t.Errorf("one proof was accepted %d times", got)
 	}

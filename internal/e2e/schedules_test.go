@@ -29,7 +29,7 @@ func TestPostgresLead(t *testing.T) {
 		},
 		Cut: func(t testing.TB, _ string) {
 			n := 0
-			err := connect(t, app).QueryRow(`SELECT count(pg_terminate_backend(l.pid)) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+			err := servers.Connect(t, app).QueryRow(`SELECT count(pg_terminate_backend(l.pid)) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
 				WHERE l.locktype = 'advisory' AND l.granted AND d.datname = current_database()`).Scan(&n)
 			if err != nil || n != 1 {
 				t.Fatalf("%d connections have a lock, %v", n, err)
@@ -46,7 +46,7 @@ func TestPostgresSchedulesBound(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	app := connect(t, d.App)
+	app := servers.Connect(t, d.App)
 	for _, c := range [][2]string{
 		{"stella_app", "INSERT INTO scheduler.schedules VALUES ('other', 'x', 1, '{}', '', 0, 0, 0, 0)"}, {"stella_app", "UPDATE scheduler.leaders SET term = 9"}, {"stella_app", "INSERT INTO scheduler.leaders VALUES ('x', 9, '', 0, 0)"},
 		{"stella_app", "INSERT INTO scheduler.watches VALUES ('other', 'i', '', 1, 0, '', 0)"}, {"stella_app", "DELETE FROM scheduler.leaders"}, {"stella_relay", "SELECT body FROM scheduler.schedules"}, {"stella_relay", "UPDATE scheduler.schedules SET due_us = 0"},

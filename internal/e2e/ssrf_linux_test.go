@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stella-ops/stella/internal/e2e/servers"
 	"github.com/stella-ops/stella/internal/netguard/ssrftest"
 	"github.com/stella-ops/stella/notify"
 	"github.com/stella-ops/stella/notify/channels"
@@ -32,7 +33,7 @@ func TestForbiddenTargets(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes half a minute")
 	}
-	unshare := lookFor(t, "unshare")
+	unshare := servers.Tool(t, "unshare")
 	setup := "ip link set lo up && ip route add local 0.0.0.0/0 dev lo && ip -6 route add local ::/0 dev lo"
 	if out, err := exec.Command(unshare, "--net", "--map-root-user", "sh", "-c", setup).CombinedOutput(); err != nil {
 		t.Skipf("a network of its own is not permitted here: %v: %s", err, out)

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"database/sql"
 	"testing"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
@@ -22,15 +21,4 @@ func openPostgres(t testing.TB) *store.Root {
 
 func TestStore(t *testing.T) {
 	storetest.TestRoot(t, storetest.Config{Open: openPostgres})
-}
-
-// connect opens a database as the URL's user, with nothing between.
-func connect(t testing.TB, url string) *sql.DB {
-	t.Helper()
-	db, err := sql.Open("pgx", url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	return db
 }

@@ -24,7 +24,7 @@ func TestTimelineIsImmutable(t *testing.T) {
 	}
 	defer root.Close()
 	s := storetest.FillTimeline(t, root)
-	app, owner := connect(t, d.App), connect(t, d.Owner)
+	app, owner := servers.Connect(t, d.App), servers.Connect(t, d.Owner)
 	as := func(name, tenant string) string {
 		return "SELECT set_config('role', '" + name + "', true), set_config('app.tenant', '" + tenant + "', true)"
 	}

@@ -27,7 +27,7 @@ func TestVEXIsImmutable(t *testing.T) {
 	}
 	storetest.FillVEX(t, root.VEX())
 	storetest.FillVEX(t, acme.VEX())
-	app, owner := connect(t, d.App), connect(t, d.Owner)
+	app, owner := servers.Connect(t, d.App), servers.Connect(t, d.Owner)
 	role := func(name string) string {
 		return "SELECT set_config('role', '" + name + "', true), set_config('app.tenant', 'acme', true)"
 	}

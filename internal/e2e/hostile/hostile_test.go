@@ -19,8 +19,8 @@ import (
 
 const (
 	childEnv  = "STELLA_HOSTILE_REPORT"
-	maxMemory = 512 << 20 // bytes of the peak resident set
-	goal      = "400MiB"  // what the collector is told to keep to, as a service does
+	maxMemory = 256 << 20 // bytes of the peak resident set
+	goal      = "200MiB"  // what the collector is told to keep to, as a service does
 	minCases  = 160
 )
 
@@ -46,7 +46,7 @@ func TestCorpus(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := filepath.Join(t.TempDir(), "report")
-	args := []string{"-test.run=^TestCorpus$", "-test.timeout=10m"}
+	args := []string{"-test.run=^TestCorpus$", "-test.timeout=30m"}
 	only := flag.Lookup("test.run").Value.String()
 	if strings.Contains(only, "TestCorpus/") {
 		args[0] = "-test.run=" + only
@@ -56,7 +56,7 @@ func TestCorpus(t *testing.T) {
 	}
 	cmd := exec.CommandContext(t.Context(), exe, args...)
 	cmd.Env = append(os.Environ(), childEnv+"="+out, "GOMEMLIMIT="+goal)
-	text, err := cmd.CombinedOutput()
+	text, err := watch(t, cmd, out)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
@@ -92,7 +92,7 @@ func inChild(t *testing.T, name string) {
 	r := report{Cases: map[string]int{}}
 	files, threads := descriptors(), runtime.NumGoroutine()
 	seen := map[string]bool{}
-	corpus(l, func(class, name string, run func(t *testing.T)) {
+	cases(l, func(class, name string, run func(t *testing.T)) {
 		if id := class + "/" + name; seen[id] {
 			t.Errorf("two cases are named %s", id)
 		} else {
@@ -112,18 +112,12 @@ func inChild(t *testing.T, name string) {
 	check(os.WriteFile(name, marshal(r), 0o600))
 }
 
-// corpus gives out every case.
-func corpus(l *lab, each func(class, name string, run func(t *testing.T))) {
-	n := 0
-	for _, list := range [][]hostile{
-		documents(), archives(), compressions(), tars(), links(), whiteouts(), contents(),
-	} {
-		for i := range list {
-			h := &list[i]
-			n++
-			turn := n
-			each(h.class, h.name, func(t *testing.T) { l.matrix(t, h, turn) })
-		}
+// cases gives out every case.
+func cases(l *lab, each func(class, name string, run func(t *testing.T))) {
+	list := corpus()
+	for i := range list {
+		h := &list[i]
+		each(h.class, h.name, func(t *testing.T) { l.matrix(t, h, i+1) })
 	}
 	l.references(each)
 	l.folders(each)
@@ -133,17 +127,20 @@ func corpus(l *lab, each func(class, name string, run func(t *testing.T))) {
 // matrix runs a case in every place and compression, or in one in turn where
 // that is enough.
 func (l *lab) matrix(t *testing.T, h *hostile, turn int) {
-	places, as := h.at, h.as
-	if places == nil {
-		places = everywhere
-	}
+	places, as := h.places(), h.as
 	if as == nil {
 		as = []imagetest.Compression{imagetest.Plain, imagetest.Gzip, imagetest.Zstd}
 	}
 	if testing.Short() && h.large {
 		t.Skip("large, left out in short mode")
 	}
-	if testing.Short() || h.large {
+	if h.long && os.Getenv("STELLA_LONG") == "" {
+		t.Skip("made only where STELLA_LONG is set")
+	}
+	switch {
+	case h.large && os.Getenv("STELLA_LONG") != "" && !l.once:
+		places, as = ofEachKind(places), as[turn%len(as):][:1]
+	case testing.Short() || h.large || l.once:
 		places, as = places[turn%len(places):][:1], as[turn%len(as):][:1]
 	}
 	for _, at := range places {

@@ -13,21 +13,7 @@ import (
 
 // references are names that must be refused before anything is connected to.
 func (l *lab) references(each func(class, name string, run func(t *testing.T))) {
-	hex := strings.Repeat("a", 64)
-	for name, ref := range map[string]string{
-		"empty": "", "spaces": "  ", "upper case": "localhost/App", "upper case on the hub": "App",
-		"a part too long": "localhost/" + strings.Repeat("a", 300), "too long": "localhost/" + strings.Repeat("a/", 2000) + "a",
-		"two at signs": "localhost/app@sha256:" + hex + "@sha256:" + hex, "digest too short": "localhost/app@sha256:abcd",
-		"digest too long": "localhost/app@sha256:" + hex + "aa", "digest in upper case": "localhost/app@sha256:" + strings.ToUpper(hex),
-		"digest not hexadecimal": "localhost/app@sha256:" + strings.Repeat("z", 64), "digest is empty": "localhost/app@",
-		"tag with a NUL": "localhost/app:a\x00b", "tag with a line break": "localhost/app:a\nb", "tag that climbs": "localhost/app:../../x",
-		"tag of unicode dots": "localhost/app:\u2025", "tag with an escaped slash": "localhost/app:a%2fb", "tag too long": "localhost/app:" + strings.Repeat("a", 129),
-		"tag is empty": "localhost/app:", "name that climbs": "localhost/../x", "name with dots": "localhost/a/./b", "name is empty": "localhost/", "name with an escape": "localhost/a%2f..%2fb",
-		"port 0": "localhost:0/app", "port 70000": "localhost:70000/app", "port in words": "localhost:http/app", "port is empty": "localhost:/app",
-		"IPv6 with a zone": "[fe80::1%eth0]/app", "IPv6 without end": "[::1/app",
-		"user information": "user:" + secret + "@localhost/app", "host that begins with a dash": "-localhost.x/app", "host with an underscore": "a_b.x/app",
-		"fragment": "localhost/app#x", "query": "localhost/app?x=y", "backslash": `localhost\app`,
-	} {
+	for name, ref := range badReferences() {
 		each("reference", name, func(t *testing.T) {
 			l.runs++
 			l.scan(t, &hostile{want: failed(image.ErrInvalid, "reference")}, ref)

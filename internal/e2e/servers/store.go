@@ -2,9 +2,12 @@ package servers
 
 import (
 	"context"
+	"database/sql"
 	"net/url"
 	"os"
 	"testing"
+
+	_ "github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/stella-ops/stella/store/postgres"
 )
@@ -68,4 +71,15 @@ func PrepareStore(t testing.TB, owner string) StoreDatabase {
 	}
 	u.User = url.UserPassword(login, password)
 	return StoreDatabase{Owner: owner, App: u.String()}
+}
+
+// Connect opens a database as the URL's user, with nothing between.
+func Connect(t testing.TB, url string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
 }

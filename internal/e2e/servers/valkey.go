@@ -5,12 +5,16 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
 const valkeyVariable = "STELLA_TEST_VALKEY"
@@ -114,4 +118,18 @@ func unpackValkey(name string) (program, error) {
 		how:  "a Debian package in " + dir,
 		env:  []string{"LD_LIBRARY_PATH=" + strings.Join(libs, ":")},
 	}, nil
+}
+
+// ValkeyClient talks to a server of which a store, a queue or a cache has the URL.
+func ValkeyClient(t testing.TB, rawURL string) *redis.Client {
+	t.Helper()
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	password, _ := u.User.Password()
+	c := redis.NewClient(&redis.Options{Addr: u.Host, Username: u.User.Username(), Password: password, Protocol: 2,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}})
+	t.Cleanup(func() { c.Close() })
+	return c
 }

@@ -17,16 +17,19 @@ import (
 	"github.com/stella-ops/stella/scan/analyzer/flatpak"
 	"github.com/stella-ops/stella/scan/analyzer/githubactions"
 	"github.com/stella-ops/stella/scan/analyzer/gobinary"
+	"github.com/stella-ops/stella/scan/analyzer/gomod"
 	"github.com/stella-ops/stella/scan/analyzer/hackage"
 	"github.com/stella-ops/stella/scan/analyzer/hex"
 	"github.com/stella-ops/stella/scan/analyzer/homebrew"
 	"github.com/stella-ops/stella/scan/analyzer/java"
 	"github.com/stella-ops/stella/scan/analyzer/jenkins"
 	"github.com/stella-ops/stella/scan/analyzer/julia"
+	"github.com/stella-ops/stella/scan/analyzer/kernel"
 	"github.com/stella-ops/stella/scan/analyzer/luarocks"
 	"github.com/stella-ops/stella/scan/analyzer/nix"
 	"github.com/stella-ops/stella/scan/analyzer/npm"
 	"github.com/stella-ops/stella/scan/analyzer/nuget"
+	"github.com/stella-ops/stella/scan/analyzer/opam"
 	"github.com/stella-ops/stella/scan/analyzer/opkg"
 	"github.com/stella-ops/stella/scan/analyzer/osrelease"
 	"github.com/stella-ops/stella/scan/analyzer/pacman"
@@ -53,10 +56,10 @@ func Default() []analyzer.Analyzer {
 		osrelease.Analyzer{},
 		dpkg.Analyzer{}, apk.Analyzer{}, rpm.Analyzer{}, pacman.Analyzer{}, portage.Analyzer{}, opkg.Analyzer{},
 		homebrew.Analyzer{}, snap.Analyzer{}, flatpak.Analyzer{}, nix.Analyzer{},
-		gobinary.Analyzer{}, npm.Analyzer{}, pypi.Analyzer{}, jenkins.Analyzer{}, java.Analyzer{}, cargo.Analyzer{}, rubygems.Analyzer{}, composer.Analyzer{}, nuget.Analyzer{},
+		gobinary.Analyzer{}, gomod.Analyzer{}, npm.Analyzer{}, pypi.Analyzer{}, jenkins.Analyzer{}, java.Analyzer{}, cargo.Analyzer{}, rubygems.Analyzer{}, composer.Analyzer{}, nuget.Analyzer{},
 		pub.Analyzer{}, hex.Analyzer{}, swift.Analyzer{}, cocoapods.Analyzer{}, conan.Analyzer{}, vcpkg.Analyzer{}, hackage.Analyzer{}, cran.Analyzer{},
-		julia.Analyzer{}, luarocks.Analyzer{}, cpan.Analyzer{}, deno.Analyzer{}, conda.Analyzer{}, wordpress.Analyzer{}, githubactions.Analyzer{},
-		vendored.Analyzer{}, binaries.Analyzer{}, unread.Analyzer{}, programs.Analyzer{},
+		julia.Analyzer{}, luarocks.Analyzer{}, opam.Analyzer{}, cpan.Analyzer{}, deno.Analyzer{}, conda.Analyzer{}, wordpress.Analyzer{}, githubactions.Analyzer{},
+		vendored.Analyzer{}, kernel.Analyzer{}, binaries.Analyzer{}, unread.Analyzer{}, programs.Analyzer{},
 	}
 }
 
