@@ -42,7 +42,7 @@ func (r *run) compose(ctx context.Context, fragments []*layer.Fragment) (*sbom.D
 	}
 	c.collect()
 	c.seen = nil // the table of paths is large
-	programs := c.takePrograms()
+	programs, texts := c.takePrograms(), c.takeLicenses()
 	found := c.join()
 	c.visible = nil
 	c.findOwners(found, programs)
@@ -51,6 +51,7 @@ func (r *run) compose(ctx context.Context, fragments []*layer.Fragment) (*sbom.D
 		return nil, err
 	}
 	found = append(found, files...)
+	attachLicenses(found, texts)
 	doc := &sbom.Document{Subject: r.image.Subject, Created: r.image.Created, Tools: c.tools()}
 	doc.Subject.OS = c.os
 	place := c.assemble(doc, found)

@@ -45,7 +45,7 @@ type Info struct {
 }
 
 // Paths says which files an analyzer wants. A file is wanted when any of the
-// lists matches it and Accept, if set, agrees. Paths are relative to the root,
+// lists matches it, or All is set, and Accept, if set, agrees. Paths are relative to the root,
 // slash-separated, without a leading slash.
 type Paths struct {
 	Exact    []string               // whole paths: "var/lib/dpkg/status"
@@ -80,6 +80,7 @@ const (
 	KindOS      Kind = "os"      // the distribution
 	KindProgram Kind = "program" // a file that can be run or loaded
 	KindSecret  Kind = "secret"  // something that should not be in an image
+	KindLicense Kind = "license" // the licences that a text states: Package has nothing else
 )
 
 // Fact is one thing that one file says. The zero value of each field means

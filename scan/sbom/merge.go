@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// Merge puts the packages and relationships of several documents into one about
-// subject. Packages of one identity (package URL or name, version, architecture
+// Merge puts the packages, relationships, secrets and gaps of several documents
+// into one about subject. Packages of one identity (package URL or name, version, architecture
 // and state) become one. What each document's own subject contained, the new
 // subject contains; a subject that is a package itself, with a package URL,
 // becomes one that the new subject contains. Identifiers that documents use for
@@ -40,6 +40,7 @@ func Merge(subject Subject, docs ...*Document) (*Document, []Loss) {
 			}
 			out.Relationships = append(out.Relationships, Relationship{From: from, Kind: r.Kind, To: to})
 		}
+		out.Secrets = append(out.Secrets, d.Secrets...)
 		out.Gaps = append(out.Gaps, d.Gaps...)
 		for _, t := range d.Tools {
 			if !slices.Contains(out.Tools, t) {
@@ -120,7 +121,22 @@ func (p *Package) absorb(q *Package) {
 	if p.Upstream == nil {
 		p.Upstream = q.Upstream
 	}
+	p.Usage = bothUsed(p.Usage, q.Usage)
 	if q.Scope == ScopeRuntime {
 		p.Scope = ScopeRuntime // needed by one is needed
 	}
+}
+
+// bothUsed is the usage of a package of two documents: reached by one is reached,
+// and unreached is only what both say is.
+func bothUsed(u, v *Usage) *Usage {
+	switch {
+	case u != nil && u.State == Reached:
+		return u
+	case v != nil && v.State == Reached:
+		return v
+	case u != nil && v != nil:
+		return u
+	}
+	return nil
 }

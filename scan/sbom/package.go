@@ -50,7 +50,8 @@ type Package struct {
 	FoundBy string `json:"found_by,omitempty"`
 	// Locations are where the package was found, sorted by path.
 	Locations []Location `json:"locations,omitempty"`
-	// Licenses as the package declares or someone concluded them.
+	// Licenses as the package declares them, someone concluded them, or texts among
+	// its files state them.
 	Licenses []License `json:"licenses,omitempty"`
 	// Hashes are digests of the package file itself, sorted.
 	Hashes []Hash `json:"hashes,omitempty"`
@@ -122,6 +123,7 @@ type LicenseKind string
 const (
 	LicenseDeclared  LicenseKind = ""          // the package itself
 	LicenseConcluded LicenseKind = "concluded" // somebody who looked
+	LicenseDetected  LicenseKind = "detected"  // a text among the package's files
 )
 
 // License is one licence statement: either an SPDX expression or free text.

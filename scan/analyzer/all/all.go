@@ -25,6 +25,7 @@ import (
 	"github.com/stella-ops/stella/scan/analyzer/jenkins"
 	"github.com/stella-ops/stella/scan/analyzer/julia"
 	"github.com/stella-ops/stella/scan/analyzer/kernel"
+	"github.com/stella-ops/stella/scan/analyzer/licenses"
 	"github.com/stella-ops/stella/scan/analyzer/luarocks"
 	"github.com/stella-ops/stella/scan/analyzer/nix"
 	"github.com/stella-ops/stella/scan/analyzer/npm"
@@ -59,7 +60,7 @@ func Default() []analyzer.Analyzer {
 		gobinary.Analyzer{}, gomod.Analyzer{}, npm.Analyzer{}, pypi.Analyzer{}, jenkins.Analyzer{}, java.Analyzer{}, cargo.Analyzer{}, rubygems.Analyzer{}, composer.Analyzer{}, nuget.Analyzer{},
 		pub.Analyzer{}, hex.Analyzer{}, swift.Analyzer{}, cocoapods.Analyzer{}, conan.Analyzer{}, vcpkg.Analyzer{}, hackage.Analyzer{}, cran.Analyzer{},
 		julia.Analyzer{}, luarocks.Analyzer{}, opam.Analyzer{}, cpan.Analyzer{}, deno.Analyzer{}, conda.Analyzer{}, wordpress.Analyzer{}, githubactions.Analyzer{},
-		vendored.Analyzer{}, kernel.Analyzer{}, binaries.Analyzer{}, unread.Analyzer{}, programs.Analyzer{},
+		vendored.Analyzer{}, kernel.Analyzer{}, binaries.Analyzer{}, unread.Analyzer{}, programs.Analyzer{}, licenses.Analyzer{},
 	}
 }
 

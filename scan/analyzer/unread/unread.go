@@ -18,7 +18,6 @@ type kind struct {
 	name     string
 	system   bool // a database of operating system packages
 	names    []string
-	suffixes []string
 	prefixes []string // of base names; "" is any. They need within
 	within   []string // parts of which the path must have one; empty: anywhere
 }
@@ -29,8 +28,6 @@ var kinds = []kind{
 	{name: "eopkg packages", system: true, names: []string{"metadata.xml"}, within: []string{"var/lib/eopkg/package/"}},
 	{name: "Clear Linux bundles", system: true, prefixes: []string{""}, within: []string{"usr/share/clear/bundles/"}},
 	{name: "Guix packages", system: true, names: []string{"manifest"}, within: []string{"gnu/store/"}},
-	{name: "opam packages", names: []string{"opam.locked"}, suffixes: []string{".opam.locked"}},
-	{name: "opam packages", names: []string{"switch-state"}, within: []string{".opam-switch/"}},
 	{name: "Bower components", names: []string{".bower.json"}},
 	{name: "Nim packages", names: []string{"nimble.lock"}},
 	{name: "Zig packages", names: []string{"build.zig.zon"}},
@@ -44,14 +41,13 @@ var kinds = []kind{
 type Analyzer struct{}
 
 // Info implements analyzer.Analyzer.
-func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "unread", Version: 2} }
+func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "unread", Version: 3} }
 
 // Paths implements analyzer.Analyzer.
 func (Analyzer) Paths() analyzer.Paths {
 	var p analyzer.Paths
 	for _, k := range kinds {
 		p.Names = append(p.Names, k.names...)
-		p.Suffixes = append(p.Suffixes, k.suffixes...)
 		if len(k.prefixes) > 0 {
 			for _, dir := range k.within {
 				p.Dirs = append(p.Dirs, strings.TrimSuffix(dir, "/"))
@@ -67,7 +63,7 @@ func of(path string) *kind {
 	base := path[strings.LastIndexByte(path, '/')+1:]
 	for i := range kinds {
 		k := &kinds[i]
-		named := slices.Contains(k.names, base) || slices.ContainsFunc(k.suffixes, func(s string) bool { return strings.HasSuffix(base, s) }) ||
+		named := slices.Contains(k.names, base) ||
 			slices.ContainsFunc(k.prefixes, func(s string) bool { return strings.HasPrefix(base, s) })
 		if named && (len(k.within) == 0 || slices.ContainsFunc(k.within, func(part string) bool { return strings.Contains(path, part) })) {
 			return k

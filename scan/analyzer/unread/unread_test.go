@@ -34,12 +34,11 @@ func seen(paths ...string) (out []string) {
 }
 
 func TestWhatIsNoticed(t *testing.T) {
-	got := seen("home/u/.opam/default/.opam-switch/switch-state", "src/a.opam.locked", "src/a.opam", "app/shard.lock", "app/Gemfile.lock",
+	got := seen("app/shard.lock", "app/Gemfile.lock",
 		"var/db/xbps/pkgdb-0.38.plist", "home/pkgdb-0.38.plist", "var/log/packages/zlib-1.3-x86_64-1", "etc/passwd")
 	want := []string{
 		"true var/db/xbps/pkgdb-0.38.plist: xbps packages are not read by this version (1 files)",
 		"true var/log/packages/zlib-1.3-x86_64-1: Slackware packages are not read by this version (1 files)",
-		"false home/u/.opam/default/.opam-switch/switch-state: opam packages are not read by this version (2 files)",
 		"false app/shard.lock: Crystal shards are not read by this version (1 files)",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

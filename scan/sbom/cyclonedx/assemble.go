@@ -9,6 +9,7 @@ import (
 // assemble puts the document together when all of it was read.
 func (r *reader) assemble(v version) *sbom.Document {
 	d := &r.doc
+	r.joinTwins()
 	r.operatingSystem()
 	r.repeatedSubject()
 	r.nameless()

@@ -23,13 +23,16 @@
 //	            layer (diffID, or "diffID path" for each place),
 //	            location (before 1.5, later evidence.occurrences),
 //	            cpe (all but the first), contained-by, owned-by (bom-refs),
+//	            license:detected (found in a text, for each licence),
+//	            usage (reached or unreached), usage:chain:<n>,
 //	            version, homepage, download (where the schema cannot hold them)
 //	subject     subject (the kind), config-digest, platform, layer:<n>,
 //	            layer:<n>:created-by
 //	system      os:id, os:id-like, os:name, os:codename, os:build-id,
 //	            os:variant-id, os:cpe
-//	metadata    name, namespace (where it is no urn:uuid), gap (a JSON object),
-//	            contains ("all": the subject contains what nothing else does),
+//	metadata    name, namespace (where it is no urn:uuid), gap and secret
+//	            (a JSON object each), contains ("all": the subject
+//	            contains what nothing else does),
 //	            composition:merkle-root, composition:fragment:<n>, source:…
 //
 // OwnedBy is a property and not dependencies.provides: that says which
@@ -59,11 +62,12 @@
 // # What is refused and what is noted
 //
 // Decode refuses what makes the meaning doubtful: another format or version,
-// duplicate member names, a bom-ref used twice, values of another JSON type,
+// duplicate member names, values of another JSON type,
 // components without a name, data after the document, invalid UTF-8, document
 // type declarations and entities, and input beyond the limits. It notes what
 // can be read nevertheless: unknown types, scopes, hashes and licence ids, bad
-// timestamps, serial numbers and package URLs, references to nothing, and a
-// subject that is listed again among the components. Foreign members are
-// passed on as they are and not judged.
+// timestamps, serial numbers and package URLs, references to nothing, a bom-ref
+// that several components have (equal components are one, others keep apart and
+// references mean the first), and a subject that is listed again among the
+// components. Foreign members are passed on as they are and not judged.
 package cyclonedx

@@ -30,6 +30,9 @@ const (
 	ownDownload        = "stella:download"
 	ownContainedBy     = "stella:contained-by"
 	ownOwnedBy         = "stella:owned-by"
+	ownDetected        = "stella:license:detected"
+	ownUsage           = "stella:usage"
+	ownUsageChain      = "stella:usage:chain:" // <n>
 
 	// of metadata.component
 	ownSubject      = "stella:subject"
@@ -53,6 +56,7 @@ const (
 	ownNamespace = "stella:namespace"
 	ownContains  = "stella:contains"
 	ownGap       = "stella:gap"
+	ownSecret    = "stella:secret"
 	ownRoot      = "stella:composition:merkle-root"
 	ownFragment  = "stella:composition:fragment:" // <n>
 	ownSource    = "stella:source:"
@@ -89,13 +93,18 @@ func appendAt[T any](list []T, n int, v T) ([]T, bool) {
 	return append(list, v), true
 }
 
-// gapText is the value of stella:gap.
-func gapText(g sbom.Gap) string {
-	b, _ := json.Marshal(g) // strings and a bool: cannot fail
+// objectText is the value of stella:gap and stella:secret.
+func objectText[T sbom.Gap | sbom.Secret](v T) string {
+	b, _ := json.Marshal(v) // strings, a number and a bool: cannot fail
 	return string(b)
 }
 
 func readGap(text string) (g sbom.Gap, ok bool) {
 	err := json.Unmarshal([]byte(text), &g)
 	return g, err == nil && g.Code != ""
+}
+
+func readSecret(text string) (s sbom.Secret, ok bool) {
+	err := json.Unmarshal([]byte(text), &s)
+	return s, err == nil && s.Rule != ""
 }

@@ -19,8 +19,9 @@ type component struct {
 	own                             []sbom.Property
 	foreign                         node
 	hasName, hasType                bool
-	subject                         bool // it is metadata.component
-	system                          bool // it is the subject's OS and nothing else
+	twinOf, twinAt                  string // a bom-ref that a component before has, and where
+	subject                         bool   // it is metadata.component
+	system                          bool   // it is the subject's OS and nothing else
 }
 
 // component reads one component of a list, and those nested in it.

@@ -20,6 +20,7 @@ type reader struct {
 	tools      node            // metadata.tools, read when the version is known
 	components []*component    // in document order, nested ones included
 	refs       map[string]bool // bom-ref of components
+	twins      []*component    // whose bom-ref is that of a component before
 	others     map[string]bool // bom-ref of anything else, see elsewhere
 	deps       []dependency
 	edges      []edge

@@ -14,7 +14,7 @@ func (r *reader) finishOwn(c *component) {
 	c.Arch, c.Upstream, c.FoundBy = f.arch, f.upstream, f.foundBy
 	var o ownProperties
 	for _, p := range c.own {
-		if !o.take(c, p) && !r.edgeProperty(p, c.ID) {
+		if !o.take(c, p) && !r.edgeProperty(p, c) {
 			c.Properties = append(c.Properties, p)
 		}
 	}
@@ -59,7 +59,7 @@ func (c *component) finishCPEs(told []string) {
 
 // finish puts the package together when all members were read.
 func (r *reader) finish(c *component) {
-	if c.ID == "" && !c.foreign.has("bom-ref") {
+	if c.ID == "" && c.twinOf == "" && !c.foreign.has("bom-ref") {
 		c.keep("bom-ref", node{kind: 'n'})
 	}
 	if c.purl != "" {

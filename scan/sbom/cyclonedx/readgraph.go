@@ -1,6 +1,8 @@
 package cyclonedx
 
 import (
+	"cmp"
+
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
@@ -9,19 +11,20 @@ type edge struct {
 	from, to string
 	kind     sbom.RelationshipKind
 	where    string
+	of       *component // that says so, at the end that is empty
 }
 
 // edgeProperty reads the properties that stand for relationships. They need a
 // bom-ref at the component that carries them.
-func (r *reader) edgeProperty(p sbom.Property, id string) bool {
-	var e edge
+func (r *reader) edgeProperty(p sbom.Property, c *component) bool {
+	e := edge{of: c}
 	switch {
-	case id == "" || p.Value == "":
+	case c.ID == "" && c.twinOf == "" || p.Value == "":
 		return false
 	case p.Name == ownContainedBy:
-		e.from, e.kind, e.to = p.Value, sbom.Contains, id
+		e.from, e.kind = p.Value, sbom.Contains
 	case p.Name == ownOwnedBy:
-		e.from, e.kind, e.to = id, sbom.OwnedBy, p.Value
+		e.kind, e.to = sbom.OwnedBy, p.Value
 	default:
 		return false
 	}
@@ -47,6 +50,7 @@ func (r *reader) graph(known map[string]bool) {
 		r.foreign.set("dependencies", left)
 	}
 	for _, e := range r.edges {
+		e.from, e.to = cmp.Or(e.from, e.of.ID), cmp.Or(e.to, e.of.ID)
 		if !known[e.from] || !known[e.to] {
 			r.note(e.where, "the relationship from "+quote(e.from)+" to "+quote(e.to)+" is left out: no such component")
 			continue

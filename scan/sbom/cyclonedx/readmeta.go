@@ -81,6 +81,12 @@ func (r *reader) ownMetadata(p sbom.Property) bool {
 			r.doc.Gaps = append(r.doc.Gaps, g)
 		}
 		return ok
+	case ownSecret:
+		s, ok := readSecret(p.Value)
+		if ok {
+			r.doc.Secrets = append(r.doc.Secrets, s)
+		}
+		return ok
 	case ownRoot:
 		r.composition().Root = p.Value
 	default:

@@ -40,7 +40,9 @@ func (r *reader) bomRef(c *component) error {
 		return nil
 	}
 	if r.refs[ref] {
-		return r.fail("bom-ref %s is already that of another component", quote(ref))
+		c.twinOf, c.twinAt = ref, r.pointer()
+		r.twins = append(r.twins, c)
+		return nil
 	}
 	if r.refs == nil {
 		r.refs = map[string]bool{}

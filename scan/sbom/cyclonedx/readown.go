@@ -38,10 +38,22 @@ func (o *ownProperties) take(c *component, p sbom.Property) bool {
 		c.Homepage = p.Value
 	case ownDownload:
 		c.Download = p.Value
+	case ownDetected:
+		c.Licenses = append(c.Licenses, detectedLicense(p.Value))
+	case ownUsage:
+		c.Usage = &sbom.Usage{State: sbom.UsageState(p.Value)}
 	default:
-		return false
+		return takeChain(c.Usage, p)
 	}
 	return true
+}
+
+// takeChain adds the next file to the chain of a usage that was told before.
+func takeChain(u *sbom.Usage, p sbom.Property) (ok bool) {
+	if n, indexed := indexed(p.Name, ownUsageChain); indexed && u != nil {
+		u.Chain, ok = appendAt(u.Chain, n, p.Value)
+	}
+	return ok
 }
 
 // locations joins paths with layers: one layer stands for all paths, several

@@ -78,6 +78,10 @@ func drawDocument(t *rapid.T, v version) *sbom.Document {
 		d.Gaps = append(d.Gaps, sbom.Gap{Code: rapid.SampledFrom([]sbom.GapCode{sbom.GapLimit, sbom.GapOddity}).Draw(t, "code"),
 			Blocking: true, Where: text(t, "where"), Layer: maybe(t, "layer"), What: text(t, "what")})
 	}
+	for range rapid.IntRange(0, 2).Draw(t, "secrets") {
+		d.Secrets = append(d.Secrets, sbom.Secret{Rule: text(t, "rule"), Title: maybe(t, "title"), Path: text(t, "path"), Layer: maybe(t, "layer"),
+			Line: rapid.IntRange(0, 1<<31).Draw(t, "line"), Masked: maybe(t, "masked"), Removed: rapid.Bool().Draw(t, "removed")})
+	}
 	if rapid.Bool().Draw(t, "composed") {
 		d.Composition = &sbom.Composition{Root: digest(t)}
 		for range rapid.IntRange(0, 2).Draw(t, "fragments") {
@@ -116,7 +120,7 @@ func drawSubject(t *rapid.T, d *sbom.Document) {
 			Codename: maybe(t, "codename"), CPE: maybe(t, "os cpe"), BuildID: maybe(t, "build"), VariantID: maybe(t, "variant")}
 	}
 	if rapid.Bool().Draw(t, "more of the subject") {
-		s.Package = &sbom.Package{Name: s.Name, Version: s.Version, Description: text(t, "subject description")}
+		s.Package = &sbom.Package{Name: s.Name, Version: s.Version, Description: text(t, "subject description"), Usage: drawUsage(t)}
 	}
 }
 
@@ -149,10 +153,25 @@ func drawPackage(t *rapid.T, v version) sbom.Package {
 		p.Hashes = []sbom.Hash{{Algorithm: "sha1", Value: strings.Repeat("0a", 20)}, {Algorithm: "blake2b256", Value: strings.Repeat("f1", 32)}}
 	}
 	p.CPEs = slices.Compact(rapid.SliceOfN(rapid.SampledFrom([]string{"cpe:2.3:a:x:y:1:*:*:*:*:*:*:*", "cpe:2.3:a:x:z\\&:1:*:*:*:*:*:*:*", "not a cpe"}), 0, 3).Draw(t, "cpes"))
+	p.Usage = drawUsage(t)
 	for range rapid.IntRange(0, 2).Draw(t, "properties") {
 		p.Properties = append(p.Properties, sbom.Property{Name: "rpm:" + text(t, "property"), Value: maybe(t, "value")})
 	}
 	return p
+}
+
+func drawUsage(t *rapid.T) *sbom.Usage {
+	switch rapid.IntRange(0, 2).Draw(t, "usage") {
+	case 1:
+		return &sbom.Usage{State: sbom.Unreached}
+	case 2:
+		u := &sbom.Usage{State: sbom.Reached}
+		for range rapid.IntRange(0, 11).Draw(t, "chain") {
+			u.Chain = append(u.Chain, maybe(t, "file"))
+		}
+		return u
+	}
+	return nil
 }
 
 func drawIdentity(t *rapid.T, p *sbom.Package) {
@@ -184,6 +203,9 @@ func drawLicenses(t *rapid.T, p *sbom.Package, v version) {
 			{Expression: "GPL-2.0-only WITH Classpath-exception-2.0 OR MIT"}, {Expression: "LicenseRef-x"}, {Name: "MIT or so"}}).Draw(t, "license")
 		if v >= 6 {
 			l.Kind = rapid.SampledFrom([]sbom.LicenseKind{sbom.LicenseDeclared, sbom.LicenseConcluded}).Draw(t, "stated")
+		}
+		if l.URL == "" && rapid.IntRange(0, 3).Draw(t, "in a text") == 0 {
+			l.Kind = sbom.LicenseDetected
 		}
 		p.Licenses = append(p.Licenses, l)
 	}

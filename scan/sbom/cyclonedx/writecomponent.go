@@ -50,7 +50,7 @@ func (e *encoder) componentMembers(p *sbom.Package, f *node, typ string) {
 	e.hashes(p, f)
 	e.memberOr(f, "licenses", func(v *node) bool {
 		l, _ := licensesOf(v)
-		return sameLicenses(l, p.Licenses)
+		return sameLicenses(l, stated(p.Licenses))
 	}, func() { e.licenses(p.Licenses) })
 	e.textOr(f, "copyright", p.Copyright, func(s string) bool { return s == p.Copyright })
 	first := firstCPE(p.CPEs, e.known.cpes)

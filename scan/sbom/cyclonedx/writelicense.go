@@ -1,6 +1,7 @@
 package cyclonedx
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/stella-ops/stella/scan/sbom"
@@ -8,7 +9,9 @@ import (
 
 // licenses writes the list of licences that version allows: until 1.6 either
 // one expression or entries of id and name, from 1.7 both.
+// What was found in texts is a property (see detected).
 func (e *encoder) licenses(list []sbom.License) {
+	list = stated(list)
 	if e.version < 6 {
 		list = slices.DeleteFunc(slices.Clone(list), func(l sbom.License) bool {
 			if l.Kind == sbom.LicenseConcluded {
@@ -66,4 +69,36 @@ func (e *encoder) concluded(l sbom.License) {
 	if l.Kind == sbom.LicenseConcluded {
 		e.text("acknowledgement", "concluded")
 	}
+}
+
+// stated returns the licences that somebody states: all but those that were found
+// in texts, for which acknowledgement has no word.
+func stated(list []sbom.License) []sbom.License {
+	if !slices.ContainsFunc(list, wasDetected) {
+		return list
+	}
+	return slices.DeleteFunc(slices.Clone(list), wasDetected)
+}
+
+func wasDetected(l sbom.License) bool { return l.Kind == sbom.LicenseDetected }
+
+// detected writes a property for each licence that was found in a text.
+func (e *encoder) detected(list []sbom.License) {
+	for _, l := range list {
+		if !wasDetected(l) {
+			continue
+		}
+		e.property(ownDetected, cmp.Or(l.Expression, l.Name))
+		if l.URL != "" {
+			e.lose("licenses", "the URL of a detected licence has no member")
+		}
+	}
+}
+
+// detectedLicense reads such a property.
+func detectedLicense(value string) sbom.License {
+	if validExpression(value) {
+		return sbom.License{Kind: sbom.LicenseDetected, Expression: value}
+	}
+	return sbom.License{Kind: sbom.LicenseDetected, Name: value}
 }

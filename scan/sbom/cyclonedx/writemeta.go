@@ -73,8 +73,11 @@ func (e *encoder) documentProperties(f *node, source *sbom.Source) {
 	}
 	for _, g := range d.Gaps {
 		if g.Code != sbom.GapOddity || !strings.HasPrefix(g.Where, noteWhere) {
-			e.property(ownGap, gapText(g))
+			e.property(ownGap, objectText(g))
 		}
+	}
+	for _, s := range d.Secrets {
+		e.property(ownSecret, objectText(s))
 	}
 	if c := d.Composition; c != nil {
 		e.property(ownRoot, c.Root)

@@ -2,6 +2,7 @@ package cyclonedx
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/stella-ops/stella/scan/sbom"
@@ -43,6 +44,8 @@ func (e *encoder) packageProperties(p *sbom.Package, f *node) {
 	if p.Download != "" && !fitURI(p.Download) && !refersTo(&e.refs, "distribution", p.Download) {
 		e.property(ownDownload, p.Download)
 	}
+	e.detected(p.Licenses)
+	e.usage(p.Usage)
 	e.edgeProperties(p.ID)
 	if rest.kind == '[' && !e.listed {
 		e.key("properties")
@@ -62,6 +65,16 @@ func (e *encoder) upstream(u, known *sbom.Upstream) {
 	case u != nil && (known == nil || *u != *known):
 		e.property(ownUpstreamName, u.Name)
 		e.propertyIf(ownUpstreamVersion, u.Version)
+	}
+}
+
+func (e *encoder) usage(u *sbom.Usage) {
+	if u == nil {
+		return
+	}
+	e.property(ownUsage, string(u.State))
+	for i, file := range u.Chain {
+		e.property(ownUsageChain+strconv.Itoa(i), file)
 	}
 }
 

@@ -39,7 +39,6 @@ func TestBadInput(t *testing.T) {
 		{"depth, SPDX", spdxHead + `,"x":` + nested("[", "]", 5000) + "}", fault.Limit, "nesting: 65 is over the limit of 64"},
 		{"depth, YAML", "spdxVersion: SPDX-2.3\nx: " + nested("[", "]", 5000), fault.Limit, "line 2: nesting: 65 is over the limit of 64"},
 		{"depth, syft", syftHead + `,"x":` + nested("[", "]", 20_000) + "}", fault.Invalid, "at /x/0"},
-		{"same identifier, CycloneDX", cdxHead + `,"components":[{"bom-ref":"a","name":"x"},{"bom-ref":"a","name":"y"}]}`, fault.Invalid, `/components/1/bom-ref: bom-ref "a"`},
 		{"same identifier, SPDX", spdxHead + `,"packages":[{"SPDXID":"SPDXRef-a","name":"x"},{"SPDXID":"SPDXRef-a","name":"y"}]}`, fault.Invalid, `/packages/1: SPDXID "SPDXRef-a" is already that of /packages/0`},
 		{"same identifier, tag-value", tagHead + "PackageName: a\nSPDXID: SPDXRef-a\nPackageName: b\nSPDXID: SPDXRef-a\n", fault.Invalid, `line 10: SPDXID "SPDXRef-a" is already that of line 8`},
 		{"same identifier, syft", `{"artifacts":[{"id":"a","name":"x"},{"id":"a","name":"y"}],"schema":{"version":"16.0.0"}}`, fault.Invalid, `/artifacts/1: id "a" is already that of /artifacts/0`},

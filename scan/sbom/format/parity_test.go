@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -41,7 +42,7 @@ func TestSBOMIsAsGoodAsItsImage(t *testing.T) {
 	t.Parallel()
 	real := realRecords(t)
 	for _, name := range scanned.Names {
-		d := scanned.Document(t, name)
+		d := withViews(t, scanned.Document(t, name))
 		view := compile(t, append(exactRecords(d), real...))
 		want := match(t, view, d)
 		hits := 0
@@ -66,12 +67,61 @@ func TestSBOMIsAsGoodAsItsImage(t *testing.T) {
 				if diff := gocmp.Diff(d.Gaps, back.Gaps, cmpopts.EquateEmpty()); diff != "" || d.Blocked() != back.Blocked() {
 					t.Errorf("other gaps (-image +SBOM):\n%.3000s", diff)
 				}
+				if diff := gocmp.Diff(d.Relationships, back.Relationships, cmpopts.EquateEmpty()); diff != "" {
+					t.Errorf("other relationships (-image +SBOM):\n%.3000s", diff)
+				}
+				if diff := gocmp.Diff(d.Secrets, back.Secrets, cmpopts.EquateEmpty()); diff != "" {
+					t.Errorf("other secrets (-image +SBOM):\n%.3000s", diff)
+				}
+				for i := range d.Packages {
+					p, q := &d.Packages[i], back.PackageByID(d.Packages[i].ID)
+					if q == nil || !reflect.DeepEqual(p.Usage, q.Usage) || !reflect.DeepEqual(p.Properties, q.Properties) || !reflect.DeepEqual(p.Hashes, q.Hashes) {
+						t.Errorf("%s is another package: %+v", p.ID, q)
+					}
+				}
 				if changes := sbom.Diff(d, back); len(changes) > 0 {
 					t.Errorf("%d packages differ: %+v", len(changes), changes[0])
 				}
 			})
 		}
 	}
+}
+
+// withViews gives the document of a scan what further analyzers add: where packages
+// stand in the usage view, files that no package accounts for, and secrets; of each
+// kind with what formats escape.
+func withViews(t *testing.T, d *sbom.Document) *sbom.Document {
+	t.Helper()
+	layer := d.Subject.Layers[len(d.Subject.Layers)-1].DiffID
+	for i := range d.Packages {
+		switch i % 3 {
+		case 1:
+			d.Packages[i].Usage = &sbom.Usage{State: sbom.Unreached}
+		case 2:
+			d.Packages[i].Usage = &sbom.Usage{State: sbom.Reached, Chain: []string{"entrypoint <a> & \"b\".sh", fmt.Sprintf("usr/lib/é-%d.so", i)}}
+		}
+	}
+	for i, kind := range []string{"elf", "shared-object", "script"} {
+		d.Packages = append(d.Packages, sbom.Package{Type: sbom.TypeFile, Name: fmt.Sprintf("opt/<%s> & %d", kind, i), FoundBy: "files", Properties: []sbom.Property{{Name: "file:kind", Value: kind}},
+			Locations: []sbom.Location{{Path: fmt.Sprintf("opt/<%s> & %d", kind, i), Layer: layer}}, Hashes: []sbom.Hash{{Algorithm: "sha256", Value: fmt.Sprintf("%064x", i)}}})
+	}
+	d.Secrets = []sbom.Secret{{Rule: "private-key", Title: "Private key", Path: "root/.ssh/id", Layer: layer, Line: 1, Removed: true}, {Rule: "token", Path: "app/a.jar!/x", Line: 7, Masked: "t=\"***\" <&>"}}
+	d.Normalize()
+	for i := range d.Packages {
+		if p := &d.Packages[i]; p.Type == sbom.TypeFile {
+			d.Relationships = append(d.Relationships, sbom.Relationship{From: d.Subject.ID, Kind: sbom.Contains, To: p.ID})
+		}
+	}
+	d.Normalize()
+	if problems := d.Check(); len(problems) > 0 {
+		t.Fatalf("inconsistent: %v", problems)
+	}
+	kinds := map[sbom.RelationshipKind]int{}
+	for _, r := range d.Relationships {
+		kinds[r.Kind]++
+	}
+	t.Logf("relationships %v", kinds)
+	return d
 }
 
 // through writes d and reads it again.

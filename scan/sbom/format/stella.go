@@ -104,6 +104,9 @@ func checkWords(d *sbom.Document) error {
 		default:
 			return fmt.Errorf("at /packages/%d/state: there is no %.60q", i, p.State)
 		}
+		if u := p.Usage; u != nil && u.State != sbom.Reached && u.State != sbom.Unreached {
+			return fmt.Errorf("at /packages/%d/usage/state: there is no %.60q", i, u.State)
+		}
 		switch p.Scope {
 		case sbom.ScopeRuntime, sbom.ScopeDev, sbom.ScopeOptional:
 		default:

@@ -55,4 +55,10 @@ var aliases = map[string]string{
 	"blueoak 1.0.0": "BlueOak-1.0.0", "blue oak model 1.0.0": "BlueOak-1.0.0", "sspl": "SSPL-1.0", "server side public 1": "SSPL-1.0",
 	"business source 1.1": "BUSL-1.1", "hpnd": "HPND", "historical permission notice and disclaimer hpnd": "HPND", "mulan psl 2": "MulanPSL-2.0",
 	"academic free 3.0": "AFL-3.0", "academic free 2.1": "AFL-2.1",
+
+	// The ASF's own short name; OpenLDAP's licence by its own name and version; short names of Debian and Fedora
+	// (fedora-license-data, legacy-abbreviation).
+	"alv2": "Apache-2.0", "openldap-2.8": "OLDAP-2.8", "openldap 2.8": "OLDAP-2.8", "openldap public 2.8": "OLDAP-2.8", "edl-1": "BSD-3-Clause",
+	"gpl+": "GPL-1.0-or-later", "zlib with acknowledgement": "zlib-acknowledgement", "bitstream vera": "Bitstream-Vera", "gfdl-1.3+-no-invariant": "GFDL-1.3-no-invariants-or-later",
+	"common development and distribution cddl 1.0": "CDDL-1.0", "common development and distribution cddl 1.1": "CDDL-1.1", "lgpl 2 1": "LGPL-2.1-only",
 }

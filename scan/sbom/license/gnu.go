@@ -39,6 +39,7 @@ func gnu(key string) string {
 			continue
 		}
 		rest = strings.TrimLeft(rest, " -")
+		rest = strings.TrimPrefix(rest, strings.ToLower(n.family)+" ") // "GNU General Public License (GPL), version 2"
 		rest = strings.TrimPrefix(rest, "v")
 		digits := len(rest) - len(strings.TrimLeft(rest, "0123456789."))
 		version := gnuVersions[n.family][rest[:digits]]
@@ -74,6 +75,7 @@ func exceptionFor(base, words string) string {
 // version 3 licences where that is another one.
 var exceptions = map[string][2]string{
 	"classpath":           {"Classpath-exception-2.0"},
+	"gnu classpath":       {"Classpath-exception-2.0"},
 	"classpath 2.0":       {"Classpath-exception-2.0"},
 	"autoconf":            {"Autoconf-exception-2.0", "Autoconf-exception-3.0"},
 	"bison":               {"Bison-exception-2.2"},

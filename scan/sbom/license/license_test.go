@@ -103,6 +103,14 @@ func TestNormalize(t *testing.T) {
 		"License :: OSI Approved :: ISC License (ISCL)":                              "ISC", "Python Software Foundation License": "PSF-2.0",
 		"GNU Lesser General Public License v3 (LGPLv3)": "LGPL-3.0-only", "3-Clause BSD License": "BSD-3-Clause", "The MIT License (MIT)": "MIT",
 		"GNU LGPL v2.1": "LGPL-2.1-only", "\"MIT\"": "MIT", "MIT.": "MIT",
+		// Perl's, OpenLDAP's, and exceptions as Debian and Maven write them.
+		"GPL-1+ or Artistic": "GPL-1.0-or-later OR Artistic-1.0-Perl", "GPL+ or Artistic": "GPL-1.0-or-later OR Artistic-1.0-Perl",
+		"Artistic or GPL-1+": "GPL-1.0-or-later OR Artistic-1.0-Perl", "GPL-1+ or Artistic, and Expat": "(GPL-1.0-or-later OR Artistic-1.0-Perl) AND (MIT)",
+		"(GPL+ or Artistic) and MIT": "(GPL-1.0-or-later OR Artistic-1.0-Perl) AND MIT", "Artistic or GPL-2+": "", "GPL-1+ or Artistic 2.0": "GPL-1.0-or-later OR Artistic-2.0",
+		"OpenLDAP-2.8 and Expat": "OLDAP-2.8 AND MIT", "GPL-3+-WITH-BISON-EXCEPTION": "GPL-3.0-or-later WITH Bison-exception-2.2", "ALv2": "Apache-2.0",
+		"GNU General Public License, version 2 with the GNU Classpath Exception":    "GPL-2.0-only WITH Classpath-exception-2.0",
+		"GNU General Public License (GPL), version 2, with the Classpath exception": "GPL-2.0-only WITH Classpath-exception-2.0",
+		"COMMON DEVELOPMENT AND DISTRIBUTION LICENSE (CDDL) Version 1.0":            "CDDL-1.0", "GPL+": "GPL-1.0-or-later",
 		// Ambiguous or unknown: never guessed.
 		"": "", "BSD": "", "GPL": "", "LGPL": "", "Artistic": "", "public-domain": "", "GPL-2+ with OpenSSL exception": "", "UNLICENSED": "",
 		"SEE LICENSE IN LICENSE.txt": "", "GPLv2+ and BSD": "", "License :: OSI Approved :: BSD License": "", "GPL-2 and more": "", "GPL-9": "", "Apache": "",

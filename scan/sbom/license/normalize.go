@@ -26,11 +26,31 @@ func Normalize(s string) (expr string, ok bool) {
 	if expr, err := canonical(s); err == nil {
 		return expr, true
 	}
-	if id := spelling(s); id != "" {
-		return id, true
+	if expr, err := canonical(resolve(s)); err == nil {
+		return expr, true
 	}
-	expr, err := canonical(rewrite(s))
+	expr, err := canonical(rewrite(perl(s)))
 	return expr, err == nil
+}
+
+// perl spells out the licence of Perl, which is one although "Artistic" alone is
+// several: "GPL-1+ or Artistic" of Debian and "GPL+ or Artistic" of Fedora, whose
+// licence data has it as GPL-1.0-or-later_OR_Artistic-1.0-Perl.
+func perl(s string) string {
+	low := strings.ToLower(s)
+	if len(low) != len(s) {
+		return s
+	}
+	for _, name := range []string{"gpl-1+ or artistic", "gpl+ or artistic", "artistic or gpl-1+", "artistic or gpl+"} {
+		at := strings.Index(low, name)
+		if at < 0 || at > 0 && !strings.ContainsRune("( ", rune(low[at-1])) {
+			continue
+		}
+		if end := at + len(name); end == len(s) || strings.ContainsRune("), ", rune(s[end])) && !strings.HasPrefix(strings.TrimLeft(low[end:], " "), "2") {
+			return s[:at] + "GPL-1.0-or-later or Artistic-1.0-Perl" + s[end:]
+		}
+	}
+	return s
 }
 
 // rewrite replaces the spellings in an expression word by word. What it does not
@@ -82,7 +102,12 @@ func resolve(name string) string {
 	if id := spelling(name); id != "" {
 		return id
 	}
-	if left, right, ok := cutFold(name, " with "); ok {
+	left, right, ok := cutFold(name, " with ")
+	if !ok { // Debian's short names have no blanks
+		left, right, ok = cutFold(name, "-with-")
+	}
+	if ok {
+		left, right = strings.TrimRight(left, blanks+","), strings.ReplaceAll(right, "-", " ")
 		if id, exception := spelling(left), exceptionFor(left, right); id != "" && exception != "" {
 			return id + " WITH " + exception
 		}

@@ -3,7 +3,11 @@
 // Guide. It counts; it makes no score, since an element that is missing is not made up for by
 // another one.
 //
-// A document is judged by what it says, not by whether that is true.
+// A document is judged by what it says, not by whether that is true. Files that no
+// package accounts for have no version, supplier, licence or package URL that anybody
+// could give: of them the guides are taken to ask for the name, the file name, the
+// digest and the relationship. Where a package was found is its file name only where
+// that is the package itself: not a package database, a lock file or a manifest.
 package quality
 
 import (
@@ -53,7 +57,7 @@ type Element struct {
 	// what does.
 	Have int `json:"have"`
 	Of   int `json:"of"`
-	// Missing names what has it not, as "name@version", in the order of the document, at
+	// Missing names what has it not, as "name@version" or the path of a file, in the order of the document, at
 	// most MaxMissing.
 	Missing []string `json:"missing,omitempty"`
 }
@@ -79,6 +83,7 @@ type element struct {
 	level        Level
 	document     func(*facts) bool
 	each         func(*facts, *sbom.Package) bool
+	files        bool // each is asked of files that no package accounts for, too
 }
 
 type guide struct {
@@ -117,10 +122,12 @@ func Assess(doc *sbom.Document, guides ...Guide) ([]Report, error) {
 type facts struct {
 	doc    *sbom.Document
 	linked map[string]bool // IDs of packages with a relationship
+	// authors are people and organisations that made the document, with their addresses.
+	authors []string
 }
 
 func newFacts(doc *sbom.Document) *facts {
-	f := &facts{doc: doc, linked: map[string]bool{}}
+	f := &facts{doc: doc, linked: map[string]bool{}, authors: authorsOf(doc)}
 	for _, r := range doc.Relationships {
 		f.linked[r.From], f.linked[r.To] = true, true
 	}
@@ -135,15 +142,26 @@ func (f *facts) count(e *element) Element {
 		}
 		return out
 	}
-	out.Of = len(f.doc.Packages)
+	out.Of = 0
 	for i := range f.doc.Packages {
 		p := &f.doc.Packages[i]
+		if p.Type == sbom.TypeFile && !e.files {
+			continue
+		}
+		out.Of++
 		switch {
 		case e.each(f, p):
 			out.Have++
 		case len(out.Missing) < MaxMissing:
-			out.Missing = append(out.Missing, p.Name+"@"+p.Version)
+			out.Missing = append(out.Missing, nameOf(p))
 		}
 	}
 	return out
+}
+
+func nameOf(p *sbom.Package) string {
+	if p.Type == sbom.TypeFile {
+		return p.Name
+	}
+	return p.Name + "@" + p.Version
 }

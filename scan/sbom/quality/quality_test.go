@@ -21,8 +21,9 @@ func whole() *sbom.Document {
 	return &sbom.Document{
 		Created: "2026-01-02T03:04:05Z", Tools: []sbom.Tool{{Name: "stella", Version: "1"}}, Gaps: []sbom.Gap{{Code: sbom.GapOddity}}, Subject: sbom.Subject{ID: "s"},
 		Packages: []sbom.Package{{ID: "a", Name: "a", Version: "1", PURL: url, Supplier: "A (mail@a.example)", Licenses: []sbom.License{{Expression: "MIT"}}, Download: "https://a.example/a.tgz",
-			Hashes: []sbom.Hash{{Algorithm: "sha512", Value: "00"}}, Locations: []sbom.Location{{Path: "a"}}, Properties: properties}},
+			Hashes: []sbom.Hash{{Algorithm: "sha512", Value: "00"}}, Locations: []sbom.Location{{Path: "opt/a.tgz"}}, Properties: properties}},
 		Relationships: []sbom.Relationship{{From: "s", Kind: sbom.Contains, To: "a"}},
+		Foreign:       sbom.Foreign{"cyclonedx": `{"metadata":{"authors":[{"name":"Somebody","email":"some@body.example"}]}}`},
 	}
 }
 
@@ -45,7 +46,9 @@ func TestEach(t *testing.T) {
 		unmet   []quality.Guide
 	}{
 		"timestamp":     {func(d *sbom.Document, _ *sbom.Package) { d.Created = "" }, quality.Guides()},
-		"tools":         {func(d *sbom.Document, _ *sbom.Package) { d.Tools = nil }, quality.Guides()},
+		"tools":         {func(d *sbom.Document, _ *sbom.Package) { d.Tools = nil }, []quality.Guide{quality.OpenChain}},
+		"authors":       {func(d *sbom.Document, _ *sbom.Package) { d.Foreign = nil }, []quality.Guide{quality.BSI}},
+		"any author":    {func(d *sbom.Document, _ *sbom.Package) { d.Foreign, d.Tools = nil, nil }, quality.Guides()},
 		"name":          {func(_ *sbom.Document, p *sbom.Package) { p.Name = "" }, quality.Guides()},
 		"version":       {func(_ *sbom.Document, p *sbom.Package) { p.Version = "" }, quality.Guides()},
 		"supplier":      {func(_ *sbom.Document, p *sbom.Package) { p.Supplier = "" }, quality.Guides()},
@@ -54,6 +57,7 @@ func TestEach(t *testing.T) {
 		"relationship":  {func(d *sbom.Document, _ *sbom.Package) { d.Relationships = nil }, quality.Guides()},
 		"licence":       {func(_ *sbom.Document, p *sbom.Package) { p.Licenses = nil }, []quality.Guide{quality.BSI}},
 		"longest hash":  {func(_ *sbom.Document, p *sbom.Package) { p.Hashes[0].Algorithm = "sha256" }, []quality.Guide{quality.BSI}},
+		"own location":  {func(_ *sbom.Document, p *sbom.Package) { p.Locations[0].Path = "var/lib/dpkg/status" }, []quality.Guide{quality.BSI}},
 		"location":      {func(_ *sbom.Document, p *sbom.Package) { p.Locations = nil }, []quality.Guide{quality.BSI}},
 		"properties":    {func(_ *sbom.Document, p *sbom.Package) { p.Properties = nil }, []quality.Guide{quality.BSI}},
 		"download":      {func(_ *sbom.Document, p *sbom.Package) { p.Download = "" }, nil},

@@ -2,6 +2,7 @@ package spdx
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/stella-ops/stella/internal/fault"
@@ -22,6 +23,7 @@ func check(w *document, form form) error {
 		id := documentID
 		w.SPDXID = &id
 	}
+	ownIdentifier(w)
 	seen := make(map[string]string, len(w.Packages)+len(w.Files))
 	seen[*w.SPDXID] = "the document"
 	place := func(list string, i, line int) string {
@@ -66,6 +68,28 @@ func check(w *document, form form) error {
 		}
 	}
 	return nil
+}
+
+// ownIdentifier gives a document that shares its identifier with one of its packages
+// the one that the specification gives every document (2.3, clause 6.3), and notes
+// it: Bitnami gives the document that of the application it describes. Only documents
+// describe, so that in DESCRIBES the shared identifier means the document, and
+// everywhere else the package.
+func ownIdentifier(w *document) {
+	id := *w.SPDXID
+	if id == documentID || !slices.ContainsFunc(w.Packages, func(p packageElement) bool { return p.SPDXID == id }) {
+		return
+	}
+	w.notes = append(w.notes, note{"document", fmt.Sprintf("SPDXID %.100q is also that of a package: the document is taken for %s", id, documentID)})
+	w.SPDXID = new(documentID)
+	for i := range w.Relationships {
+		switch r := &w.Relationships[i]; {
+		case r.Type == "DESCRIBES" && r.From == id:
+			r.From = documentID
+		case r.Type == "DESCRIBED_BY" && r.To == id:
+			r.To = documentID
+		}
+	}
 }
 
 // forgetLines removes the line numbers that check needed, so that elements compare

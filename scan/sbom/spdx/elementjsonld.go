@@ -1,6 +1,7 @@
 package spdx
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -34,6 +35,7 @@ func (g *writer3) pkg(p *packageElement) {
 	for _, r := range p.ExternalRefs {
 		g.externalRef(&e, r)
 	}
+	asFile(&e)
 	g.add(e)
 	if name := asserted(p.FileName); name != "" {
 		file := g.add(element3{ID: g.iri(p.SPDXID + "-file"), Type: "software_File", Name: name})
@@ -50,6 +52,15 @@ func (g *writer3) pkg(p *packageElement) {
 	}
 	g.license(e.ID, "hasDeclaredLicense", p.LicenseDeclared, "")
 	g.license(e.ID, "hasConcludedLicense", p.LicenseConcluded, text(p.LicenseComments))
+}
+
+// asFile makes a File of a package that is one and says nothing that a File cannot.
+// What people are told of its place is then a comment.
+func asFile(e *element3) {
+	if e.Purpose != "file" || e.Version != "" || e.PackageURL != "" || e.Download != "" || e.Homepage != "" || e.SourceInfo != "" && e.Comment != "" {
+		return
+	}
+	e.Type, e.Comment, e.SourceInfo = "software_File", cmp.Or(e.Comment, e.SourceInfo), ""
 }
 
 // said returns a text that says something; "NONE" says something.

@@ -179,6 +179,9 @@ func extendDocument(w *document, d *sbom.Document, r *reading, date string) ([]s
 		known[g] = true
 	}
 	list := []extension{x, {Composition: d.Composition}}
+	for i := range d.Secrets {
+		list = append(list, extension{Secret: &d.Secrets[i]})
+	}
 	for i := range d.Gaps {
 		if !known[d.Gaps[i]] {
 			list = append(list, extension{Gap: &d.Gaps[i]})

@@ -29,14 +29,17 @@ type extension struct {
 	OS          *sbom.OS          `json:"os,omitzero"`
 	Source      *sbom.Source      `json:"source,omitzero"`
 	Composition *sbom.Composition `json:"composition,omitzero"`
+	Secret      *sbom.Secret      `json:"secret,omitzero"`
 	Gap         *sbom.Gap         `json:"gap,omitzero"`
 
-	gaps []sbom.Gap // of all annotations together
+	// of all annotations together
+	secrets []sbom.Secret
+	gaps    []sbom.Gap
 }
 
 // Fields that patches never hold, because they have their own place.
 var (
-	outsideDocument = []string{"namespace", "subject", "packages", "relationships", "gaps", "composition", "source", "foreign"}
+	outsideDocument = []string{"namespace", "subject", "packages", "relationships", "secrets", "gaps", "composition", "source", "foreign"}
 	outsideSubject  []string
 	outsidePackage  = []string{"foreign"}
 )
@@ -126,6 +129,9 @@ func (x *extension) add(e *extension) {
 	}
 	if e.Composition != nil {
 		x.Composition = e.Composition
+	}
+	if e.Secret != nil {
+		x.secrets = append(x.secrets, *e.Secret)
 	}
 	if e.Gap != nil {
 		x.gaps = append(x.gaps, *e.Gap)

@@ -135,7 +135,7 @@ func (in *interpreter) applyExtension(d *sbom.Document) {
 			in.ids[spdxID] = d.Subject.ID
 		}
 	}
-	d.Source, d.Composition, d.Gaps = x.Source, x.Composition, x.gaps
+	d.Source, d.Composition, d.Secrets, d.Gaps = x.Source, x.Composition, x.secrets, x.gaps
 }
 
 // findRoot returns the index of the only package that the document describes, or

@@ -66,7 +66,7 @@ func TestModelRoundTrip(tb *testing.T) {
 func TestGeneratorCoversTheModel(t *testing.T) {
 	seen := map[string]bool{}
 	rapid.Check(t, func(t *rapid.T) { fields(reflect.ValueOf(documents().Draw(t, "document")), "Document", seen) })
-	for _, v := range []any{sbom.Document{}, sbom.Subject{}, sbom.Package{}, sbom.OS{}, sbom.Gap{}, sbom.Source{}, sbom.License{}, sbom.Tool{}} {
+	for _, v := range []any{sbom.Document{}, sbom.Subject{}, sbom.Package{}, sbom.OS{}, sbom.Usage{}, sbom.Secret{}, sbom.Gap{}, sbom.Source{}, sbom.License{}, sbom.Tool{}} {
 		typ := reflect.TypeOf(v)
 		for i := range typ.NumField() {
 			if name := typ.Name() + "." + typ.Field(i).Name; !seen[name] && typ.Field(i).Name != "Foreign" {
@@ -126,7 +126,7 @@ var timestamps = rapid.SampledFrom([]string{"", "1970-01-01T00:00:00Z", "2024-02
 
 func licenses() *rapid.Generator[sbom.License] {
 	return rapid.Custom(func(t *rapid.T) sbom.License {
-		l := sbom.License{Kind: rapid.SampledFrom([]sbom.LicenseKind{sbom.LicenseDeclared, sbom.LicenseConcluded}).Draw(t, "kind")}
+		l := sbom.License{Kind: rapid.SampledFrom([]sbom.LicenseKind{sbom.LicenseDeclared, sbom.LicenseConcluded, sbom.LicenseDetected}).Draw(t, "kind")}
 		if rapid.Bool().Draw(t, "expression") {
 			l.Expression = rapid.SampledFrom([]string{"MIT", "Apache-2.0 OR MIT", "LicenseRef-x", "LicenseRef-x AND ISC", "mit", "GPL-2.0-only WITH Classpath-exception-2.0",
 				"not an expression"}).Draw(t, "expression")
@@ -171,8 +171,10 @@ func packages() *rapid.Generator[sbom.Package] {
 			Supplier:   maybe(t, "supplier", words),
 			Originator: maybe(t, "originator", rapid.Just("Jane Doe (jane@example.com)")),
 			Homepage:   maybe(t, "homepage", words), Download: maybe(t, "download", words), Copyright: maybe(t, "copyright", words),
-			Description: maybe(t, "description", words),
-			Properties:  maybe(t, "properties", some(rapid.Custom(func(t *rapid.T) sbom.Property { return sbom.Property{Name: word(t, "name"), Value: word(t, "value")} }), 2)),
+			Description: maybe(t, "description", words), Usage: maybe(t, "usage", rapid.Custom(func(t *rapid.T) *sbom.Usage {
+				return &sbom.Usage{State: rapid.SampledFrom([]sbom.UsageState{sbom.Reached, sbom.Unreached}).Draw(t, "state"), Chain: maybe(t, "chain", some(words, 3))}
+			})),
+			Properties: maybe(t, "properties", some(rapid.Custom(func(t *rapid.T) sbom.Property { return sbom.Property{Name: word(t, "name"), Value: word(t, "value")} }), 2)),
 		}
 	})
 }
@@ -239,6 +241,10 @@ func documents() *rapid.Generator[*sbom.Document] {
 		}), 6).Draw(t, "relationships")
 		d.Gaps = maybe(t, "gaps", some(rapid.Custom(func(t *rapid.T) sbom.Gap {
 			return sbom.Gap{Code: sbom.GapUnreadable, Blocking: rapid.Bool().Draw(t, "blocking"), Where: word(t, "where"), Layer: word(t, "layer"), What: word(t, "what")}
+		}), 3))
+		d.Secrets = maybe(t, "secrets", some(rapid.Custom(func(t *rapid.T) sbom.Secret {
+			return sbom.Secret{Rule: "r" + word(t, "rule"), Title: word(t, "title"), Path: word(t, "path"), Layer: word(t, "layer"), Line: rapid.IntRange(0, 9).Draw(t, "line"),
+				Masked: word(t, "masked"), Removed: rapid.Bool().Draw(t, "removed")}
 		}), 3))
 		if rapid.Bool().Draw(t, "composition") {
 			d.Composition = &sbom.Composition{Root: digest(t), Fragments: []sbom.FragmentRef{{DiffID: digest(t), Digest: digest(t)}}}

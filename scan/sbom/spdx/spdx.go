@@ -24,6 +24,8 @@
 //	Contains                CONTAINS; also read: CONTAINED_BY, PACKAGE_OF
 //	DependsOn               DEPENDS_ON; also read: DEPENDENCY_OF and its kinds, HAS_PREREQUISITE, PREREQUISITE_FOR,
 //	                        DYNAMIC_LINK, STATIC_LINK
+//	Type "file"             a package with the purpose FILE: a File of SPDX 2 demands a SHA-1, which files that were
+//	                        digested otherwise do not have; in SPDX 3 a software_File
 //	OwnedBy                 OTHER with a comment that starts with "owned-by"; also read: syft's "ownership-by-file-overlap"
 //
 // # What SPDX has no member for
@@ -32,7 +34,7 @@
 // comment is one JSON object. Beside a package its member "package" holds the
 // fields of [sbom.Package] that the other members do not give back when read,
 // null for a field that they would give by mistake; "document" and "subject" do
-// the same for the document. Source, composition and each gap are annotations
+// the same for the document. Source, composition, each secret and each gap are annotations
 // of their own, so that one can be removed without touching the rest. Decoding a
 // document of ours therefore restores the model exactly.
 //

@@ -2,6 +2,7 @@ package spdx
 
 import (
 	"bytes"
+	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/stella-ops/stella/internal/testdata"
+	"github.com/stella-ops/stella/scan/sbom"
 )
 
 // The checker must accept the published examples and refuse broken ones, or it
@@ -77,4 +79,29 @@ func TestSPDX3OfModels(tb *testing.T) {
 			t.Fatalf("%q\n%s", problems, b.Bytes())
 		}
 	})
+}
+
+// A file that no package accounts for is a File, one that has a version a Package.
+func TestSPDX3Files(t *testing.T) {
+	d := &sbom.Document{Packages: []sbom.Package{
+		{Type: sbom.TypeFile, Name: "bin/a", Locations: []sbom.Location{{Path: "bin/a"}}, Hashes: []sbom.Hash{{Algorithm: "sha256", Value: strings.Repeat("ab", 32)}}, Properties: []sbom.Property{{Name: "file:kind", Value: "elf"}}},
+		{Type: sbom.TypeFile, Name: "bin/b", Version: "1"}}}
+	d.Normalize()
+	out, losses := encoded(t, d, &EncodeOptions{Version: Version301})
+	var g graph3
+	if err := json.Unmarshal(out, &g); err != nil || len(losses) > 0 {
+		t.Fatal(err, losses)
+	}
+	classes := map[string]string{}
+	for _, e := range g.Graph {
+		if e.Purpose == "file" {
+			classes[e.Name] = e.Type
+		}
+	}
+	if classes["bin/a"] != "software_File" || classes["bin/b"] != "software_Package" {
+		t.Errorf("%v", classes)
+	}
+	if problems := loadModel3(t).checkGraph(out); len(problems) > 0 {
+		t.Errorf("%q", problems)
+	}
 }
