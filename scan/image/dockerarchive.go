@@ -86,8 +86,9 @@ func (a *archive) image(ctx context.Context, ref string) (*scan.Image, error) {
 		return nil, err
 	}
 	src := &a.res.source
-	src.Tags = slices.Sorted(slices.Values(img.RepoTags))
-	m := &scan.Image{Subject: cfg.subject(), Created: cfg.created, Start: cfg.start, Source: src, Gaps: cfg.gaps}
+	var gaps []sbom.Gap
+	src.Tags, gaps = imageNames(img.RepoTags)
+	m := &scan.Image{Subject: cfg.subject(), Created: cfg.created, Start: cfg.start, Source: src, Gaps: append(cfg.gaps, gaps...)}
 	for i, name := range img.Layers {
 		b, err := a.blob(name, cfg.diffIDs[i])
 		if err != nil {
@@ -238,8 +239,11 @@ func (a *archive) find(ctx context.Context, index *document, digest string, cfg 
 			continue
 		}
 		seen[d.Digest] = true
-		if len(seen) > a.res.set.limits.IndexEntries || depth > a.res.set.limits.IndexDepth {
-			return others, &fault.LimitError{What: "index entries", Where: a.files.name, Max: int64(a.res.set.limits.IndexEntries)}
+		switch lim := &a.res.set.limits; {
+		case len(seen) > lim.IndexEntries:
+			return others, &fault.LimitError{What: "index entries", Where: a.files.name, Max: int64(lim.IndexEntries), Seen: int64(len(seen))}
+		case depth > lim.IndexDepth:
+			return others, &fault.LimitError{What: "depth of indexes in indexes", Where: a.files.name, Max: int64(lim.IndexDepth), Seen: int64(depth)}
 		}
 		doc, err := a.res.document(ctx, d)
 		switch {

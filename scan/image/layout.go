@@ -10,6 +10,7 @@ import (
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/scan"
+	"github.com/stella-ops/stella/scan/sbom"
 )
 
 // OpenLayout opens an image in an OCI image layout, a folder with oci-layout,
@@ -79,25 +80,33 @@ func (r *resolver) layout(ctx context.Context, f files, ref string) (*scan.Image
 	if err != nil {
 		return nil, err
 	}
+	var names []string
 	for _, d := range index.Manifests {
 		if !slices.ContainsFunc(chosen, func(c descriptor) bool { return c.Digest == d.Digest }) {
 			continue
 		}
 		for _, name := range []string{d.FullName, d.Ref} {
-			if name != "" && !slices.Contains(r.source.Tags, name) {
-				r.source.Tags = append(r.source.Tags, name)
+			if name != "" {
+				names = append(names, name)
 			}
 		}
 	}
-	slices.Sort(r.source.Tags)
-	if len(chosen) > 1 {
-		return r.image(ctx, descriptor{}, &document{Index: true, Manifests: chosen})
+	var gaps []sbom.Gap
+	r.source.Tags, gaps = imageNames(names)
+	doc := &document{Index: true, Manifests: chosen}
+	var of descriptor
+	if len(chosen) == 1 {
+		of = chosen[0]
+		if doc, err = r.document(ctx, of); err != nil {
+			return nil, err
+		}
 	}
-	doc, err := r.document(ctx, chosen[0])
+	m, err := r.image(ctx, of, doc)
 	if err != nil {
 		return nil, err
 	}
-	return r.image(ctx, chosen[0], doc)
+	m.Gaps = append(m.Gaps, gaps...)
+	return m, nil
 }
 
 // readLayout checks the layout's version and reads its index.

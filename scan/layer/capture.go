@@ -54,7 +54,7 @@ func (p *pass) head(h header) ([]byte, error) {
 		head, err := p.s.peek(8)
 		return head, unexpected(err)
 	}
-	text, err := p.s.peek(headroom)
+	text, err := p.s.peek(int(min(headroom, h.size)))
 	if err != nil {
 		return nil, unexpected(err)
 	}

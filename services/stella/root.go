@@ -22,7 +22,7 @@ func (p *program) rootCommand() *cobra.Command {
 	root.SetErr(p.stderr)
 	root.SetIn(p.stdin)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &codeError{exitUsage, err} })
-	root.AddCommand(p.scanCommand(), p.matchCommand(), p.explainCommand(), p.sbomCommand(), p.dbCommand(), p.vexCommand(), p.policyCommand(), p.replayCommand(), p.diffCommand(), p.attestCommand(), p.verifyCommand(), p.exportCommand(), p.bundleCommand(), p.notifyCommand(), p.timelineCommand(), p.loginCommand(), p.logoutCommand(), p.whoamiCommand(), p.scansCommand(), p.demoCommand(), p.serveCommand(), p.readyCommand(), p.configCommand(), p.migrateCommand(), p.authorityCommand(), p.versionCommand())
+	root.AddCommand(p.scanCommand(), p.matchCommand(), p.explainCommand(), p.sbomCommand(), p.dbCommand(), p.vexCommand(), p.policyCommand(), p.replayCommand(), p.diffCommand(), p.attestCommand(), p.verifyCommand(), p.secretsCommand(), p.exportCommand(), p.bundleCommand(), p.notifyCommand(), p.timelineCommand(), p.loginCommand(), p.logoutCommand(), p.whoamiCommand(), p.scansCommand(), p.demoCommand(), p.serveCommand(), p.readyCommand(), p.configCommand(), p.migrateCommand(), p.authorityCommand(), p.versionCommand())
 	return root
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"github.com/stella-ops/stella/advisory/finding"
 	"github.com/stella-ops/stella/scan"
-	"github.com/stella-ops/stella/scan/analyzer/all"
 	"github.com/stella-ops/stella/scan/filecache"
 	"github.com/stella-ops/stella/scan/sbom"
 )
@@ -22,6 +21,7 @@ type scanFlags struct {
 	gate    gateFlags
 	db      dbFlags
 	decide  decideFlags
+	secrets secretFlags
 	noCache bool
 	cache   string
 	timeout time.Duration
@@ -73,6 +73,7 @@ func (p *program) scanCommand() *cobra.Command {
 	f.gate.register(cmd.Flags())
 	f.db.register(cmd.Flags())
 	f.decide.register(cmd.Flags())
+	f.secrets.register(cmd.Flags())
 	cmd.Flags().BoolVar(&f.noCache, "no-cache", false, "read every layer, keep nothing")
 	cmd.Flags().StringVar(&f.cache, "cache-dir", "", "folder of known layers (default: stella in the user's cache folder)")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 0, "give up after this time; 0 means never")
@@ -159,7 +160,14 @@ func (r *result) gaps() []sbom.Gap {
 
 // document gives the document of any source.
 func (p *program) document(ctx context.Context, ref string, f *scanFlags) (*sbom.Document, error) {
+	set, err := p.analyzers(&f.secrets)
+	if err != nil {
+		return nil, err
+	}
 	if file, ok := strings.CutPrefix(ref, "sbom:"); ok {
+		if f.secrets.on || f.secrets.rules != "" {
+			return nil, usageError("secrets are looked for in files, and %s has none: scan what it was made of", clean(ref))
+		}
 		doc, _, err := p.readSBOM(file)
 		return doc, err
 	}
@@ -168,7 +176,7 @@ func (p *program) document(ctx context.Context, ref string, f *scanFlags) (*sbom
 		return nil, err
 	}
 	defer img.Close()
-	s := &scan.Scanner{Analyzers: all.Set(), Parallel: f.jobs, Tool: tool()}
+	s := &scan.Scanner{Analyzers: set, Parallel: f.jobs, Tool: tool()}
 	if !f.noCache {
 		dir := f.cache
 		if dir == "" {

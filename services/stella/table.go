@@ -35,6 +35,7 @@ func (p *program) table(w io.Writer, r *result) error {
 	}
 	writeExcused(&b, r, color)
 	writeSummary(&b, r, color)
+	writeBeside(&b, r.Document)
 	writeVerdict(&b, r, color)
 	writeGaps(&b, r, color)
 	_, err := io.WriteString(w, b.String())
@@ -181,14 +182,19 @@ func paint(s finding.Severity, color bool) string {
 
 func writeSummary(b *strings.Builder, r *result, color bool) {
 	byType := map[string]int{}
+	files := 0
 	for i := range r.Document.Packages {
+		if r.Document.Packages[i].Type == sbom.TypeFile {
+			files++
+			continue
+		}
 		byType[cmp.Or(r.Document.Packages[i].PURL.Type, "other")]++
 	}
 	var parts []string
 	for _, t := range slices.Sorted(maps.Keys(byType)) {
 		parts = append(parts, fmt.Sprintf("%d %s", byType[t], clean(t)))
 	}
-	fmt.Fprintf(b, "%d packages", len(r.Document.Packages))
+	fmt.Fprintf(b, "%d packages", len(r.Document.Packages)-files)
 	if len(parts) > 0 {
 		fmt.Fprintf(b, " (%s)", strings.Join(parts, ", "))
 	}

@@ -10,7 +10,7 @@ import (
 // encodeVerdict writes what was decided, in one of verdictFormats.
 func encodeVerdict(w io.Writer, name string, r *result) error {
 	d := r.Decided
-	opts := &policyreport.Options{Findings: d.record.Inputs.Findings}
+	opts := &policyreport.Options{Findings: d.record.Inputs.Findings, Secrets: r.Document.Secrets, Packages: r.Document.Packages}
 	switch name {
 	case "verdict":
 		return writeLine(w, d.Body)
@@ -25,7 +25,7 @@ func encodeVerdict(w io.Writer, name string, r *result) error {
 	case "junit":
 		return policyreport.JUnit(w, d.Trace, opts)
 	}
-	text, err := sarif.Encode(d.Trace, &sarif.Options{Findings: opts.Findings, Packages: r.Document.Packages, Version: buildVersion().version})
+	text, err := sarif.Encode(d.Trace, &sarif.Options{Findings: opts.Findings, Packages: opts.Packages, Secrets: opts.Secrets, Version: buildVersion().version})
 	if err != nil {
 		return err
 	}

@@ -57,6 +57,9 @@ func writeVerdict(b *strings.Builder, r *result, color bool) {
 		if c.Error > 0 {
 			fmt.Fprintf(b, ", %d could not be evaluated", c.Error)
 		}
+		if x := c.Items; x != (policy.Tally{}) {
+			fmt.Fprintf(b, "; beside findings %d block, %d not assessed, %d warn, %d pass", x.Block+x.Error, x.NotAssessed, x.Warn, x.Pass)
+		}
 		if !v.NextChange.IsZero() {
 			fmt.Fprintf(b, "; it may change on %s", v.NextChange.Format("2006-01-02"))
 		}

@@ -145,7 +145,7 @@ func archivesInside() []hostile {
 			le.PutUint32(b[at+8:], 0xfffffff0)
 			le.PutUint32(b[at+12:], 0xfffffff0)
 		}))),
-		jar("in jars in a jar, all of zeros", shown("org.example:middle", "org.example:middle", "org.example:seen"), bombs()).heavy(),
+		jar("in jars in a jar, all of zeros", shown(append(twiceNamed(16), "org.example:middle", "org.example:seen")...), bombs()).heavy(),
 		layered("content", "war in an ear, 16 deep", noted("!limit app/x.ear").with(append(levels(8, 16), "org.example:ear")...),
 			tarball(file("app/x.ear", zipped(maven("ear"), member{"web.war", nested(16)})))),
 		layered("content", "jar that is encrypted throughout", noted("unsupported app/x.war").with("org.example:seen"), tarball(file("app/x.war", string(edit([]byte(zipped(maven("seen"))), func(b []byte) {
@@ -153,6 +153,15 @@ func archivesInside() []hostile {
 			b[6] |= 1
 		}))))),
 	}
+}
+
+// twiceNamed are jars that only their file names name, each in two others.
+func twiceNamed(n int) (out []string) {
+	for i := range n {
+		name := strings.Repeat("x", i+1)
+		out = append(out, name, name)
+	}
+	return out
 }
 
 // linked is a zip in which a folder is a symbolic link to the machine's, and a file in it.

@@ -82,5 +82,7 @@ func TestBadChisel(t *testing.T) {
 
 func FuzzChisel(f *testing.F) {
 	f.Add([]byte(wall))
-	f.Fuzz(func(t *testing.T, data []byte) { analyzertest.Check(t, Analyzer{}, chiselFile, packed(t, string(data))) })
+	f.Fuzz(func(t *testing.T, data []byte) {
+		analyzertest.Check(t, Analyzer{}, chiselFile, packed(t, string(data)))
+	})
 }

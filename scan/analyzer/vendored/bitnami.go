@@ -1,9 +1,7 @@
 package vendored
 
 import (
-	"bytes"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/stella-ops/stella/internal/fault"
@@ -12,27 +10,6 @@ import (
 	"github.com/stella-ops/stella/scan/analyzer/internal/locked"
 	"github.com/stella-ops/stella/scan/sbom"
 )
-
-// ownIdentifier gives a document of Bitnami the identifier that SPDX demands of every
-// document: Bitnami gives it that of the application, so that two elements share one.
-func ownIdentifier(data []byte) []byte {
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	r := jsontext.New(data)
-	start, end := -1, 0
-	err := r.Document(func() {
-		r.Object(func(key []byte) {
-			if string(key) == "SPDXID" {
-				raw := r.Raw()
-				end = len(data) - len(r.Rest())
-				start = end - len(raw)
-			}
-		})
-	})
-	if err != nil || start < 0 {
-		return data // which its decoder explains better
-	}
-	return slices.Concat(data[:start], []byte(`"SPDXRef-DOCUMENT"`), data[end:])
-}
 
 // readComponents reads .bitnami_components.json, the list of what Bitnami built into an image:
 //

@@ -51,7 +51,6 @@ const (
 	none       kind = iota
 	perhaps         // it may be another thing, which is no error
 	document        // an SBOM document
-	bitnami         // one of Bitnami's
 	components      // Bitnami's list
 )
 
@@ -63,7 +62,7 @@ func kindOf(p string) kind {
 	case p == "opt/bitnami/.bitnami_components.json":
 		return components
 	case strings.HasPrefix(dir, "opt/bitnami/") && strings.HasPrefix(base, ".spdx-") && strings.HasSuffix(base, ".spdx"):
-		return bitnami
+		return document
 	case hasSuffix(base, ".spdx.json", ".cdx.json", ".cdx.xml", ".bom.json", ".bom.xml", ".syft.json"):
 		return document
 	case base == "bom.json", base == "sbom.json", base == "bom.xml", base == "sbom.xml":
@@ -103,9 +102,6 @@ func (Analyzer) Extract(_ context.Context, f *analyzer.File) ([]analyzer.Fact, e
 			err = fmt.Errorf("read %s: %w", f.Path, err)
 		}
 		return facts, err
-	}
-	if k == bitnami {
-		data = ownIdentifier(data)
 	}
 	doc, name, err := format.Decode(bytes.NewReader(data))
 	if err != nil {

@@ -89,7 +89,7 @@ func (t *taker) cpes(list []string) {
 // licenses takes all statements of one kind together: beside others, one more would
 // say something else.
 func (t *taker) licenses(list []sbom.License) {
-	for _, kind := range []sbom.LicenseKind{sbom.LicenseDeclared, sbom.LicenseConcluded} {
+	for _, kind := range []sbom.LicenseKind{sbom.LicenseDeclared, sbom.LicenseConcluded, sbom.LicenseDetected} {
 		of := func(l sbom.License) bool { return l.Kind == kind }
 		was, said := only(t.p.Licenses, of), only(list, of)
 		if t.may(Licenses, string(kind), licenseText(was), licenseText(said)) {
