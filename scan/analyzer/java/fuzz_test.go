@@ -3,6 +3,7 @@ package java
 import (
 	"bytes"
 	"context"
+	"slices"
 	"testing"
 	"unicode/utf8"
 
@@ -24,6 +25,19 @@ func check(t *testing.T, path string, data []byte) []analyzer.Fact {
 		t.Errorf("error without a kind: %v", err)
 	}
 	keys := map[string]bool{"": true}
+	in := &analyzer.Squashed{}
+	for _, at := range []string{path, "deep/" + path} { // one is the parent of the other, if it says so
+		for _, f := range facts {
+			in.Facts = append(in.Facts, analyzer.Located{Fact: f, Path: at})
+		}
+	}
+	joined, _ := Analyzer{}.Join(in)
+	for _, f := range joined {
+		if f.Package == nil || f.Package.Name == "" {
+			t.Errorf("joined fact %+v", f)
+		}
+	}
+	facts = slices.DeleteFunc(slices.Clone(facts), func(f analyzer.Fact) bool { return f.Kind == analyzer.KindPart })
 	for _, f := range facts {
 		p := f.Package
 		if keys[f.Key] || p.Name == "" || !utf8.ValidString(f.Key+f.Inner+p.Name+p.Version+p.Supplier+p.Homepage) {
@@ -90,6 +104,10 @@ func FuzzProperties(f *testing.F) {
 // where that reads the document.
 func FuzzProject(f *testing.F) {
 	f.Add([]byte(samplePOM))
+	f.Add([]byte(parentPOM))
+	f.Add([]byte(childPOM))
+	f.Add([]byte(parentPOM))
+	f.Add([]byte(childPOM))
 	f.Add([]byte("<project><artifactId>a</artifactId><properties><a>${b}</a><b>${a}</b></properties><version>${a}</version></project>"))
 	f.Add([]byte("<?xml version='1.0' encoding='latin1'?><project><artifactId><![CDATA[a]]></artifactId></project>"))
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -37,7 +37,7 @@ type Analyzer struct {
 
 // version of the facts. Facts with digests are other facts.
 const (
-	version            = 2
+	version            = 3
 	versionWithDigests = 1000 + version
 )
 

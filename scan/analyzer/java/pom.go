@@ -13,6 +13,7 @@ import (
 // placeholders are resolved by expand.
 type project struct {
 	parent, self coordinates
+	relative     *string // parent's relativePath; nil where there is none
 	properties   map[string]string
 	licenses     []sbom.License
 	dependencies []dependency
@@ -52,7 +53,14 @@ func parseProject(data []byte, full bool) (*project, error) {
 func (p *project) element(x *xmlReader, name string, full bool) (err error) {
 	switch name {
 	case "parent":
-		return x.each(func(name string) error { return p.parent.element(x, name) })
+		return x.each(func(name string) error {
+			if name != "relativePath" {
+				return p.parent.element(x, name)
+			}
+			text, err := x.text()
+			p.relative = &text
+			return err
+		})
 	case "groupId", "artifactId", "version":
 		return p.self.element(x, name)
 	case "packaging":

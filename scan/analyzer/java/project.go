@@ -11,8 +11,8 @@ import (
 )
 
 // extractProject reads a pom.xml: the project, and the dependencies that it
-// declares. Nothing is resolved outside the file: a version that a parent or an
-// imported list of versions decides stays empty, and a property says so.
+// declares. A version that an imported list of versions decides, or a parent that is not
+// beside the file, stays empty, and a property says so.
 func extractProject(f *analyzer.File) ([]analyzer.Fact, error) {
 	data, err := f.Bytes(maxProject)
 	if err != nil {
@@ -22,11 +22,28 @@ func extractProject(f *analyzer.File) ([]analyzer.Fact, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", f.Path, err)
 	}
+	facts, bad := p.facts()
+	if len(facts) > 0 {
+		parts, err := p.inherits()
+		if err != nil {
+			bad = err
+		}
+		facts = append(facts, parts...)
+	}
+	if bad != nil {
+		bad = fmt.Errorf("read %s: %w", f.Path, bad)
+	}
+	return facts, bad
+}
+
+// facts are the project and its dependencies. An error is about one of them; the others are
+// returned.
+func (p *project) facts() ([]analyzer.Fact, error) {
 	own := p.own()
 	if own.artifact == "" {
-		return nil, fmt.Errorf("read %s: no artifactId: %w", f.Path, fault.Invalid)
+		return nil, fmt.Errorf("no artifactId: %w", fault.Invalid)
 	}
-	root := analyzer.Fact{Kind: analyzer.KindPackage, Key: "project", Package: own.pkg()}
+	root := analyzer.Fact{Kind: analyzer.KindPackage, Key: projectKey, Package: own.pkg()}
 	root.Package.State = sbom.Declared
 	root.Package.Licenses = p.licenses
 	root.Package.Supplier, root.Package.Homepage = p.resolved(p.supplier), p.resolved(p.homepage)
@@ -48,9 +65,6 @@ func extractProject(f *analyzer.File) ([]analyzer.Fact, error) {
 			facts = append(facts, fact)
 			facts[0].DependsOn = append(facts[0].DependsOn, fact.Key)
 		}
-	}
-	if bad != nil {
-		bad = fmt.Errorf("read %s: %w", f.Path, bad)
 	}
 	return facts, bad
 }

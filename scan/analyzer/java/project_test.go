@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,6 +51,7 @@ const samplePOM = `<?xml version="1.0" encoding="UTF-8"?>
 
 func TestProject(t *testing.T) {
 	facts := extract(t, "app/pom.xml", samplePOM)
+	facts = slices.DeleteFunc(facts, func(f analyzer.Fact) bool { return f.Kind != analyzer.KindPackage })
 	var got []string
 	for _, f := range facts {
 		p := f.Package
