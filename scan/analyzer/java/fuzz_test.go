@@ -106,8 +106,6 @@ func FuzzProject(f *testing.F) {
 	f.Add([]byte(samplePOM))
 	f.Add([]byte(parentPOM))
 	f.Add([]byte(childPOM))
-	f.Add([]byte(parentPOM))
-	f.Add([]byte(childPOM))
 	f.Add([]byte("<project><artifactId>a</artifactId><properties><a>${b}</a><b>${a}</b></properties><version>${a}</version></project>"))
 	f.Add([]byte("<?xml version='1.0' encoding='latin1'?><project><artifactId><![CDATA[a]]></artifactId></project>"))
 	f.Fuzz(func(t *testing.T, data []byte) {
