@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stella-ops/stella/advisory/finding"
+	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/scan/sbom"
 	"github.com/stella-ops/stella/scan/sbom/format"
 )
@@ -27,10 +28,11 @@ func (p *program) sbomCommand() *cobra.Command {
 
 func (p *program) sbomConvert() *cobra.Command {
 	var f outputFlags
+	var used bool
 	cmd := &cobra.Command{
 		Use:     "convert FILE",
 		Short:   "Write a document in another format, and say what that format cannot carry",
-		Example: "  stella sbom convert sbom.spdx.json -o cyclonedx-json@1.6=sbom.cdx.json",
+		Example: "  stella sbom convert sbom.spdx.json -o cyclonedx-json@1.6=sbom.cdx.json\n  stella sbom convert sbom.spdx.json --used -o spdx-json",
 		Args:    usage(cobra.ExactArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
 			outputs, err := f.sbomOutputs()
@@ -41,9 +43,16 @@ func (p *program) sbomConvert() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if used {
+				if !doc.Looked().Programs {
+					return fmt.Errorf("%s does not say what is used: nobody looked: %w", args[0], fault.Invalid)
+				}
+				doc = doc.Used()
+			}
 			return p.write(outputs, &result{Reference: args[0], Document: doc, Report: new(finding.Report)}, f.indent)
 		},
 	}
+	cmd.Flags().BoolVar(&used, "used", false, "without packages that what the image starts does not lead to")
 	f.register(cmd.Flags())
 	return cmd
 }
