@@ -65,7 +65,9 @@ func TestModelRoundTrip(tb *testing.T) {
 // else the round trip would not cover a field that was added later.
 func TestGeneratorCoversTheModel(t *testing.T) {
 	seen := map[string]bool{}
-	rapid.Check(t, func(t *rapid.T) { fields(reflect.ValueOf(documents().Draw(t, "document")), "Document", seen) })
+	for seed := range 400 { // always the same ones: chance must not decide
+		fields(reflect.ValueOf(documents().Example(seed)), "Document", seen)
+	}
 	for _, v := range []any{sbom.Document{}, sbom.Subject{}, sbom.Package{}, sbom.OS{}, sbom.Usage{}, sbom.Secret{}, sbom.Gap{}, sbom.Source{}, sbom.License{}, sbom.Tool{}} {
 		typ := reflect.TypeOf(v)
 		for i := range typ.NumField() {
