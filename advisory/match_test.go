@@ -231,7 +231,8 @@ func TestMatchRanges(t *testing.T) {
 }
 
 func TestMatchScopes(t *testing.T) {
-	doc := document(&sbom.OS{ID: "debian", VersionID: "12"}, "pkg:npm/a@1.0.0", "pkg:npm/b@1.0.0", "pkg:pypi/c@1", "pkg:generic/openssl@3", "pkg:cocoapods/AFNetworking@4")
+	doc := document(&sbom.OS{ID: "debian", VersionID: "12"}, "pkg:npm/a@1.0.0", "pkg:npm/b@1.0.0", "pkg:pypi/c@1", "pkg:generic/openssl@3", "pkg:cocoapods/AFNetworking@4",
+		"pkg:bottlerocket/glibc@2.40-1.br1?arch=x86_64&distro=bottlerocket-1.34.0&epoch=1", "pkg:pear/pear.php.net/PEAR@1.10.15", "pkg:swiplpack/hdt@0.5.2")
 	doc.Packages = append(doc.Packages, sbom.Package{ID: "1", Name: "debian", Version: "12", Type: "operating-system"}, sbom.Package{ID: "2", Name: "/etc/passwd", Type: "file"}, sbom.Package{ID: "3", Name: "unknown", Version: "1"})
 	report, err := advisory.Matcher{View: view(t, record("X-1", in("PyPI", "other", v("0"))))}.Match(context.Background(), doc)
 	if err != nil {
@@ -239,7 +240,10 @@ func TestMatchScopes(t *testing.T) {
 	}
 	want := []sbom.Gap{
 		{Code: sbom.GapNoData, Blocking: true, Where: "npm", What: "there is no advisory data about this ecosystem: 2 packages were not assessed"},
+		{Code: sbom.GapNoData, Blocking: true, Where: "pkg:bottlerocket", What: "there is no advisory data about this ecosystem: 1 packages were not assessed"},
 		{Code: sbom.GapNoData, Blocking: true, Where: "pkg:cocoapods", What: "there is no advisory data about this ecosystem: 1 packages were not assessed"},
+		{Code: sbom.GapNoData, Blocking: true, Where: "pkg:pear", What: "there is no advisory data about this ecosystem: 1 packages were not assessed"},
+		{Code: sbom.GapNoData, Blocking: true, Where: "pkg:swiplpack", What: "there is no advisory data about this ecosystem: 1 packages were not assessed"},
 		{Code: sbom.GapUnsupported, Where: "packages without a package URL", What: "advisories are found by package URLs: 1 packages were not assessed"},
 		{Code: sbom.GapUnsupported, Where: "pkg:generic", What: "no ecosystem has advisories about packages of this type: 1 packages were not assessed"},
 	}

@@ -46,6 +46,7 @@ func (r *run) compose(ctx context.Context, fragments []*layer.Fragment) (*sbom.D
 	found := c.join()
 	c.visible = nil
 	c.findOwners(found, programs)
+	found = dropKnown(found, programs)
 	files, err := c.ownerless(ctx, found, programs)
 	if err != nil {
 		return nil, err

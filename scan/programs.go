@@ -47,8 +47,8 @@ func (c *composition) holders(all []found, programs []program) {
 	own, folders := map[writing]int{}, map[writing]int{}
 	for i := range all {
 		f := &all[i]
-		if f.Package.State == sbom.Declared {
-			continue
+		if f.Package.State == sbom.Declared || f.Orphan {
+			continue // a wish, or a claim of the file itself
 		}
 		if len(f.Owns) == 0 {
 			own[writing{f.Path, f.Layer}] = i

@@ -17,8 +17,8 @@ const maxUnresolved = 20
 // packages that are only declared, and where something could not be followed nothing is
 // called unreached.
 func (c *composition) use(doc *sbom.Document, all []found, place []int, programs []program) error {
-	if c.image.Tree != nil || len(programs) == 0 {
-		return nil
+	if s := c.image.Start; c.image.Tree != nil || len(programs) == 0 || s.Unknown == "" && len(s.Entrypoint)+len(s.Cmd) == 0 {
+		return nil // what starts nothing by itself has no such view
 	}
 	there, err := c.presence()
 	if err != nil {
@@ -140,4 +140,5 @@ var languageFiles = map[string]string{
 var languagePackages = map[string][]string{
 	"maven": {"java"}, "npm": {"node", "deno", "bun"}, "pypi": {"python"}, "cpan": {"perl"}, "gem": {"ruby"}, "composer": {"php"}, "wordpress": {"php"},
 	"nuget": {"dotnet"}, "hex": {"erlang"}, "luarocks": {"lua"}, "cran": {"r"}, "julia": {"julia"}, "conda": {"python", "r"}, "jenkins": {"java"},
+	"pear": {"php"}, "pub": {"dart"}, "swiplpack": {"prolog"},
 }

@@ -119,6 +119,10 @@ type Fact struct {
 	// folder of the package's own file need not be named where it is one of its
 	// own, as that of a package.json: the analyzer says so with "./".
 	Holds []string `json:"holds,omitempty"`
+	// Orphan says that the package counts only if no operating system package owns the
+	// file, and none of the same name, or of a source of that name, is installed in the same
+	// version.
+	Orphan bool `json:"orphan,omitempty"`
 }
 
 // Located is a fact with its place in the image.

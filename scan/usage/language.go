@@ -63,6 +63,8 @@ var runtimes = []runtime{
 	{language: "bun", programs: []string{"bun", "bunx"}, folders: []string{"node_modules"}},
 	{language: "tcl", programs: []string{"tclsh", "wish", "expect"}, libraries: []string{"libtcl"}, folders: []string{"tcl*", "tcltk"}},
 	{language: "guile", programs: []string{"guile"}, libraries: []string{"libguile"}, folders: []string{"guile*"}},
+	{language: "dart", programs: []string{"dart", "dartaotruntime"}},
+	{language: "prolog", programs: []string{"swipl"}, libraries: []string{"libswipl"}, folders: []string{"swipl*", "swi-prolog"}, code: "-g -t"},
 }
 
 // versionless takes a version from the end of a name: "python3.12", "php-fpm8.2", "perl5.36.0".

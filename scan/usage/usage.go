@@ -88,7 +88,7 @@ func (v *View) Chain(path string) []string {
 // not reached; for all else that is of the language it cannot be told.
 type Language struct {
 	// Name is a word: "java", "node", "python", "perl", "ruby", "php", "dotnet", "erlang",
-	// "lua", "r", "julia", "deno", "bun", "tcl", "guile".
+	// "lua", "r", "julia", "deno", "bun", "tcl", "guile", "dart", "prolog".
 	Name string
 	// Anywhere is set if the code can lie anywhere in the image. Roots is empty then.
 	Anywhere bool

@@ -93,7 +93,8 @@ func TestResolve(t *testing.T) {
 // TestLanguages: what can be said of where code lies.
 func TestLanguages(t *testing.T) {
 	programs := tree{"bin/python3.12": "elf", "bin/node": "elf", "opt/jdk/bin/java": "elf", "bin/perl5.36": "elf", "bin/ruby": "elf", "bin/php": "elf", "bin/sh": "elf", "usr/bin/dotnet": "elf",
-		"app/app.jar": "data", "app/main.js": "data", "app/x.py": "data", "app/sub/package.json": "data", "app/sub/src/y.js": "data", "app/app.dll": "data", "opt/lib/b.jar": "data", "top.jar": "data"}
+		"app/app.jar": "data", "app/main.js": "data", "app/x.py": "data", "app/sub/package.json": "data", "app/sub/src/y.js": "data", "app/app.dll": "data", "opt/lib/b.jar": "data", "top.jar": "data",
+		"usr/lib/dart/bin/dart": "elf", "bin/swipl": "elf", "app/main.dart": "data"}
 	for _, test := range []struct {
 		start, env, want string
 		complete         bool
@@ -118,6 +119,9 @@ func TestLanguages(t *testing.T) {
 		{"dotnet app.dll", "", "dotnet@*", true},
 		{"php -S 0.0.0.0:80", "", "php@*", true},
 		{"sh -c 'ruby'", "", "ruby@*", false},
+		{"/usr/lib/dart/bin/dart --enable-asserts main.dart", "", "dart@*", true},
+		{"/usr/lib/dart/bin/dart run", "", "dart@*", false},
+		{"swipl -g main app.pl", "", "prolog@*", true},
 	} {
 		in := image(programs, strings.Fields(test.start), nil)
 		in.WorkingDir = "/app"

@@ -5,6 +5,7 @@ import (
 	"github.com/stella-ops/stella/scan/analyzer"
 	"github.com/stella-ops/stella/scan/analyzer/apk"
 	"github.com/stella-ops/stella/scan/analyzer/binaries"
+	"github.com/stella-ops/stella/scan/analyzer/bottlerocket"
 	"github.com/stella-ops/stella/scan/analyzer/cargo"
 	"github.com/stella-ops/stella/scan/analyzer/cocoapods"
 	"github.com/stella-ops/stella/scan/analyzer/composer"
@@ -14,6 +15,7 @@ import (
 	"github.com/stella-ops/stella/scan/analyzer/cran"
 	"github.com/stella-ops/stella/scan/analyzer/deno"
 	"github.com/stella-ops/stella/scan/analyzer/dpkg"
+	"github.com/stella-ops/stella/scan/analyzer/elfnote"
 	"github.com/stella-ops/stella/scan/analyzer/flatpak"
 	"github.com/stella-ops/stella/scan/analyzer/githubactions"
 	"github.com/stella-ops/stella/scan/analyzer/gobinary"
@@ -33,7 +35,9 @@ import (
 	"github.com/stella-ops/stella/scan/analyzer/opam"
 	"github.com/stella-ops/stella/scan/analyzer/opkg"
 	"github.com/stella-ops/stella/scan/analyzer/osrelease"
+	"github.com/stella-ops/stella/scan/analyzer/packagefile"
 	"github.com/stella-ops/stella/scan/analyzer/pacman"
+	"github.com/stella-ops/stella/scan/analyzer/pear"
 	"github.com/stella-ops/stella/scan/analyzer/portage"
 	"github.com/stella-ops/stella/scan/analyzer/programs"
 	"github.com/stella-ops/stella/scan/analyzer/pub"
@@ -42,6 +46,8 @@ import (
 	"github.com/stella-ops/stella/scan/analyzer/rubygems"
 	"github.com/stella-ops/stella/scan/analyzer/snap"
 	"github.com/stella-ops/stella/scan/analyzer/swift"
+	"github.com/stella-ops/stella/scan/analyzer/swipl"
+	"github.com/stella-ops/stella/scan/analyzer/terraform"
 	"github.com/stella-ops/stella/scan/analyzer/unread"
 	"github.com/stella-ops/stella/scan/analyzer/vcpkg"
 	"github.com/stella-ops/stella/scan/analyzer/vendored"
@@ -55,12 +61,12 @@ import (
 func Default() []analyzer.Analyzer {
 	return []analyzer.Analyzer{
 		osrelease.Analyzer{},
-		dpkg.Analyzer{}, apk.Analyzer{}, rpm.Analyzer{}, pacman.Analyzer{}, portage.Analyzer{}, opkg.Analyzer{},
+		dpkg.Analyzer{}, apk.Analyzer{}, rpm.Analyzer{}, pacman.Analyzer{}, portage.Analyzer{}, opkg.Analyzer{}, bottlerocket.Analyzer{},
 		homebrew.Analyzer{}, snap.Analyzer{}, flatpak.Analyzer{}, nix.Analyzer{},
-		gobinary.Analyzer{}, gomod.Analyzer{}, npm.Analyzer{}, pypi.Analyzer{}, jenkins.Analyzer{}, java.Analyzer{}, cargo.Analyzer{}, rubygems.Analyzer{}, composer.Analyzer{}, nuget.Analyzer{},
+		gobinary.Analyzer{}, gomod.Analyzer{}, npm.Analyzer{}, pypi.Analyzer{}, jenkins.Analyzer{}, java.Analyzer{}, cargo.Analyzer{}, rubygems.Analyzer{}, composer.Analyzer{}, pear.Analyzer{}, nuget.Analyzer{},
 		pub.Analyzer{}, hex.Analyzer{}, swift.Analyzer{}, cocoapods.Analyzer{}, conan.Analyzer{}, vcpkg.Analyzer{}, hackage.Analyzer{}, cran.Analyzer{},
-		julia.Analyzer{}, luarocks.Analyzer{}, opam.Analyzer{}, cpan.Analyzer{}, deno.Analyzer{}, conda.Analyzer{}, wordpress.Analyzer{}, githubactions.Analyzer{},
-		vendored.Analyzer{}, kernel.Analyzer{}, binaries.Analyzer{}, unread.Analyzer{}, programs.Analyzer{}, licenses.Analyzer{},
+		julia.Analyzer{}, luarocks.Analyzer{}, opam.Analyzer{}, cpan.Analyzer{}, deno.Analyzer{}, conda.Analyzer{}, wordpress.Analyzer{}, githubactions.Analyzer{}, swipl.Analyzer{}, terraform.Analyzer{},
+		vendored.Analyzer{}, kernel.Analyzer{}, binaries.Analyzer{}, elfnote.Analyzer{}, packagefile.Analyzer{}, unread.Analyzer{}, programs.Analyzer{}, licenses.Analyzer{},
 	}
 }
 

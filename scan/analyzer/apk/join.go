@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/stella-ops/stella/scan/analyzer"
-	"github.com/stella-ops/stella/scan/purl"
+	"github.com/stella-ops/stella/scan/analyzer/internal/distro"
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
@@ -19,7 +19,7 @@ func (Analyzer) Join(in *analyzer.Squashed) ([]analyzer.Located, []sbom.Gap) {
 			continue
 		}
 		pkg := *f.Package
-		pkg.PURL = packageURL(&pkg, in.OS)
+		pkg.PURL = distro.APK(&pkg, in.OS)
 		f.Package = &pkg
 		out = append(out, f)
 		provider[pkg.Name] = f.Key
@@ -55,17 +55,4 @@ func dependencyName(s string) string {
 		return s[:i]
 	}
 	return s
-}
-
-// packageURL follows the purl type apk.
-func packageURL(p *sbom.Package, os *sbom.OS) purl.PackageURL {
-	u := purl.PackageURL{Type: "apk", Name: p.Name, Version: p.Version}
-	if os != nil {
-		u.Namespace = os.ID
-		u = u.With("distro", strings.TrimSuffix(os.ID+"-"+os.VersionID, "-"))
-	}
-	if p.Upstream != nil {
-		u = u.With("upstream", p.Upstream.Name)
-	}
-	return u.With("arch", p.Arch).Normalize()
 }

@@ -1,13 +1,12 @@
 package dpkg
 
 import (
-	"cmp"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/stella-ops/stella/scan/analyzer"
-	"github.com/stella-ops/stella/scan/purl"
+	"github.com/stella-ops/stella/scan/analyzer/internal/distro"
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
@@ -70,30 +69,8 @@ func (p *parts) complete(f analyzer.Located, in *analyzer.Squashed) analyzer.Loc
 	if doc := in.Resolve(path.Join(docDir, name, "copyright")); doc != "" && len(pkg.Licenses) == 0 {
 		pkg.Licenses = slices.Clone(p.licenses[doc])
 	}
-	pkg.PURL = packageURL(&pkg, in.OS)
+	pkg.PURL = distro.Deb(&pkg, in.OS)
 	return f
-}
-
-// packageURL follows the purl type deb; the version keeps its epoch.
-func packageURL(p *sbom.Package, os *sbom.OS) purl.PackageURL {
-	u := purl.PackageURL{Type: "deb", Name: p.Name, Version: p.Version}
-	if os != nil {
-		u.Namespace = os.ID
-		u = u.With("distro", distro(os))
-	}
-	if p.Upstream != nil {
-		source := p.Upstream.Name
-		if p.Upstream.Version != "" {
-			source += "@" + p.Upstream.Version
-		}
-		u = u.With("upstream", source)
-	}
-	return u.With("arch", p.Arch).Normalize()
-}
-
-// distro is "debian-12"; rolling releases are named by their codename.
-func distro(os *sbom.OS) string {
-	return strings.TrimSuffix(os.ID+"-"+cmp.Or(os.VersionID, os.Codename), "-")
 }
 
 // resolveDepends replaces relationship fields (deb-control(5), "Depends") by

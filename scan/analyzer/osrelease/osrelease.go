@@ -17,6 +17,12 @@ import (
 
 const maxSize = 64 << 10 // bytes of a release file
 
+// In an image of Bottlerocket usr leads to a folder of the architecture.
+const (
+	bottlerocketARM = "aarch64-bottlerocket-linux-gnu/sys-root/usr/lib/os-release"
+	bottlerocketX86 = "x86_64-bottlerocket-linux-gnu/sys-root/usr/lib/os-release"
+)
+
 // Analyzer reads release files. The zero value is ready to use.
 type Analyzer struct{}
 
@@ -44,11 +50,14 @@ var rank = map[string]string{
 	"etc/openwrt_release":    "51",
 	"etc/arch-release":       "52",
 	"etc/debian_version":     "60",
+
+	bottlerocketARM: "13",
+	bottlerocketX86: "14",
 }
 
 // Info implements analyzer.Analyzer.
 func (Analyzer) Info() analyzer.Info {
-	return analyzer.Info{Name: "osrelease", Version: 2, Authoritative: true}
+	return analyzer.Info{Name: "osrelease", Version: 3, Authoritative: true}
 }
 
 // Paths implements analyzer.Analyzer.
@@ -71,7 +80,7 @@ func (Analyzer) Extract(_ context.Context, f *analyzer.File) ([]analyzer.Fact, e
 	}
 	var os *sbom.OS
 	switch f.Path {
-	case "etc/os-release", "usr/lib/os-release", "etc/initrd-release":
+	case "etc/os-release", "usr/lib/os-release", "etc/initrd-release", bottlerocketARM, bottlerocketX86:
 		os = parseOSRelease(data)
 	case "etc/lsb-release", "etc/openwrt_release":
 		os = parseLSB(data)

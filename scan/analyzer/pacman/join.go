@@ -1,13 +1,11 @@
 package pacman
 
 import (
-	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/stella-ops/stella/scan/analyzer"
+	"github.com/stella-ops/stella/scan/analyzer/internal/distro"
 	"github.com/stella-ops/stella/scan/analyzer/internal/locked"
-	"github.com/stella-ops/stella/scan/purl"
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
@@ -28,7 +26,7 @@ func (Analyzer) Join(in *analyzer.Squashed) ([]analyzer.Located, []sbom.Gap) {
 	}
 	for i := range out {
 		p := *out[i].Package
-		p.PURL = packageURL(&p, in.OS)
+		p.PURL = distro.ALPM(&p, in.OS)
 		out[i].Package, out[i].Owns = &p, owns[out[i].Key]
 	}
 	resolve(out)
@@ -60,20 +58,4 @@ func resolve(packages []analyzer.Located) {
 		slices.Sort(keys)
 		packages[i].DependsOn, packages[i].Provides = slices.Compact(keys), nil
 	}
-}
-
-// packageURL follows the purl type alpm, which needs the distribution for a namespace: without
-// one there is none. distro and upstream are qualifiers by the practice of other tools.
-func packageURL(p *sbom.Package, os *sbom.OS) purl.PackageURL {
-	if os == nil || os.ID == "" {
-		return purl.PackageURL{}
-	}
-	u := locked.URL("alpm", strings.ToLower(os.ID), strings.ToLower(p.Name), p.Version)
-	if u.IsZero() {
-		return u
-	}
-	if p.Upstream != nil {
-		u = u.With("upstream", p.Upstream.Name)
-	}
-	return u.With("arch", p.Arch).With("distro", strings.TrimSuffix(os.ID+"-"+cmp.Or(os.VersionID, os.Codename), "-"))
 }

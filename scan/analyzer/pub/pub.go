@@ -1,4 +1,7 @@
-// Package pub reads packages of Dart and Flutter: what a pubspec.lock names.
+// Package pub reads packages of Dart and Flutter: what a pubspec.lock names, what pub's cache
+// holds, and of a pubspec.yaml outside the cache the project and what it needs in exactly one
+// version. Ranges are left out, as those of other manifests are; a project without a version
+// is too.
 //
 // Packages of pub.dev and of other servers have package URLs; those of a git repository have
 // one with vcs_url. What comes with an SDK ("flutter", "flutter_test") or from a folder has
@@ -10,29 +13,39 @@ package pub
 import (
 	"context"
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/scan/analyzer"
 	"github.com/stella-ops/stella/scan/analyzer/internal/locked"
 	"github.com/stella-ops/stella/scan/analyzer/internal/yamltree"
+	"github.com/stella-ops/stella/scan/purl"
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
 // sourceProperty says where a package comes from that no server has.
 const sourceProperty = "pub:source"
 
+// maxPubspec bounds the bytes of a pubspec.yaml.
+const maxPubspec = 4 << 20
+
 // Analyzer reads the files of the Pub ecosystem. The zero value is ready to use.
 type Analyzer struct{}
 
 // Info implements analyzer.Analyzer.
-func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "pub", Version: 1} }
+func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "pub", Version: 2} }
 
 // Paths implements analyzer.Analyzer.
-func (Analyzer) Paths() analyzer.Paths { return analyzer.Paths{Names: []string{"pubspec.lock"}} }
+func (Analyzer) Paths() analyzer.Paths {
+	return analyzer.Paths{Names: []string{"pubspec.lock", "pubspec.yaml"}}
+}
 
 // Extract implements analyzer.Analyzer: one fact for each package.
 func (Analyzer) Extract(_ context.Context, f *analyzer.File) ([]analyzer.Fact, error) {
+	if path.Base(f.Path) == "pubspec.yaml" {
+		return locked.ReadAt(f, maxPubspec, readPubspec)
+	}
 	return locked.Read(f, locked.MaxBytes, readLock)
 }
 
@@ -112,11 +125,17 @@ func hosted(f *locked.File, t *yamltree.Tree, description int, p *sbom.Package) 
 	if name != p.Name {
 		f.Odd(fmt.Errorf("line %d: %q is described as %q: %w", t.Nodes[description].Line, p.Name, name, fault.Invalid))
 	}
-	p.PURL = locked.URL("pub", "", strings.ToLower(p.Name), p.Version)
 	p.Hashes = locked.Hex("sha256", t.Text(description, "sha256"))
-	if server := locked.Anonymous(t.Text(description, "url")); !isPubDev(server) && !p.PURL.IsZero() {
-		p.PURL = p.PURL.With("repository_url", server)
+	p.PURL = serverURL(p, locked.Anonymous(t.Text(description, "url")))
+}
+
+// serverURL returns the package URL of a package of a server.
+func serverURL(p *sbom.Package, server string) purl.PackageURL {
+	u := locked.URL("pub", "", strings.ToLower(p.Name), p.Version)
+	if !isPubDev(server) && !u.IsZero() {
+		u = u.With("repository_url", server)
 	}
+	return u
 }
 
 // isPubDev reports whether a server is that of the Dart project, under one of the names it

@@ -21,6 +21,12 @@ func TestCost(t *testing.T) {
 		analyzertest.Growth{Name: "one long line", Path: "requirements.txt", Data: func(n int) string { return "a==1.0" + many(n, " \\\n --hash=sha256:%x") }},
 		analyzertest.Growth{Name: "one name", Path: "requirements.txt", Data: func(n int) string { return many(n, "d==1.0.%d\n") }},
 		analyzertest.Growth{Name: "comment signs", Path: "requirements.txt", Data: func(n int) string { return many(n, "a#%d") }},
+		analyzertest.Growth{Name: "requirements", Path: "setup.py", Data: func(n int) string {
+			return "setup(name='a', install_requires=[" + many(n, "'d%[1]d==1.0.%[1]d',\n") + "])"
+		}},
+		analyzertest.Growth{Name: "brackets", Path: "setup.py", Data: func(n int) string { return "setup(" + many(n, "[(%d{") }},
+		analyzertest.Growth{Name: "calls", Path: "setup.py", Data: func(n int) string { return many(n, "setup(setup(a%d=") }},
+		analyzertest.Growth{Name: "quotes", Path: "setup.py", Data: func(n int) string { return many(n, "'%d\\\n") }},
 		analyzertest.Growth{Name: "keys of one table", Path: "poetry.lock", Data: func(n int) string { return "[metadata.files]\n" + many(n, "d%d = []\n") }},
 		analyzertest.Growth{Name: "tables", Path: "poetry.lock", Data: func(n int) string { return many(n, "[t%d.a]\n") }},
 		analyzertest.Growth{Name: "dotted keys", Path: "poetry.lock", Data: func(n int) string { return many(n, "a.b%d = 1\n") }},
@@ -50,6 +56,9 @@ func TestHostile(t *testing.T) {
 		analyzertest.Hostile{Name: "nested JSON", Path: "Pipfile.lock", Data: repeat(`{"a":`, 1_000_000), Want: fault.Invalid},
 		analyzertest.Hostile{Name: "lines of nothing", Path: "requirements.txt", Data: repeat("(\n", 1_000_000), Want: fault.Limit},
 		analyzertest.Hostile{Name: "packages without end", Path: "requirements.txt", Data: repeat("a\n", 1_000_000), Want: fault.Limit},
+		analyzertest.Hostile{Name: "entries made by code", Path: "setup.py", Data: "setup(install_requires=[" + many(2000, "a%d,"), Want: fault.Limit},
+		analyzertest.Hostile{Name: "nested brackets", Path: "setup.py", Data: "setup(name=" + repeat("(", 1_000_000)},
+		analyzertest.Hostile{Name: "a text without end", Path: "setup.py", Data: "setup(name='''" + repeat("a\n", 1_000_000)},
 		analyzertest.Hostile{Name: "one name many times", Path: "poetry.lock", Data: same + "[package.dependencies]\na = \"*\"\n" + many(1000, "A = \"%d\"\n"), Want: fault.Limit},
 		analyzertest.Hostile{Name: "one name many times, with uses", Path: "uv.lock", Data: "[[package]]\nname = \"r\"\nsource = { virtual = \".\" }\ndependencies = [" +
 			many(1000, "{ name = \"a\", marker = \"%d\" },") + "]\n" + same, Want: fault.Limit},

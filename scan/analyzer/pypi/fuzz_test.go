@@ -27,4 +27,5 @@ func FuzzPoetry(f *testing.F)       { fuzzFile(f, "app/poetry.lock") }
 func FuzzPipfile(f *testing.F)      { fuzzFile(f, "app/Pipfile.lock") }
 func FuzzUV(f *testing.F)           { fuzzFile(f, "app/uv.lock") }
 func FuzzPDM(f *testing.F)          { fuzzFile(f, "app/pdm.lock") }
+func FuzzSetup(f *testing.F)        { fuzzFile(f, "app/setup.py") }
 func FuzzPylock(f *testing.F)       { fuzzFile(f, "app/pylock.toml") }

@@ -15,6 +15,10 @@
 // leads to an address or a folder gives the package that the line itself names,
 // and where it names none a gap.
 //
+// A setup.py is code and is not run: of its calls of setup, name and version that are plain
+// texts are read, and the plain texts in the list install_requires. Entries that code makes
+// are a gap.
+//
 // Packages that come from a folder ("directory", "editable", "virtual") are not
 // packages of the index, whatever their name is: they have no package URL, and
 // the property "pypi:source" says where they come from.
@@ -45,12 +49,12 @@ const (
 type Analyzer struct{}
 
 // Info implements analyzer.Analyzer.
-func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "pypi", Version: 3} }
+func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "pypi", Version: 4} }
 
 // Paths implements analyzer.Analyzer.
 func (Analyzer) Paths() analyzer.Paths {
 	return analyzer.Paths{
-		Names:    []string{"METADATA", "RECORD", "PKG-INFO", "Pipfile.lock", "poetry.lock", "uv.lock", "pdm.lock"},
+		Names:    []string{"METADATA", "RECORD", "PKG-INFO", "Pipfile.lock", "poetry.lock", "uv.lock", "pdm.lock", "setup.py"},
 		Suffixes: []string{".egg-info", ".txt", ".toml"},
 		Accept:   func(file string) bool { return formatOf(file).read != nil },
 	}
@@ -81,6 +85,8 @@ func formatOf(file string) format {
 	case inPackages(dir):
 	case strings.HasSuffix(base, ".txt") && (strings.Contains(base, "requirements") || path.Base(dir) == "requirements"):
 		return format{maxText, readRequirements}
+	case base == "setup.py":
+		return format{maxText, readSetup}
 	case base == "pylock.toml" || strings.HasPrefix(base, "pylock.") && strings.HasSuffix(base, ".toml"):
 		return format{maxLock, lockReader(readPylock)}
 	case base == "Pipfile.lock":

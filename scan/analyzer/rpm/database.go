@@ -3,11 +3,11 @@ package rpm
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/internal/rpmdb"
 	"github.com/stella-ops/stella/scan/analyzer"
+	"github.com/stella-ops/stella/scan/analyzer/internal/distro"
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
@@ -85,7 +85,7 @@ func (f *failures) err() error {
 func packageFact(p *rpmdb.Package) analyzer.Fact {
 	pkg := &sbom.Package{
 		Name: p.Name, Version: p.EVR(), Arch: p.Arch, Supplier: p.Vendor,
-		Description: p.Summary, Homepage: p.URL, Upstream: upstream(p),
+		Description: p.Summary, Homepage: p.URL, Upstream: distro.RPMUpstream(p.Name, p.VR(), p.SourceRPM),
 	}
 	if p.License != "" {
 		pkg.Licenses = []sbom.License{{Name: p.License}}
@@ -103,10 +103,10 @@ func packageFact(p *rpmdb.Package) analyzer.Fact {
 
 // The properties of an rpm package, in the order of their names.
 const (
-	propKeyID      = "rpm:keyid"           // id of the key that signed the package
-	propModularity = "rpm:modularitylabel" // name:stream:version:context
-	propSigMD5     = "rpm:sigmd5"          // MD5 of header and payload
-	propSourceRPM  = "rpm:sourcerpm"       // file name of the source package
+	propKeyID      = "rpm:keyid"          // id of the key that signed the package
+	propModularity = distro.RPMModularity // name:stream:version:context
+	propSigMD5     = "rpm:sigmd5"         // MD5 of header and payload
+	propSourceRPM  = distro.RPMSource     // file name of the source package
 )
 
 // key is name-epoch:version-release.arch, as rpm -qa --nevra names a package.
@@ -116,50 +116,6 @@ func key(p *sbom.Package) string {
 		k += "." + p.Arch
 	}
 	return k
-}
-
-// upstream reads the source package out of its file name. Its version is left
-// out where it is the package's own, and then stands with the package's epoch,
-// which file names lack.
-func upstream(p *rpmdb.Package) *sbom.Upstream {
-	name, version, ok := splitSource(p.SourceRPM)
-	if !ok {
-		return nil
-	}
-	if version == p.VR() {
-		version = ""
-	}
-	if name == p.Name && version == "" {
-		return nil
-	}
-	return &sbom.Upstream{Name: name, Version: version}
-}
-
-// splitSource splits name-version-release.src.rpm (or .nosrc.rpm).
-func splitSource(file string) (name, version string, ok bool) {
-	base, ok := strings.CutSuffix(file, ".rpm")
-	if !ok {
-		return "", "", false
-	}
-	dot := strings.LastIndexByte(base, '.') // of the architecture "src" or "nosrc"
-	if dot < 0 {
-		return "", "", false
-	}
-	return splitName(base[:dot])
-}
-
-// splitName splits name-version-release at its last two dashes, which neither
-// versions nor releases have. None of the three may be empty.
-func splitName(s string) (name, version string, ok bool) {
-	release := strings.LastIndexByte(s, '-')
-	if release < 0 || release == len(s)-1 {
-		return "", "", false
-	}
-	dash := strings.LastIndexByte(s[:release], '-')
-	if dash <= 0 || dash == release-1 {
-		return "", "", false
-	}
-	return s[:dash], s[dash+1:], true
 }
 
 // textSize is about how much memory p takes.

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/stella-ops/stella/scan/analyzer"
-	"github.com/stella-ops/stella/scan/purl"
+	"github.com/stella-ops/stella/scan/analyzer/internal/distro"
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
@@ -40,7 +40,7 @@ func (Analyzer) Join(in *analyzer.Squashed) ([]analyzer.Located, []sbom.Gap) {
 	out := make([]analyzer.Located, len(used))
 	for i, f := range used {
 		p := *f.Package
-		p.PURL = packageURL(&p, in.OS)
+		p.PURL = distro.RPM(&p, in.OS)
 		f.Package = &p
 		out[i] = f
 	}
@@ -100,7 +100,7 @@ func configured(os *sbom.OS) string {
 	if os == nil {
 		return ""
 	}
-	vendor := namespace(os.ID)
+	vendor := distro.Namespace(os.ID)
 	if vendor == "suse" || vendor == "opensuse" {
 		return ndbName
 	}
@@ -116,56 +116,6 @@ func configured(os *sbom.OS) string {
 	digits, _, _ := strings.Cut(os.VersionID, ".")
 	if major, err := strconv.Atoi(digits); err == nil && major <= last {
 		return berkeleyName
-	}
-	return ""
-}
-
-// packageURL follows the purl type rpm: the version is version-release and the
-// epoch a qualifier. distro, upstream and modularitylabel are qualifiers by
-// the practice of other tools.
-func packageURL(p *sbom.Package, os *sbom.OS) purl.PackageURL {
-	u := purl.PackageURL{Type: "rpm", Name: p.Name, Version: p.Version}
-	add := func(key, value string) { u.Qualifiers = append(u.Qualifiers, purl.Qualifier{Key: key, Value: value}) }
-	if epoch, rest, ok := strings.Cut(p.Version, ":"); ok {
-		u.Version = rest
-		add("epoch", epoch)
-	}
-	if os != nil && os.ID != "" {
-		u.Namespace = namespace(os.ID)
-		add("distro", strings.TrimSuffix(os.ID+"-"+os.VersionID, "-"))
-	}
-	add("arch", p.Arch)
-	add("upstream", property(p, propSourceRPM))
-	add("modularitylabel", property(p, propModularity))
-	return u.Normalize()
-}
-
-// namespace returns the vendor that a package URL names for a distribution, by
-// its os-release ID. Vendors' own documents decide where there are any (Red
-// Hat, SUSE, openSUSE, AlmaLinux, Rocky), else the word most tools use; an ID
-// that is not listed stands for itself.
-func namespace(id string) string {
-	id = strings.ToLower(id)
-	switch {
-	case id == "rhel":
-		return "redhat"
-	case id == "ol":
-		return "oracle"
-	case id == "amzn":
-		return "amazon"
-	case strings.HasPrefix(id, "opensuse"):
-		return "opensuse"
-	case strings.HasPrefix(id, "sles"), strings.HasPrefix(id, "sled"), strings.HasPrefix(id, "sle-"), strings.HasPrefix(id, "sle_"), strings.HasPrefix(id, "sl-micro"), strings.HasPrefix(id, "suse"):
-		return "suse"
-	}
-	return id
-}
-
-func property(p *sbom.Package, name string) string {
-	for _, q := range p.Properties {
-		if q.Name == name {
-			return q.Value
-		}
 	}
 	return ""
 }

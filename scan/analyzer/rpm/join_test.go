@@ -10,6 +10,7 @@ import (
 
 	"github.com/stella-ops/stella/internal/rpmdb"
 	"github.com/stella-ops/stella/scan/analyzer"
+	"github.com/stella-ops/stella/scan/analyzer/internal/distro"
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
@@ -136,7 +137,7 @@ func TestUpstream(t *testing.T) {
 		{rpmdb.Package{Name: "x", SourceRPM: "a-1.src.rpm"}, nil},
 		{rpmdb.Package{Name: "x", SourceRPM: "-1-2.src.rpm"}, nil},
 	} {
-		if diff := cmp.Diff(c.want, upstream(&c.p)); diff != "" {
+		if diff := cmp.Diff(c.want, distro.RPMUpstream(c.p.Name, c.p.VR(), c.p.SourceRPM)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.p.SourceRPM, diff)
 		}
 	}
@@ -147,7 +148,7 @@ func TestSplitSourceProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		name := strings.Join(rapid.SliceOfN(part, 1, 4).Draw(t, "name"), "-")
 		version := part.Draw(t, "version") + "-" + part.Draw(t, "release")
-		n, v, ok := splitSource(name + "-" + version + ".src.rpm")
+		n, v, ok := distro.SplitSource(name + "-" + version + ".src.rpm")
 		if !ok || n != name || v != version {
 			t.Fatalf("%s-%s.src.rpm splits into %q %q %v", name, version, n, v, ok)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/internal/rpmdb"
 	"github.com/stella-ops/stella/scan/analyzer"
+	"github.com/stella-ops/stella/scan/analyzer/internal/distro"
 )
 
 // maxLine bounds one line of a manifest, in bytes.
@@ -93,7 +94,7 @@ func nameLine(line string) (rpmdb.Package, error) {
 		}
 		full, arch = full[:dot], full[dot+1:]
 	}
-	name, version, ok := splitName(full)
+	name, version, ok := distro.SplitRPM(full)
 	if !ok {
 		return rpmdb.Package{}, fmt.Errorf("%q is not name-version-release.arch: %w", line, fault.Invalid)
 	}

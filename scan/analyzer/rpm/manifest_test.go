@@ -11,6 +11,7 @@ import (
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/scan/analyzer"
+	"github.com/stella-ops/stella/scan/analyzer/internal/distro"
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
@@ -38,7 +39,7 @@ func TestManifestOfMariner(t *testing.T) {
 		if epoch != (f.Package.Name == "prebuilt-ca-certificates") || f.Package.Supplier != "Microsoft Corporation" {
 			t.Errorf("%s: %s of %s", f.Key, f.Package.Version, f.Package.Supplier)
 		}
-		got = append(got, f.Package.Name+" "+version+" "+f.Package.Arch+" "+property(f.Package, propSourceRPM))
+		got = append(got, f.Package.Name+" "+version+" "+f.Package.Arch+" "+distro.Property(f.Package, propSourceRPM))
 	}
 	if diff := cmp.Diff(want, got); diff != "" || len(got) == 0 {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -48,7 +48,7 @@ func (Analyzer) Join(in *analyzer.Squashed) ([]analyzer.Located, []sbom.Gap) {
 			return cmp.Or(compare(b.version, a.version), strings.Compare(a.key, b.key))
 		})
 	}
-	out := slices.Clone(in.Facts)
+	out := withoutLocked(in.Facts)
 	var work int64
 	for i := range out {
 		f := &out[i]

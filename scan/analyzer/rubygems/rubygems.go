@@ -6,8 +6,9 @@
 // Debian's Ruby packages write the same. So does Bundler for a gem of a git repository, in
 // the checkout below bundler/gems. They are Ruby code and are not run: what they assign as
 // plain texts is read, and name and version stand in a comment (the stub) as well. Gemspecs
-// elsewhere are sources of gems and are left out, and so are lockfiles inside of an
-// installed gem, which are notes of its developers.
+// elsewhere are of sources: what they say in plain texts is a declared application without a
+// package URL. They, and lockfiles, are left out inside of an installed gem, where they are
+// notes of its developers.
 //
 // With a gem came its folder, the programs that its specification names, in bin of the gem
 // home or beside the interpreter, and its folder in extensions, which the file says that
@@ -48,7 +49,7 @@ const (
 type Analyzer struct{}
 
 // Info implements analyzer.Analyzer.
-func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "rubygems", Version: 2} }
+func (Analyzer) Info() analyzer.Info { return analyzer.Info{Name: "rubygems", Version: 3} }
 
 // Paths implements analyzer.Analyzer.
 func (Analyzer) Paths() analyzer.Paths {
@@ -58,7 +59,7 @@ func (Analyzer) Paths() analyzer.Paths {
 		Accept: func(file string) bool {
 			if strings.HasSuffix(file, ".gemspec") {
 				_, ok := placeOf(file)
-				return ok
+				return ok || isSource(file)
 			}
 			if path.Base(file) == builtFile {
 				return path.Base(path.Dir(path.Dir(path.Dir(path.Dir(file))))) == "extensions"
@@ -88,7 +89,14 @@ func extract(f *analyzer.File) ([]analyzer.Fact, error) {
 		return []analyzer.Fact{{Kind: analyzer.KindPart, Scope: partBuilt, Key: path.Join("/", home, "specifications", path.Base(dir))[1:], Holds: []string{dir + "/"}}}, nil
 	}
 	at, ok := placeOf(f.Path)
-	if !ok {
+	switch {
+	case isSource(f.Path):
+		data, err := f.Bytes(maxGemspec)
+		if err != nil {
+			return nil, err
+		}
+		return readSource(f.Path, data)
+	case !ok:
 		data, err := f.Bytes(locked.MaxBytes)
 		if err != nil {
 			return nil, err

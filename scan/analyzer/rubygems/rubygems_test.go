@@ -26,6 +26,10 @@ func FuzzGemspec(f *testing.F) {
 		"|s| s.name = %", "|s| s.name = %q<a<b>", "|s|s.add_dependency(", "# stub: a 1 ruby lib\n'")
 }
 
+func FuzzSource(f *testing.F) {
+	analyzertest.Fuzz(f, rubygems.Analyzer{}, "app/own.gemspec", "Gem::Specification.new do |s|\n s.name = 'a'\n s.version = '1.0'\n s.authors = ['b']\nend\n", "|s| s.name = %q<a<b>", "|s|s.version=")
+}
+
 func TestCost(t *testing.T) {
 	const head = "# stub: a 1.0 ruby lib\nGem::Specification.new do |s|\n"
 	analyzertest.TestCost(t, rubygems.Analyzer{},
@@ -105,7 +109,7 @@ func TestPaths(t *testing.T) {
 		"specifications/a-1.0.gemspec":                                 true,
 		"usr/lib/ruby/gems/3.3.0/specifications/x/a-1.0.gemspec":       false,
 		"usr/lib/ruby/gems/3.3.0/gems/a-1.0/a.gemspec":                 false,
-		"src/a.gemspec": false, "bundler/gems/a-0a1b2c3d4e5f/a.gemspec": true, "bundler/gems/a-0a1b2c3d4e5f/b/c/a.gemspec": true,
+		"src/a.gemspec": true, "bundler/gems/a-0a1b2c3d4e5f/a.gemspec": true, "bundler/gems/a-0a1b2c3d4e5f/b/c/a.gemspec": true,
 		"bundler/gems/a-0a1b2c3d4e5f/b/c/d/a.gemspec": false,
 	} {
 		if got := len(set.ByPath(nil, path)) == 1; got != want {
