@@ -197,6 +197,7 @@ func (c *composition) join() []found {
 	for i := range c.Analyzers.Len() {
 		a, info := c.Analyzers.At(i)
 		facts := c.visible[info.Name]
+		delete(c.visible, info.Name) // a database can have very many
 		if len(facts) == 0 {
 			continue
 		}
@@ -205,6 +206,7 @@ func (c *composition) join() []found {
 			facts = joined
 			c.gaps = append(c.gaps, gaps...)
 		}
+		out = slices.Grow(out, len(facts))
 		for _, f := range facts {
 			if f.Kind == analyzer.KindPackage && f.Package != nil {
 				out = append(out, found{Located: f, by: info.Name, owner: -1, since: c.history.since(f), scopeID: info.Name + "\x00" + cmp.Or(f.Scope, "file\x00"+f.Path)})

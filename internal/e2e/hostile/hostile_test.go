@@ -19,8 +19,8 @@ import (
 
 const (
 	childEnv  = "STELLA_HOSTILE_REPORT"
-	maxMemory = 256 << 20 // bytes of the peak resident set
-	goal      = "200MiB"  // what the collector is told to keep to, as a service does
+	maxMemory = 512 << 20 // bytes of the peak resident set, in which the images are made and held too
+	goal      = "400MiB"  // what the collector is told to keep to, as a service does
 	minCases  = 160
 )
 

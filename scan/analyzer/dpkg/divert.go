@@ -1,7 +1,6 @@
 package dpkg
 
 import (
-	"path"
 	"slices"
 	"strings"
 
@@ -58,13 +57,13 @@ func divert(owns []string, name string, diversions []diversion) []string {
 	return owns
 }
 
-// maintainer names the scripts that dpkg keeps of a package (deb-postinst(5) and others).
-func maintainer(f *analyzer.Located) (out []string) {
-	dir := path.Dir(f.Path)
-	for _, name := range slices.Compact([]string{f.Package.Name, f.Key}) {
-		for _, kind := range []string{"config", "postinst", "postrm", "preinst", "prerm"} {
-			out = append(out, path.Join(dir, "info", name+"."+kind))
-		}
+// scriptOf returns the package of a script that dpkg keeps (deb-postinst(5) and others), by
+// the name of the file, or "".
+func scriptOf(base string) string {
+	at := max(strings.LastIndexByte(base, '.'), 0)
+	switch base[at:] {
+	case ".config", ".postinst", ".postrm", ".preinst", ".prerm":
+		return base[:at]
 	}
-	return out
+	return ""
 }

@@ -17,6 +17,8 @@ func TestDiversions(t *testing.T) {
 		{"var/lib/dpkg/status", "Package: dev\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\nPackage: common\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n"},
 		{"var/lib/dpkg/info/dev.list", "/.\n/usr/bin/pg_config\n/usr/bin/z\n"},
 		{"var/lib/dpkg/info/common.list", "/usr/bin/pg_config\n"},
+		{"var/lib/dpkg/info/dev.postinst", "#!/bin/sh\n"},
+		{"var/lib/dpkg/info/dev.prerm", "#!/bin/sh\n"},
 		{"var/lib/dpkg/diversions", "/usr/bin/pg_config\n/usr/bin/pg_config.dev\ncommon\n/usr/bin/z\n/usr/bin/z.real\n:\n/cut off\n"},
 	} {
 		facts, err := extract(t, file.path, []byte(file.text))
@@ -40,7 +42,7 @@ func TestDiversions(t *testing.T) {
 	if diff := cmp.Diff(before, in.Facts); diff != "" {
 		t.Errorf("Join changed its input:\n%s", diff)
 	}
-	if want := []string{"var/lib/dpkg/info/dev.config", "var/lib/dpkg/info/dev.postinst"}; !slices.Equal(out[0].Holds[:2], want) {
-		t.Errorf("holds %q", out[0].Holds)
+	if want := []string{"var/lib/dpkg/info/dev.postinst", "var/lib/dpkg/info/dev.prerm"}; !slices.Equal(out[0].Holds, want) || out[1].Holds != nil {
+		t.Errorf("holds %q and %q", out[0].Holds, out[1].Holds)
 	}
 }

@@ -51,7 +51,7 @@ func accept(p string) bool {
 	dir, base := path.Split(p)
 	switch dir = strings.TrimSuffix(dir, "/"); {
 	case dir == infoDir:
-		return strings.HasSuffix(base, ".list")
+		return strings.HasSuffix(base, ".list") || scriptOf(base) != ""
 	case base == "copyright":
 		return path.Dir(dir) == docDir
 	}
@@ -72,6 +72,8 @@ func (Analyzer) Extract(_ context.Context, f *analyzer.File) ([]analyzer.Fact, e
 		return ownedFiles(f, strings.TrimSuffix(base, ".md5sums"), md5Path)
 	case dir == statusDir:
 		return parseStatus(f, false)
+	case dir == infoDir && scriptOf(base) != "":
+		return []analyzer.Fact{{Kind: analyzer.KindPart, Scope: scope, Key: scriptOf(base), Holds: []string{f.Path}}}, nil
 	case dir == infoDir:
 		return ownedFiles(f, strings.TrimSuffix(base, ".list"), listPath)
 	case base == "copyright":

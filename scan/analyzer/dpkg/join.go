@@ -14,13 +14,14 @@ import (
 type parts struct {
 	owns     map[string][]string
 	licenses map[string][]sbom.License // by the path of the copyright file
+	scripts  map[string][]string
 	diverted []diversion
 }
 
 // Join implements analyzer.Joiner: it gives packages their files, licences,
 // dependencies and package URL.
 func (Analyzer) Join(in *analyzer.Squashed) ([]analyzer.Located, []sbom.Gap) {
-	p := parts{owns: map[string][]string{}, licenses: map[string][]sbom.License{}}
+	p := parts{owns: map[string][]string{}, licenses: map[string][]sbom.License{}, scripts: map[string][]string{}}
 	for _, f := range in.Facts {
 		switch {
 		case f.Kind != analyzer.KindPart:
@@ -28,13 +29,15 @@ func (Analyzer) Join(in *analyzer.Squashed) ([]analyzer.Located, []sbom.Gap) {
 			if w := f.Provides; len(w) == 3 {
 				p.diverted = append(p.diverted, diversion{w[0], w[1], w[2]})
 			}
+		case len(f.Holds) > 0:
+			p.scripts[f.Key] = append(p.scripts[f.Key], f.Holds...)
 		case f.Package != nil:
 			p.licenses[f.Path] = f.Package.Licenses
 		default:
 			p.owns[f.Key] = f.Owns
 		}
 	}
-	var out []analyzer.Located
+	out := make([]analyzer.Located, 0, len(in.Facts))
 	for _, f := range in.Facts {
 		if f.Kind == analyzer.KindPackage {
 			out = append(out, p.complete(f, in))
@@ -63,8 +66,8 @@ func (p *parts) complete(f analyzer.Located, in *analyzer.Squashed) analyzer.Loc
 		f.Owns = p.owns[name]
 	}
 	f.Owns = divert(f.Owns, name, p.diverted)
-	if f.Path == statusFile {
-		f.Holds = maintainer(&f)
+	if f.Holds = p.scripts[f.Key]; f.Holds == nil {
+		f.Holds = p.scripts[name]
 	}
 	if doc := in.Resolve(path.Join(docDir, name, "copyright")); doc != "" && len(pkg.Licenses) == 0 {
 		pkg.Licenses = slices.Clone(p.licenses[doc])
