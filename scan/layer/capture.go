@@ -118,7 +118,7 @@ func (p *pass) serveAs(b *body, w want, h header) error {
 // extract runs the analyzers p.by over one body.
 func (p *pass) extract(b *body, name string, mode int64) error {
 	defer b.release()
-	if p.at == nil && b.size > holdMax && p.set.Forward(p.by) {
+	if b.size > holdMax && p.set.Forward(p.by) {
 		return p.share(b, name, mode)
 	}
 	if len(p.by) == 1 {

@@ -50,7 +50,7 @@ func (b *body) ReaderAt() (io.ReaderAt, error) {
 	}
 	var err error
 	switch {
-	case b.p.at != nil:
+	case b.p.at != nil && (b.size > holdMax || len(b.p.by) == 1): // else several read it, and it passes by in any case
 		b.at = io.NewSectionReader(b.p.at, b.start, b.size)
 	case b.size <= holdMax:
 		b.at, err = b.hold()
