@@ -83,7 +83,7 @@ func (c *composition) tools() []sbom.Tool {
 	out := []sbom.Tool{c.tool()}
 	for i := range c.Analyzers.Len() {
 		switch _, info := c.Analyzers.At(i); {
-		case info.Name == "programs" && c.wantsPrograms():
+		case info.Name == programsName && c.wantsPrograms():
 			out = append(out, sbom.Tool{Vendor: out[0].Vendor, Name: sbom.ToolPrograms, Version: strconv.Itoa(info.Version)})
 		case info.Name == "secrets":
 			out = append(out, sbom.Tool{Vendor: out[0].Vendor, Name: sbom.ToolSecrets, Version: info.Rules})
@@ -164,6 +164,22 @@ func (c *composition) show(i int, file layer.FileFacts) {
 			c.visible[file.Analyzer] = append(c.visible[file.Analyzer], analyzer.Located{Fact: fact, Path: file.Path, Layer: i})
 		}
 	}
+}
+
+// take removes the facts of one kind from the visible ones, and returns them sorted by path.
+// They are not for Join.
+func (c *composition) take(kind analyzer.Kind) (out []analyzer.Located) {
+	for i := range c.Analyzers.Len() {
+		_, info := c.Analyzers.At(i)
+		c.visible[info.Name] = slices.DeleteFunc(c.visible[info.Name], func(f analyzer.Located) bool {
+			if f.Kind == kind {
+				out = append(out, f)
+			}
+			return f.Kind == kind
+		})
+	}
+	slices.SortStableFunc(out, func(a, b analyzer.Located) int { return strings.Compare(a.Path, b.Path) })
+	return out
 }
 
 // tellSecrets takes up the secrets of a file. One that a layer above removed can still be

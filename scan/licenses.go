@@ -15,17 +15,7 @@ const licenseFile = "license:file"
 
 // takeLicenses takes the licence texts out of the visible facts, sorted by path.
 func (c *composition) takeLicenses() (out []analyzer.Located) {
-	for i := range c.Analyzers.Len() {
-		_, info := c.Analyzers.At(i)
-		c.visible[info.Name] = slices.DeleteFunc(c.visible[info.Name], func(f analyzer.Located) bool {
-			if f.Kind == analyzer.KindLicense && f.Package != nil {
-				out = append(out, f)
-			}
-			return f.Kind == analyzer.KindLicense
-		})
-	}
-	slices.SortStableFunc(out, func(a, b analyzer.Located) int { return strings.Compare(a.Path, b.Path) })
-	return out
+	return slices.DeleteFunc(c.take(analyzer.KindLicense), func(f analyzer.Located) bool { return f.Package == nil })
 }
 
 // attachLicenses adds each licence text to the installed packages that it belongs

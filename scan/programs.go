@@ -12,10 +12,12 @@ import (
 	"github.com/stella-ops/stella/scan/sbom"
 )
 
+// programsName is the analyzer that finds programs.
+const programsName = "programs"
+
 // program is a file of the squashed image that can be run or loaded.
 type program struct {
 	analyzer.Located
-	by     string
 	raw    string // its path in the tar of its layer
 	holder int    // index of the finding that accounts for it, or -1
 	older  int    // index of a finding that installed the path in a layer below, or -1
@@ -23,21 +25,16 @@ type program struct {
 
 // takePrograms takes the visible programs out of the facts.
 func (c *composition) takePrograms() (out []program) {
-	for i := range c.Analyzers.Len() {
-		_, info := c.Analyzers.At(i)
-		c.visible[info.Name] = slices.DeleteFunc(c.visible[info.Name], func(f analyzer.Located) bool {
-			if f.Kind != analyzer.KindProgram || f.Program == nil {
-				return false
-			}
-			raw := f.Path
-			if tar, moved := c.moved[writing{f.Path, f.Layer}]; moved {
-				raw = tar
-			}
-			out = append(out, program{Located: f, by: info.Name, raw: raw, holder: -1, older: -1})
-			return true
-		})
+	for _, f := range c.take(analyzer.KindProgram) {
+		if f.Program == nil {
+			continue
+		}
+		raw := f.Path
+		if tar, moved := c.moved[writing{f.Path, f.Layer}]; moved {
+			raw = tar
+		}
+		out = append(out, program{Located: f, raw: raw, holder: -1, older: -1})
 	}
-	slices.SortStableFunc(out, func(a, b program) int { return strings.Compare(a.Path, b.Path) })
 	return slices.CompactFunc(out, func(a, b program) bool { return a.Path == b.Path })
 }
 
@@ -101,8 +98,11 @@ func (c *composition) ownerless(ctx context.Context, all []found, programs []pro
 		if p.holder >= 0 || p.Program.Kind == analyzer.Script && p.Program.Mode&0o111 == 0 {
 			continue
 		}
+		if p.Program.SHA256 == "" {
+			c.gaps = append(c.gaps, sbom.Gap{Code: sbom.GapUnreadable, Where: p.Path, What: "programs: no package accounts for it, and its content could not be read again for a digest"})
+		}
 		fact := analyzer.Fact{Kind: analyzer.KindPackage, Key: p.Path, Package: filePackage(p)}
-		out = append(out, found{Located: analyzer.Located{Fact: fact, Path: p.Path, Layer: p.Layer}, by: p.by, since: p.Layer, owner: -1, scopeID: p.by})
+		out = append(out, found{Located: analyzer.Located{Fact: fact, Path: p.Path, Layer: p.Layer}, by: programsName, since: p.Layer, owner: -1, scopeID: programsName})
 	}
 	return out, nil
 }

@@ -3,6 +3,7 @@ package scan_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -158,5 +159,35 @@ func TestProgramsOfFolders(t *testing.T) {
 	}
 	if got := scanDir(filepath.Join(dir, "opt")); len(got) > 0 {
 		t.Errorf("somebody's work: %v", got)
+	}
+}
+
+// once is a folder whose files can be opened a single time.
+type once struct {
+	fs.FS
+	opened map[string]bool
+}
+
+func (o once) Open(name string) (fs.File, error) {
+	if o.opened[name] && name == "opt/own" {
+		return nil, fs.ErrPermission
+	}
+	o.opened[name] = true
+	return o.FS.Open(name)
+}
+
+// A program that cannot be read again for its digest is listed without one, and a gap says so.
+func TestProgramWithoutDigest(t *testing.T) {
+	root := fstest.MapFS{"opt/own": {Data: []byte(elf("own")), Mode: 0o755}}
+	for _, f := range debian("1.0") {
+		root[f.Name] = &fstest.MapFile{Data: []byte(f.Data), Mode: 0o644}
+	}
+	img := &scan.Image{Subject: sbom.Subject{Kind: sbom.SubjectDirectory, Name: "d"}, Tree: &layer.Tree{FS: once{root, map[string]bool{}}}}
+	d := mustScan(t, programScanner(), img).Document
+	if diff := cmp.Diff([]string{"opt/own no digest"}, ownerless(d)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if !slices.ContainsFunc(d.Gaps, func(g sbom.Gap) bool { return g.Code == sbom.GapUnreadable && g.Where == "opt/own" }) {
+		t.Errorf("no gap says so: %v", d.Gaps)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/scan/analyzer/internal/elffile"
 )
 
 // sectionName is the section that cargo-auditable makes in all formats of executables.
@@ -81,61 +82,33 @@ func (b *binaryFile) bounded(off, n, limit uint64, what string) []byte {
 	return b.bytes(off, n)
 }
 
-// elfTable says where an ELF file has the headers of its sections (gABI, "ELF Header").
-type elfTable struct {
-	order               binary.ByteOrder
-	wide                bool
-	table, entry, count uint64
-	names               uint64 // index of the section with the names
-}
-
 // elfSections reads the header of a program or shared library; ok is false for one without
 // sections, or with more than linkers make.
-func elfSections(head []byte) (t elfTable, ok bool) {
-	t.order = binary.LittleEndian
-	if head[elf.EI_DATA] == byte(elf.ELFDATA2MSB) {
-		t.order = binary.BigEndian
-	}
-	t.wide = head[elf.EI_CLASS] == byte(elf.ELFCLASS64)
-	if kind := elf.Type(t.order.Uint16(head[16:])); kind != elf.ET_EXEC && kind != elf.ET_DYN {
-		return t, false
-	}
-	fields := head[46:]
-	t.table, t.entry = uint64(t.order.Uint32(head[32:])), 40
-	if t.wide {
-		t.table, t.entry, fields = t.order.Uint64(head[40:]), 64, head[58:]
-	}
-	t.count, t.names = uint64(t.order.Uint16(fields[2:])), uint64(t.order.Uint16(fields[4:]))
-	return t, uint64(t.order.Uint16(fields)) == t.entry && t.names < t.count
-}
-
-// place returns name, offset and size of a section.
-func (t *elfTable) place(p []byte) (name, off, n uint64) {
-	if name = uint64(t.order.Uint32(p)); t.wide {
-		return name, t.order.Uint64(p[24:]), t.order.Uint64(p[32:])
-	}
-	return name, uint64(t.order.Uint32(p[16:])), uint64(t.order.Uint32(p[20:]))
+func elfSections(head []byte) (h elffile.Header, ok bool) {
+	h, ok = elffile.Read(head)
+	return h, ok && h.Sections.Entry == h.SectionBytes() && h.Names < h.Sections.Count
 }
 
 // elf finds the section of a program or shared library.
 func (b *binaryFile) elf(head []byte) (off, n uint64) {
-	t, ok := elfSections(head)
+	h, ok := elfSections(head)
 	if !ok {
 		return 0, 0
 	}
-	p := b.bytes(t.table+t.names*t.entry, t.entry) // the names decide: few executables have ours
+	t := h.Sections
+	p := b.bytes(t.Off+h.Names*t.Entry, t.Entry) // the names decide: few executables have ours
 	if p == nil {
 		return 0, 0
 	}
-	_, off, n = t.place(p)
-	text := b.bounded(off, n, maxNames, "bytes of section names")
+	names := h.Section(p)
+	text := b.bounded(names.Off, names.Size, maxNames, "bytes of section names")
 	if !bytes.Contains(text, []byte(sectionName+"\x00")) {
 		return 0, 0
 	}
-	for list := b.bytes(t.table, t.count*t.entry); uint64(len(list)) >= t.entry; list = list[t.entry:] {
-		name, off, n := t.place(list)
-		if name < uint64(len(text)) && bytes.HasPrefix(text[name:], []byte(sectionName+"\x00")) && elf.SectionType(t.order.Uint32(list[4:])) != elf.SHT_NOBITS {
-			return off, n
+	for list := b.bytes(t.Off, t.Size()); uint64(len(list)) >= t.Entry; list = list[t.Entry:] {
+		x := h.Section(list)
+		if x.Name < uint64(len(text)) && bytes.HasPrefix(text[x.Name:], []byte(sectionName+"\x00")) && x.Kind != elf.SHT_NOBITS {
+			return x.Off, x.Size
 		}
 	}
 	return 0, 0

@@ -5,24 +5,19 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"io"
 	"math/rand"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/stella-ops/stella/scan/analyzer"
+	"github.com/stella-ops/stella/scan/analyzer/analyzertest"
 )
-
-// streamed is content of a large file in a compressed layer.
-type streamed struct{ io.Reader }
-
-func (streamed) ReaderAt() (io.ReaderAt, error) { return nil, analyzer.ErrForward }
 
 // An executable that streams by is asked for again if it has the section, and only then.
 func TestStreamedExecutables(t *testing.T) {
 	ask := func(name string, data []byte) error {
-		facts, err := Analyzer{}.Extract(context.Background(), analyzer.NewFile(name, int64(len(data)), 0o755, streamed{bytes.NewReader(data)}, nil, nil))
+		facts, err := Analyzer{}.Extract(context.Background(), analyzertest.Streamed(name, 0o755, data))
 		if len(facts) > 0 {
 			t.Errorf("%s: facts of a file that streamed by: %v", name, facts)
 		}

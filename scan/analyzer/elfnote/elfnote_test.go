@@ -1,12 +1,10 @@
 package elfnote
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -109,13 +107,8 @@ func noteOf(order binary.AppendByteOrder, kind uint32, owner, content string, al
 	return out
 }
 
-// streamed is content of a large file in a compressed layer.
-type streamed struct{ io.Reader }
-
-func (streamed) ReaderAt() (io.ReaderAt, error) { return nil, analyzer.ErrForward }
-
 func passing(data []byte) ([]analyzer.Fact, error) {
-	return Analyzer{}.Extract(context.Background(), analyzer.NewFile("a", int64(len(data)), 0o755, streamed{bytes.NewReader(data)}, nil, nil))
+	return Analyzer{}.Extract(context.Background(), analyzertest.Streamed("a", 0o755, data))
 }
 
 func TestNotes(t *testing.T) {

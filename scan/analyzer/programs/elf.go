@@ -3,11 +3,11 @@ package programs
 import (
 	"bytes"
 	"debug/elf"
-	"encoding/binary"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/stella-ops/stella/scan/analyzer"
+	"github.com/stella-ops/stella/scan/analyzer/internal/elffile"
 )
 
 // Limits of one ELF file. Linkers stay far below.
@@ -18,19 +18,11 @@ const (
 	maxNeeded   = 4096     // libraries
 )
 
-// elfFile are the headers of an ELF file (System V gABI, "ELF Header", "Program Header").
+// elfFile is an ELF file with its program headers.
 type elfFile struct {
 	*source
-	order    binary.ByteOrder
-	wide     bool
-	kind     elf.Type
-	segments []segment
-}
-
-// segment is one program header.
-type segment struct {
-	kind            elf.ProgType
-	off, addr, size uint64
+	elffile.Header
+	segments []elffile.Segment
 }
 
 // readELF reads a program or shared library; nil means that it is neither.
@@ -40,11 +32,14 @@ func readELF(src *source, head []byte) *analyzer.Program {
 		return nil
 	}
 	p := &analyzer.Program{Kind: analyzer.Executable, Format: "elf"}
+	if e.Segments.Count > 0 && len(e.segments) == 0 {
+		p.Unknown = "its program headers cannot be read"
+	}
 	if g := e.segment(elf.PT_INTERP); g != nil {
-		p.Interpreter = e.text(g.off, min(g.size, maxName))
+		p.Interpreter = e.text(g.Off, min(g.Size, maxName))
 	}
 	e.dynamic(p)
-	if e.kind == elf.ET_DYN && (p.Interpreter == "" || p.Soname != "") && !e.pie() {
+	if e.Kind == elf.ET_DYN && (p.Interpreter == "" || p.Soname != "") && !e.pie() {
 		p.Kind = analyzer.SharedObject
 	}
 	if p.Unknown == "" && src.passed {
@@ -54,43 +49,23 @@ func readELF(src *source, head []byte) *analyzer.Program {
 }
 
 // headers reads the header and the segments, and reports whether this is a program.
-func (e *elfFile) headers(head []byte) bool {
-	if len(head) < 64 {
+func (e *elfFile) headers(head []byte) (ok bool) {
+	if e.Header, ok = elffile.Read(head); !ok {
 		return false
 	}
-	e.order = binary.LittleEndian
-	if head[elf.EI_DATA] == byte(elf.ELFDATA2MSB) {
-		e.order = binary.BigEndian
-	}
-	e.wide = head[elf.EI_CLASS] == byte(elf.ELFCLASS64)
-	if e.kind = elf.Type(e.order.Uint16(head[16:])); e.kind != elf.ET_EXEC && e.kind != elf.ET_DYN {
-		return false
-	}
-	table, fields := uint64(e.order.Uint32(head[28:])), head[42:]
-	if e.wide {
-		table, fields = e.order.Uint64(head[32:]), head[54:]
-	}
-	entry, count := uint64(e.order.Uint16(fields)), uint64(e.order.Uint16(fields[2:]))
-	if least := uint64(32); entry < least || e.wide && entry < 56 || count > maxSegments {
+	t := e.Segments
+	if t.Entry < e.SegmentBytes() || t.Count > maxSegments {
 		return true // a program without segments that can be read
 	}
-	for list := e.part(table, entry*count); uint64(len(list)) >= entry; list = list[entry:] {
-		e.segments = append(e.segments, e.program(list))
+	for list := e.part(t.Off, t.Size()); uint64(len(list)) >= t.Entry; list = list[t.Entry:] {
+		e.segments = append(e.segments, e.Segment(list))
 	}
 	return true
 }
 
-func (e *elfFile) program(p []byte) segment {
-	kind := elf.ProgType(e.order.Uint32(p))
-	if e.wide {
-		return segment{kind, e.order.Uint64(p[8:]), e.order.Uint64(p[16:]), e.order.Uint64(p[32:])}
-	}
-	return segment{kind, uint64(e.order.Uint32(p[4:])), uint64(e.order.Uint32(p[8:])), uint64(e.order.Uint32(p[16:]))}
-}
-
-func (e *elfFile) segment(kind elf.ProgType) *segment {
+func (e *elfFile) segment(kind elf.ProgType) *elffile.Segment {
 	for i := range e.segments {
-		if e.segments[i].kind == kind {
+		if e.segments[i].Kind == kind {
 			return &e.segments[i]
 		}
 	}
@@ -104,15 +79,15 @@ func (e *elfFile) tags(visit func(tag elf.DynTag, value uint64)) bool {
 	if g == nil {
 		return false
 	}
-	list := e.part(g.off, min(g.size, maxDynamic))
+	list := e.part(g.Off, min(g.Size, maxDynamic))
 	size := 8
-	if e.wide {
+	if e.Wide {
 		size = 16
 	}
 	for rest := list; len(rest) >= size; rest = rest[size:] {
-		tag, value := elf.DynTag(e.order.Uint32(rest)), uint64(e.order.Uint32(rest[4:]))
-		if e.wide {
-			tag, value = elf.DynTag(e.order.Uint64(rest)), e.order.Uint64(rest[8:])
+		tag, value := elf.DynTag(e.Order.Uint32(rest)), uint64(e.Order.Uint32(rest[4:]))
+		if e.Wide {
+			tag, value = elf.DynTag(e.Order.Uint64(rest)), e.Order.Uint64(rest[8:])
 		}
 		if tag == elf.DT_NULL {
 			break
@@ -194,8 +169,8 @@ func (e *elfFile) dynamic(p *analyzer.Program) {
 // offset returns the place in the file of an address in memory.
 func (e *elfFile) offset(addr uint64) (uint64, bool) {
 	for _, g := range e.segments {
-		if g.kind == elf.PT_LOAD && g.addr <= addr && addr-g.addr < g.size {
-			return g.off + (addr - g.addr), true
+		if g.Kind == elf.PT_LOAD && g.Addr <= addr && addr-g.Addr < g.Size {
+			return g.Off + (addr - g.Addr), true
 		}
 	}
 	return 0, false
@@ -221,8 +196,8 @@ func lateTable(src *source) (off, n int64) {
 		return 0, 0
 	}
 	g := e.segment(elf.PT_DYNAMIC)
-	if g == nil || g.off > uint64(src.size) || min(g.size, maxDynamic) > uint64(src.size)-g.off {
+	if g == nil || g.Off > uint64(src.size) || min(g.Size, maxDynamic) > uint64(src.size)-g.Off {
 		return 0, 0
 	}
-	return int64(g.off), int64(min(g.size, maxDynamic))
+	return int64(g.Off), int64(min(g.Size, maxDynamic))
 }

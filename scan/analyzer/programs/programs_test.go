@@ -22,22 +22,12 @@ import (
 	"github.com/stella-ops/stella/scan/layer"
 )
 
-// streamed is content of a large file in a compressed layer.
-type streamed struct{ io.Reader }
-
-func (streamed) ReaderAt() (io.ReaderAt, error) { return nil, analyzer.ErrForward }
-
-// inMemory is content that is held.
-type inMemory struct{ *bytes.Reader }
-
-func (m inMemory) ReaderAt() (io.ReaderAt, error) { return m.Reader, nil }
-
 // extract returns what the analyzer says of a file that is held, after comparing it with
 // what it says of the same file as it streams by.
 func extract(t testing.TB, path string, mode fs.FileMode, data []byte) *analyzer.Program {
 	t.Helper()
-	one := func(c analyzer.Content) *analyzer.Program {
-		facts, err := programs.Analyzer{}.Extract(context.Background(), analyzer.NewFile(path, int64(len(data)), mode, c, nil, nil))
+	one := func(f *analyzer.File) *analyzer.Program {
+		facts, err := programs.Analyzer{}.Extract(context.Background(), f)
 		if err != nil {
 			t.Fatalf("%s: %v", path, err)
 		}
@@ -49,11 +39,13 @@ func extract(t testing.TB, path string, mode fs.FileMode, data []byte) *analyzer
 		}
 		return facts[0].Program
 	}
-	held, passing := one(inMemory{bytes.NewReader(data)}), one(streamed{bytes.NewReader(data)})
-	if diff := cmp.Diff(held, passing); diff != "" && (passing == nil || passing.Unknown == "") {
+	held := analyzer.NewMemoryFile(path, data)
+	held.Mode = mode
+	whole, passing := one(held), one(analyzertest.Streamed(path, mode, data))
+	if diff := cmp.Diff(whole, passing); diff != "" && (passing == nil || passing.Unknown == "") {
 		t.Errorf("%s: streamed by (-held +streamed):\n%s", path, diff)
 	}
-	return held
+	return whole
 }
 
 // Every program of this machine says to us what it says to debug/elf.
@@ -162,7 +154,7 @@ func TestKinds(t *testing.T) {
 		{"app/start.sh", 0o644, "#!/bin/sh -e\nexec nginx -g 'daemon off;'\n", &analyzer.Program{Kind: "script", Format: "script", Interpreter: "/bin/sh -e", Commands: [][]string{{"exec", "nginx", "-g", "daemon off;"}}}},
 		{"app/half.sh", 0o755, "#!/bin/bash\necho a\nif then\n", &analyzer.Program{Kind: "script", Format: "script", Interpreter: "/bin/bash", Commands: [][]string{{"echo", "a"}}}},
 		{"app/none", 0o755, "#!\nxxxxxxx", nil},
-		{"app/damaged", 0o755, string(own[:100]), &analyzer.Program{Kind: "executable", Format: "elf"}},
+		{"app/damaged", 0o755, string(own[:100]), &analyzer.Program{Kind: "executable", Format: "elf", Unknown: "its program headers cannot be read"}},
 	} {
 		got := extract(t, c.path, c.mode, []byte(c.data))
 		if got != nil {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 
 	"github.com/stella-ops/stella/scan/analyzer"
+	"github.com/stella-ops/stella/scan/analyzer/internal/elffile"
 )
 
 const (
@@ -47,7 +48,7 @@ func (s *source) part(off, n uint64) []byte {
 // read fills p with the bytes at off, and returns it, or nil.
 func (s *source) read(p []byte, off uint64) []byte {
 	switch _, err := s.at.ReadAt(p, int64(off)); {
-	case errors.Is(err, errPassed):
+	case errors.Is(err, elffile.ErrPassed):
 		s.passed = true
 		return nil
 	case err != nil && err != io.EOF:
@@ -65,26 +66,6 @@ func (s *source) upTo(off uint64, n int64) []byte {
 	return s.part(off, uint64(min(n, s.size-int64(off))))
 }
 
-// errPassed means that a part of a file was not kept.
-var errPassed = errors.New("that part of the file has passed by")
-
-// kept are two ranges of a file that streamed by.
-type kept struct {
-	head  []byte
-	later []byte
-	at    int64 // of later
-}
-
-func (k *kept) ReadAt(p []byte, off int64) (int, error) {
-	if end := int64(len(k.head)); off <= end && int64(len(p)) <= end-off {
-		return copy(p, k.head[off:]), nil
-	}
-	if from := off - k.at; from >= 0 && from <= int64(len(k.later)) && int64(len(p)) <= int64(len(k.later))-from {
-		return copy(p, k.later[from:]), nil
-	}
-	return 0, errPassed
-}
-
 // readForward reads a large file from its start: it keeps what the headers and the tables
 // near them say, and the dynamic section, which comes late.
 func readForward(f *analyzer.File) (*analyzer.Program, error) {
@@ -94,8 +75,8 @@ func readForward(f *analyzer.File) (*analyzer.Program, error) {
 		h = sha256.New()
 		in = io.TeeReader(f, h)
 	}
-	k := &kept{head: make([]byte, min(f.Size, firstBytes))}
-	if _, err := io.ReadFull(in, k.head); err != nil {
+	k := elffile.Parts{{Data: make([]byte, min(f.Size, firstBytes))}}
+	if _, err := io.ReadFull(in, k[0].Data); err != nil {
 		return nil, err
 	}
 	src := &source{at: k, size: f.Size}
@@ -104,10 +85,11 @@ func readForward(f *analyzer.File) (*analyzer.Program, error) {
 		return nil, src.err
 	}
 	if off, n := lateTable(src); n > 0 {
-		if err := k.keep(in, f, off, n); err != nil {
+		k, err := keep(k, in, f, off, n)
+		if err != nil {
 			return nil, err
 		}
-		src.passed = false
+		src.at, src.passed = k, false
 		p = parse(src, f)
 	}
 	if h == nil {
@@ -122,29 +104,26 @@ func readForward(f *analyzer.File) (*analyzer.Program, error) {
 
 // keep reads on until the n bytes at off are held, and holds more of the start: the names
 // that the dynamic section refers to lie near it.
-func (k *kept) keep(in io.Reader, f *analyzer.File, off, n int64) error {
-	have := int64(len(k.head))
+func keep(k elffile.Parts, in io.Reader, f *analyzer.File, off, n int64) (elffile.Parts, error) {
+	have := int64(len(k[0].Data))
 	if off+n > have {
 		head := f.Scratch(int(min(f.Size, keptBytes, max(off, have))))
-		copy(head, k.head)
+		copy(head, k[0].Data)
 		if _, err := io.ReadFull(in, head[have:]); err != nil {
-			return err
+			return nil, err
 		}
-		k.head, have = head, int64(len(head))
+		k[0].Data, have = head, int64(len(head))
 	}
 	if off+n <= have {
-		return nil
+		return k, nil
 	}
+	later := elffile.Part{Off: off, Data: make([]byte, n)}
+	from := 0 // of it, what is held
 	if off < have {
-		k.later, k.at = make([]byte, n), off
-		copied := copy(k.later, k.head[off:])
-		_, err := io.ReadFull(in, k.later[copied:])
-		return err
+		from = copy(later.Data, k[0].Data[off:])
+	} else if _, err := io.CopyN(io.Discard, in, off-have); err != nil {
+		return nil, err
 	}
-	if _, err := io.CopyN(io.Discard, in, off-have); err != nil {
-		return err
-	}
-	k.later, k.at = make([]byte, n), off
-	_, err := io.ReadFull(in, k.later)
-	return err
+	_, err := io.ReadFull(in, later.Data[from:])
+	return append(k, later), err
 }
