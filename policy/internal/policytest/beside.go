@@ -56,17 +56,6 @@ func Beside(t testing.TB, rules bool) (*policy.Inputs, *policy.Result, *policy.T
 	if !rules {
 		p.Rules = p.Rules[:1]
 	}
-	engine, err := policy.Compile(p, &policy.Options{Version: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	result, err := engine.Evaluate(in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	trace, err := policy.DecodeTrace(result.Trace)
-	if err != nil {
-		t.Fatal(err)
-	}
+	result, trace := decide(t, p, in)
 	return in, result, trace
 }

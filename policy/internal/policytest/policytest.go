@@ -104,6 +104,12 @@ func Evaluate(t testing.TB, in *policy.Inputs) (*policy.Result, *policy.Trace) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return decide(t, p, in)
+}
+
+// decide decides about inputs by a policy.
+func decide(t testing.TB, p *policy.Policy, in *policy.Inputs) (*policy.Result, *policy.Trace) {
+	t.Helper()
 	engine, err := policy.Compile(p, &policy.Options{Expressions: policyfile.Expressions, Version: "test"})
 	if err != nil {
 		t.Fatal(err)
