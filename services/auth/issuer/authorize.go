@@ -135,6 +135,9 @@ func (s *Server) authorizeStep(p *visit) error {
 		if t.Scopes = intersect(a.Scopes, u.Scopes, c.Scopes); len(t.Scopes) == 0 {
 			return s.sendBack(p, a, url.Values{"error": {codeInvalidScope}, "error_description": {"the person has none of these rights"}})
 		}
+		if s.ours(a) {
+			return s.allow(p, t)
+		}
 		return s.show(p, http.StatusOK, s.consentView(t, c, u), t)
 	case action == "allow" && t.User != "":
 		return s.allow(p, t)
@@ -143,6 +146,14 @@ func (s *Server) authorizeStep(p *visit) error {
 		return s.sendBack(p, a, url.Values{"error": {codeAccessDenied}})
 	}
 	return errPage()
+}
+
+// ours reports whether a request is of the console at this very origin: who logs in there
+// means to, and nobody else gets the code.
+func (s *Server) ours(a *authorization) bool {
+	issuer, err := url.Parse(s.Issuer)
+	redirect, failed := url.Parse(a.Redirect)
+	return err == nil && failed == nil && a.Client == Console && redirect.Scheme == issuer.Scheme && redirect.Host == issuer.Host
 }
 
 // codeData is what a code remembers.

@@ -27,7 +27,7 @@ type Bootstrap struct {
 	// Password is the administrator's; "" has one made, which is returned once.
 	Password string
 	// Redirects are where the console takes its codes, such as
-	// "https://console.example/callback". None: there is no console.
+	// "https://stella.example/console/callback". None: there is no console.
 	Redirects []string
 	// Services are the processes of the installation, which belong to no tenant.
 	Services []ServiceClient
@@ -79,11 +79,18 @@ func (s *Server) Bootstrap(ctx context.Context, b Bootstrap) (*Bootstrapped, err
 	}
 	for i := range list {
 		c := &list[i]
-		_, err := s.Store.Client(ctx, c.ID)
-		if err == nil {
+		old, err := s.Store.Client(ctx, c.ID)
+		switch {
+		case err == nil && (c.ID != Console || !lacks(old, c)):
 			continue
-		}
-		if errors.Is(err, fault.NotFound) {
+		case err == nil: // the console is reached by another name as well
+			old.Redirects = append(slices.Clone(old.Redirects), c.Redirects...)
+			slices.Sort(old.Redirects)
+			old.Redirects = slices.Compact(old.Redirects)
+			if err = s.Store.PutClient(ctx, old, by); err == nil {
+				continue
+			}
+		case errors.Is(err, fault.NotFound):
 			err = s.Store.PutClient(ctx, c, by)
 		}
 		if err != nil && !errors.Is(err, fault.Conflict) {
@@ -103,6 +110,11 @@ func (s *Server) Bootstrap(ctx context.Context, b Bootstrap) (*Bootstrapped, err
 		out.Key = k.ID
 	}
 	return out, nil
+}
+
+// lacks reports whether a client is not sent to somewhere that it is to be.
+func lacks(old, c *account.Client) bool {
+	return slices.ContainsFunc(c.Redirects, func(r string) bool { return !slices.Contains(old.Redirects, r) })
 }
 
 // firstUser makes the administrator, who may do everything but the work of services. What

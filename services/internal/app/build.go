@@ -83,8 +83,8 @@ func (b *builder) open(ctx context.Context) error {
 	if err := b.identity(); err != nil {
 		return err
 	}
-	if slices.Equal(b.systems, []string{"gateway"}) { // it needs no store
-		b.world = &system.World{Name: b.cfg.Instance}
+	if !slices.ContainsFunc(b.systems, func(s string) bool { return s != "gateway" && s != "console" }) { // they need no store
+		b.world = &system.World{Name: b.cfg.Instance, Report: b.env.Report, Request: b.env.Request}
 		return nil
 	}
 	if err := b.env.Open(ctx); err != nil {
@@ -181,6 +181,8 @@ func (b *builder) add(ctx context.Context, name string) error {
 		p, err = system.Indexer(w, system.All)
 	case "exporter":
 		p, err = system.Exporter(w, system.All)
+	case "console":
+		p, err = b.console()
 	}
 	if err == nil {
 		b.parts = append(b.parts, p)

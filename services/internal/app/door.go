@@ -13,6 +13,7 @@ import (
 	"github.com/stella-ops/stella/services/auth/issuer"
 	"github.com/stella-ops/stella/services/auth/jwks"
 	"github.com/stella-ops/stella/services/internal/config"
+	"github.com/stella-ops/stella/services/internal/console"
 	"github.com/stella-ops/stella/services/internal/gateway"
 	"github.com/stella-ops/stella/services/internal/gateway/valkeylimit"
 	"github.com/stella-ops/stella/services/internal/shell"
@@ -187,4 +188,30 @@ func externals(list []config.Issuer, transport http.RoundTripper) (out []issuer.
 		})
 	}
 	return out
+}
+
+// console makes the pages of the installation. They ask the gateway: that of this process,
+// or else the one that services.gateway names or the origin itself.
+func (b *builder) console() (*shell.Part, error) {
+	c := &console.Console{Origin: b.origin(), Issuer: b.issuer(), Version: version(), Insecure: b.cfg.TLS.Off}
+	switch at := b.cfg.Services["gateway"]; {
+	case b.has("gateway"):
+		c.Gateway = system.Near(func() http.Handler {
+			if b.door == nil {
+				return nil
+			}
+			return b.door
+		})
+	case at != "":
+		var err error
+		if c.Gateway, err = system.Toward(at, b.transport()); err != nil {
+			return nil, fmt.Errorf("services.gateway: %w", err)
+		}
+		c.Insecure = true // the address inside is the operator's
+	case b.cfg.URL != "":
+		c.Gateway = b.transport()
+	default:
+		return nil, fmt.Errorf("url or services.gateway is missing, and no gateway is in this process: %w", fault.Invalid)
+	}
+	return system.Console(b.world, c)
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 
 	"github.com/stella-ops/stella/services/auth/issuer"
 	"github.com/stella-ops/stella/services/internal/config"
@@ -35,7 +36,7 @@ const passwordFile = "initial-password"
 // bootstrap makes the tenant of an embedded installation and its administrator, at the
 // first start.
 func (b *builder) bootstrap(ctx context.Context) error {
-	made, err := b.server.Bootstrap(ctx, issuer.Bootstrap{Tenant: b.cfg.Tenant})
+	made, err := b.server.Bootstrap(ctx, issuer.Bootstrap{Tenant: b.cfg.Tenant, Redirects: []string{b.origin() + system.ConsolePath}})
 	if err != nil || made.Password == "" {
 		return err
 	}
@@ -50,6 +51,9 @@ func (b *builder) bootstrap(ctx context.Context) error {
 // Bootstrap makes the first tenant of an installation over servers, with its administrator
 // and the clients of people. What is there stays.
 func Bootstrap(ctx context.Context, c *config.Config, what issuer.Bootstrap) (made *issuer.Bootstrapped, err error) {
+	if len(what.Redirects) == 0 && c.URL != "" {
+		what.Redirects = []string{strings.TrimRight(c.URL, "/") + system.ConsolePath}
+	}
 	err = atAuthority(ctx, c, "bootstrap", func(ctx context.Context, s *issuer.Server) (err error) {
 		made, err = s.Bootstrap(ctx, what)
 		return err

@@ -10,7 +10,7 @@ const (
 )
 
 // Systems are the names of those that a process may run.
-var Systems = []string{"authority", "gateway", "scanner", "worker", "concelier", "excititor", "scheduler", "policy", "signer", "attestor", "notifier", "timeline", "exporter"}
+var Systems = []string{"authority", "gateway", "scanner", "worker", "concelier", "excititor", "scheduler", "policy", "signer", "attestor", "notifier", "timeline", "exporter", "console"}
 
 // Config is what an operator chose. Make it with [Load].
 //

@@ -77,6 +77,7 @@ func needs(scopes ...string) []string { return scopes }
 var passed = map[string][]string{
 	"/authorize":               {"Origin", "Sec-Fetch-Site"}, // pages, whose forms only they may send
 	"/device":                  {"Origin", "Sec-Fetch-Site"},
+	"/console/{path...}":       {"Origin", "Sec-Fetch-Site"},
 	"/api/v1/scheduler/deltas": {"Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"},
 }
 
@@ -132,6 +133,7 @@ var tables = []operations{
 	{"scanner", false, []operation{
 		{"POST /api/v1/scans document", needs(auth.ScannerScan)},
 		{"GET /api/v1/scans", needs(auth.ScannerRead)},
+		{"GET /api/v1/scan-states", needs(auth.ScannerRead)},
 		{"GET /api/v1/scans/{scan_id}", needs(auth.ScannerRead)},
 		{"GET /api/v1/scans/{scan_id}/manifest", needs(auth.ScannerRead)},
 		{"POST /api/v1/scans/{scan_id}/cancel", needs(auth.ScannerScan)},
@@ -223,6 +225,12 @@ var tables = []operations{
 		{"POST /api/v1/attestations/verify document", needs(auth.AttestRead)},
 		{"GET /api/v1/attestations/{attestation_id}", needs(auth.AttestRead)},
 		{"GET /api/v1/trust-root", needs(auth.AttestRead)},
+	}},
+	{"console", false, []operation{ // pages, which ask for a login by themselves
+		{"GET /{$}", nil},
+		{"GET /console", nil},
+		{"GET /console/{path...}", nil},
+		{"POST /console/{path...} document", nil},
 	}},
 	{"notifier", false, settings("endpoints", "endpoint_id", "rules", "rule_id", "templates", "template_id", "maintenance", "maintenance_id", "inhibitions", "inhibition_id")},
 	{"notifier", false, []operation{

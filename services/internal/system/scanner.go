@@ -86,6 +86,7 @@ func (w *World) scanAPI() http.Handler {
 	mux.Handle("/", pipelines)
 	mux.Handle("/api/v1/scans", own)
 	mux.Handle("/api/v1/scans/", own)
+	mux.Handle("/api/v1/scan-states", own)
 	return mux
 }
 

@@ -1,0 +1,120 @@
+package system
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"sync"
+
+	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/services/internal/console"
+	"github.com/stella-ops/stella/services/internal/shell"
+)
+
+// ConsolePath is where the console takes its codes, below the origin of an installation.
+const ConsolePath = console.Root + "callback"
+
+// Console is the face of an installation in a browser: it asks the gateway, in the name of
+// who looks, and nobody else.
+func Console(w *World, c *console.Console) (*shell.Part, error) {
+	c.Report = w.request("console")
+	return &shell.Part{Name: "console", Handler: c}, nil
+}
+
+// Near sends requests to a handler of this process, as if over a network: an answer arrives
+// while it is written. handler is called for each request, nil says that there is none yet.
+func Near(handler func() http.Handler) http.RoundTripper { return near(handler) }
+
+type near func() http.Handler
+
+func (n near) RoundTrip(r *http.Request) (*http.Response, error) {
+	h := n()
+	if h == nil {
+		return nil, fault.Unavailable
+	}
+	in := r.Clone(r.Context())
+	in.RequestURI, in.RemoteAddr = r.URL.RequestURI(), "127.0.0.1:0"
+	if in.Host == "" {
+		in.Host = r.URL.Host
+	}
+	if in.Body == nil {
+		in.Body = http.NoBody
+	}
+	read, write := io.Pipe()
+	w := &nearWriter{header: http.Header{}, out: write, begun: make(chan struct{})}
+	go func() {
+		defer func() {
+			if why := recover(); why != nil {
+				w.WriteHeader(http.StatusInternalServerError)
+				write.CloseWithError(io.ErrUnexpectedEOF)
+			}
+			in.Body.Close()
+		}()
+		h.ServeHTTP(w, in)
+		w.WriteHeader(http.StatusOK)
+		write.Close()
+	}()
+	select {
+	case <-w.begun:
+	case <-r.Context().Done():
+		read.CloseWithError(r.Context().Err())
+		return nil, r.Context().Err()
+	}
+	return &http.Response{
+		Status: http.StatusText(w.status), StatusCode: w.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: w.sent, Body: read, ContentLength: -1, Request: r,
+	}, nil
+}
+
+// nearWriter is the answer of a handler of this process.
+type nearWriter struct {
+	header, sent http.Header
+	status       int
+	out          *io.PipeWriter
+	once         sync.Once
+	begun        chan struct{}
+}
+
+func (w *nearWriter) Header() http.Header { return w.header }
+
+func (w *nearWriter) WriteHeader(status int) {
+	if status < 200 {
+		return
+	}
+	w.once.Do(func() {
+		w.status, w.sent = status, w.header.Clone()
+		close(w.begun)
+	})
+}
+
+func (w *nearWriter) Write(b []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	return w.out.Write(b)
+}
+
+// Flush does nothing: what is written is there.
+func (w *nearWriter) Flush() {}
+
+// Toward sends requests for an origin to another address, where the gateway is reached from
+// inside. Proofs and names stay those of the origin.
+func Toward(address string, base http.RoundTripper) (http.RoundTripper, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		return nil, fault.Invalid
+	}
+	return &toward{u.Scheme, u.Host, base}, nil
+}
+
+type toward struct {
+	scheme, host string
+	base         http.RoundTripper
+}
+
+func (t *toward) RoundTrip(r *http.Request) (*http.Response, error) {
+	in := r.Clone(r.Context())
+	if in.Host == "" {
+		in.Host = r.URL.Host
+	}
+	in.URL.Scheme, in.URL.Host = t.scheme, t.host
+	return t.base.RoundTrip(in)
+}
