@@ -45,6 +45,9 @@ func run(ctx context.Context, w io.Writer, peers, images, data, only string, eac
 	if err != nil {
 		return err
 	}
+	if err := emptyJavaIndex(ctx, filepath.Join(work, "trivy")); err != nil {
+		return err
+	}
 	tools := append([]tool{{name: "stella", find: ours}}, theirs(peers, work)...)
 	for _, s := range list {
 		if !strings.Contains(s.name, only) {
