@@ -48,7 +48,7 @@ func TestPolicyIsImmutable(t *testing.T) {
 		{"stella_app", "INSERT INTO policy.activations VALUES ('other', 9, '', 'release', 1, '', '[]', 0, '', '', 0)"}, {"stella_app", "INSERT INTO policy.due (tenant_id, scan_id, due_us, cause) VALUES ('other', 's', 0, 'c')"},
 		{"stella_app", "UPDATE policy.locks SET tenant_id = 'other'"}, {"stella_app", "UPDATE vex.scopes SET head = 9 WHERE tenant_id = ''"}, {"stella_app", "UPDATE vex.scopes SET tenant_id = 'acme' WHERE tenant_id = ''"},
 		{"stella_app", "UPDATE policy.current SET tenant_id = 'other'"}, {"stella_relay", "SELECT * FROM policy.due"}, {"stella_relay", "SELECT names FROM policy.due"}, {"stella_relay", "SELECT * FROM policy.verdicts"},
-		{"stella_relay", "DELETE FROM policy.due"}, {"stella_index", "SELECT * FROM policy.current"}, {"stella_concelier", "SELECT * FROM policy.verdicts"}, {"stella_excititor", "SELECT * FROM policy.watched"},
+		{"stella_relay", "DELETE FROM policy.due"}, {"stella_relay", "SELECT * FROM policy.samples"}, {"stella_app", "UPDATE policy.samples SET tenant_id = 'other'"}, {"stella_index", "SELECT * FROM policy.current"}, {"stella_concelier", "SELECT * FROM policy.verdicts"}, {"stella_excititor", "SELECT * FROM policy.watched"},
 		{"stella_app", "ALTER TABLE policy.verdicts DISABLE TRIGGER ALL"},
 	} {
 		if err := tryIn(t, app, as(c[0], "acme"), c[1]); err == nil || !strings.Contains(err.Error(), "42501") {
@@ -56,7 +56,7 @@ func TestPolicyIsImmutable(t *testing.T) {
 		}
 	}
 	// Another tenant has no rows, and the public head of VEX can be locked by all.
-	for _, table := range []string{"locks", "policies", "activations", "exceptions", "exception_events", "verdicts", "decisions", "current", "watched", "due"} {
+	for _, table := range []string{"locks", "policies", "activations", "exceptions", "exception_events", "verdicts", "decisions", "current", "watched", "due", "samples"} {
 		for tenant, want := range map[string]bool{"other": false, "acme": table != "due"} {
 			tx, err := app.Begin()
 			if err != nil {

@@ -26,7 +26,7 @@ func TestAudit(t *testing.T) {
 		`main.innerHTML += "<p onclick=x>x</p>"`:                 "an event handler",
 		`main.innerHTML += "<a href=javascript:x>x</a>"`:         "an address that runs something",
 		`main.insertAdjacentHTML("beforeend", "<div id=wide>wide</div>"); document.getElementById("wide").style.width = "3000px"`: "in a window of 800",
-		`main.insertAdjacentHTML("beforeend", "<p id=pale>pale</p>"); document.getElementById("pale").style.color = "#aab"`:   "contrast",
+		`main.insertAdjacentHTML("beforeend", "<p id=pale>pale</p>"); document.getElementById("pale").style.color = "#aab"`:       "contrast",
 		`window.owned = 1`:                                  "a script of others ran",
 		`document.documentElement.lang = ""`:                "names no language",
 		`main.innerHTML += "<p id=a></p><p id=a></p>"`:      "there twice",

@@ -96,7 +96,7 @@ func newSite(t testing.TB, packages string, fill func(data string)) *site {
 	l.Close()
 	s.url = "http://" + address
 	settings := filepath.Join(dir, "stella.yaml")
-	s.write(settings, fmt.Sprintf("data: %s\nlisten: %s\nmanagement: {listen: \"\"}\nlog: {level: warn, format: text}\nnetwork: {allow: [127.0.0.1], registries: [{host: %q, plain_http: true}]}\nconcelier: {sources: {wolfi: 1m}, mirror: %s}\nnotifier: {allow: [127.0.0.1]}\n",
+	s.write(settings, fmt.Sprintf("tenant: acme\ndata: %s\nlisten: %s\nmanagement: {listen: \"\"}\nlog: {level: warn, format: text}\nnetwork: {allow: [127.0.0.1], registries: [{host: %q, plain_http: true}]}\nconcelier: {sources: {wolfi: 1m}, mirror: %s}\nnotifier: {allow: [127.0.0.1]}\n",
 		s.data, address, s.registry, mirror))
 	if s.log, err = os.Create(filepath.Join(dir, "log")); err != nil {
 		t.Fatal(err)
@@ -224,7 +224,10 @@ func (t *tab) run(steps ...chromedp.Action[chromedp.Void]) {
 // browser, which would end with a timeout of its context.
 func value[T any](t *tab, a chromedp.Action[T]) T {
 	t.Helper()
-	late := time.AfterFunc(30*time.Second, func() { t.Errorf("in the browser, toward %s: a step takes over half a minute", t.at); chromedp.Cancel(t.ctx) })
+	late := time.AfterFunc(30*time.Second, func() {
+		t.Errorf("in the browser, toward %s: a step takes over half a minute", t.at)
+		chromedp.Cancel(t.ctx)
+	})
 	defer late.Stop()
 	v, err := chromedp.Run(t.ctx, a)
 	if err != nil {
@@ -245,5 +248,5 @@ func js[T any](t *tab, script string) T {
 func (t *tab) login() {
 	t.Helper()
 	t.run(chromedp.Navigate(t.url+"/console/"), chromedp.WaitVisible("#password"),
-		chromedp.SetValue("#tenant", "default"), chromedp.SetValue("#login", "admin"), chromedp.SetValue("#password", t.password), chromedp.Click("form button"), chromedp.WaitVisible("nav.side"))
+		chromedp.SetValue("#tenant", "acme"), chromedp.SetValue("#login", "admin"), chromedp.SetValue("#password", t.password), chromedp.Click("form button"), chromedp.WaitVisible("nav.side"))
 }
