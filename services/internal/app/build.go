@@ -83,7 +83,7 @@ func (b *builder) open(ctx context.Context) error {
 	if err := b.identity(); err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(b.systems, func(s string) bool { return s != "gateway" && s != "console" }) { // they need no store
+	if !slices.ContainsFunc(b.systems, config.Stores) {
 		b.world = &system.World{Name: b.cfg.Instance, Report: b.env.Report, Request: b.env.Request}
 		return nil
 	}

@@ -151,13 +151,13 @@ func start(t *testing.T, list []workload) {
 
 // private checks that secrets are with those who need them.
 func private(t *testing.T, list []workload) {
-	all := slices.DeleteFunc(slices.Clone(config.Systems), func(s string) bool { return s == "gateway" })
+	all := slices.DeleteFunc(slices.Clone(config.Systems), func(s string) bool { return !config.Stores(s) })
 	want := map[string][]string{
 		"store": append(slices.Clone(all), "migrate"), "queue": append(slices.Clone(all), "migrate"), "bucket": append(slices.Clone(all), "migrate"),
 		"cache": append(slices.Clone(all), "gateway", "migrate"), "root.json": append(slices.Clone(all), "migrate"),
 		"owner": {"migrate"}, "seal": {"authority"}, "pull": {"scanner", "worker"}, "links": {"notifier"},
 		"gateway.key": {"gateway"}, "worker.key": {"worker"}, "scanner-web.key": {"scanner"}, "export-center.key": {"exporter"},
-		"signing.key": {"signer"}, "log.key": {"attestor"}, "checkpoints.key": {"timeline"}, "tls.crt": {"gateway"}, "tls.key": {"gateway"},
+		"signing.key": {"signer"}, "log.key": {"attestor"}, "checkpoints.key": {"timeline"}, "tls.crt": {"console", "gateway"}, "tls.key": {"gateway"},
 	}
 	got := map[string][]string{}
 	for _, w := range list {

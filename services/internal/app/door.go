@@ -194,7 +194,8 @@ func externals(list []config.Issuer, transport http.RoundTripper) (out []issuer.
 // or else the one that services.gateway names or the origin itself.
 func (b *builder) console() (*shell.Part, error) {
 	c := &console.Console{Origin: b.origin(), Issuer: b.issuer(), Version: version(), Insecure: b.cfg.TLS.Off}
-	switch at := b.cfg.Services["gateway"]; {
+	at := b.cfg.Services["gateway"]
+	switch {
 	case b.has("gateway"):
 		c.Gateway = system.Near(func() http.Handler {
 			if b.door == nil {
@@ -202,16 +203,15 @@ func (b *builder) console() (*shell.Part, error) {
 			}
 			return b.door
 		})
-	case at != "":
-		var err error
-		if c.Gateway, err = system.Toward(at, b.transport()); err != nil {
-			return nil, fmt.Errorf("services.gateway: %w", err)
-		}
-		c.Insecure = true // the address inside is the operator's
-	case b.cfg.URL != "":
-		c.Gateway = b.transport()
+	case at == "" && b.cfg.URL == "":
+		return nil, fmt.Errorf("url is missing, and no gateway is in this process: %w", fault.Invalid)
 	default:
-		return nil, fmt.Errorf("url or services.gateway is missing, and no gateway is in this process: %w", fault.Invalid)
+		var err error
+		if c.Gateway, err = system.Toward(at, b.cfg.Console.CA); err != nil {
+			return nil, err
+		}
+		c.Insecure = true // what is between here and the gateway is the operator's
+		c.Gateway = b.env.Spans.Transport(c.Gateway)
 	}
 	return system.Console(b.world, c)
 }

@@ -80,7 +80,7 @@ func (l *loader) transport() {
 // storage refuses what several processes cannot share.
 func (l *loader) storage() {
 	c := l.out
-	if c.Profile != Distributed || slices.Equal(l.in.Systems, []string{"gateway"}) { // a gateway alone has neither store nor objects
+	if c.Profile != Distributed || len(l.in.Systems) > 0 && !slices.ContainsFunc(l.in.Systems, Stores) { // they have neither store nor objects
 		return
 	}
 	if s := c.Store.Scheme(); s != "postgres" && s != "postgresql" {
@@ -207,7 +207,7 @@ func (l *loader) known(runs func(string) bool) {
 	if asks && c.Identity.Key == "" {
 		l.about("identity.key", "it is missing: this process asks others, who must know who it is")
 	}
-	serves := slices.ContainsFunc(l.in.Systems, func(s string) bool { return s != "gateway" && s != "worker" })
+	serves := slices.ContainsFunc(l.in.Systems, func(s string) bool { return s != "worker" && Stores(s) })
 	if serves && c.Identity.Trust == "" {
 		l.about("identity.trust", "it is missing: this process serves others, and must know whom to believe")
 	}

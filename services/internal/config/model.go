@@ -12,6 +12,10 @@ const (
 // Systems are the names of those that a process may run.
 var Systems = []string{"authority", "gateway", "scanner", "worker", "concelier", "excititor", "scheduler", "policy", "signer", "attestor", "notifier", "timeline", "exporter", "console"}
 
+// Stores reports whether a system reaches store and objects: the gateway, and the console
+// behind it, do not.
+func Stores(system string) bool { return system != "gateway" && system != "console" }
+
 // Config is what an operator chose. Make it with [Load].
 //
 // Tags: yaml is the key, default the default, min and max bound numbers, durations and
@@ -51,6 +55,7 @@ type Config struct {
 	Notifier   Notifier          `yaml:"notifier" for:"notifier"`
 	Timeline   Timeline          `yaml:"timeline" for:"timeline"`
 	Exporter   Exporter          `yaml:"exporter" for:"exporter"`
+	Console    Console           `yaml:"console" for:"console"`
 	Retention  Retention         `yaml:"retention" for:"scheduler"`
 	Migrate    Migrate           `yaml:"migrate" for:"migrate"`
 
@@ -240,6 +245,11 @@ type Timeline struct {
 type Exporter struct {
 	Formats  []string `yaml:"formats" default:"spdx,cyclonedx,sarif" is:"export format" doc:"Exports of each completed scan, for tenants that have no settings."`
 	Parallel int      `yaml:"parallel" default:"4" min:"1" max:"256" unit:"exports" doc:"Exports at a time."`
+}
+
+// Console makes pages for browsers.
+type Console struct {
+	CA string `yaml:"ca" is:"file" doc:"PEM file with authorities that are believed, beside the system's, for the certificate of the gateway that the console asks: the one of services.gateway, or else url."`
 }
 
 // Retention is how long what ended is kept.

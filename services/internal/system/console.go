@@ -1,10 +1,17 @@
 package system
 
 import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"sync"
+	"time"
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/services/internal/console"
@@ -95,19 +102,49 @@ func (w *nearWriter) Write(b []byte) (int, error) {
 // Flush does nothing: what is written is there.
 func (w *nearWriter) Flush() {}
 
-// Toward sends requests for an origin to another address, where the gateway is reached from
-// inside. Proofs and names stay those of the origin.
-func Toward(address string, base http.RoundTripper) (http.RoundTripper, error) {
+// Toward sends requests to the gateway: to another address than the one they name, where
+// address is set. Names, certificates and proofs stay those of the origin. ca is a file with
+// further authorities, "" for none.
+func Toward(address, ca string) (http.RoundTripper, error) {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.Proxy, t.MaxIdleConnsPerHost, t.ResponseHeaderTimeout = nil, 64, time.Minute
+	if ca != "" {
+		text, err := os.ReadFile(ca)
+		if err != nil {
+			return nil, fmt.Errorf("console.ca: %w", err)
+		}
+		roots, err := x509.SystemCertPool()
+		if err != nil {
+			roots = x509.NewCertPool()
+		}
+		if !roots.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("console.ca: there is no certificate: %w", fault.Invalid)
+		}
+		t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	}
+	if address == "" {
+		return t, nil
+	}
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
-		return nil, fault.Invalid
+		return nil, fmt.Errorf("services.gateway: want http:// or https:// and a host: %w", fault.Invalid)
 	}
-	return &toward{u.Scheme, u.Host, base}, nil
+	if u.Scheme == "http" {
+		return &toward{u.Host, t}, nil
+	}
+	host := u.Host
+	if u.Port() == "" {
+		host = net.JoinHostPort(u.Hostname(), "443")
+	}
+	dial := t.DialContext
+	t.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) { return dial(ctx, network, host) }
+	return t, nil
 }
 
+// toward asks a gateway inside without TLS.
 type toward struct {
-	scheme, host string
-	base         http.RoundTripper
+	host string
+	base http.RoundTripper
 }
 
 func (t *toward) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -115,6 +152,6 @@ func (t *toward) RoundTrip(r *http.Request) (*http.Response, error) {
 	if in.Host == "" {
 		in.Host = r.URL.Host
 	}
-	in.URL.Scheme, in.URL.Host = t.scheme, t.host
+	in.URL.Scheme, in.URL.Host = "http", t.host
 	return t.base.RoundTrip(in)
 }
