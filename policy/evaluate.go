@@ -14,6 +14,8 @@ type Result struct {
 	Verdict *Verdict
 	// Body is the verdict and Trace its trace, both as canonical JSON (RFC 8785).
 	Body, Trace []byte
+	// Open counts what is open by this verdict.
+	Open *Open
 }
 
 // Evaluate decides. It is a pure function of the policy and the inputs; their order
@@ -53,6 +55,7 @@ type run struct {
 	files      []int // packages that are files which no package accounts for
 	trace      traceWriter
 	verdict    Verdict
+	open       Open
 }
 
 func (e *Engine) begin(in *Inputs) (*run, error) {
@@ -191,6 +194,9 @@ func (r *run) finding(f *finding.Finding) {
 	d := v.decide()
 	x := v.soften(&d)
 	r.verdict.count(d.outcome)
+	if d.outcome != Pass {
+		r.open.count(f, r.in.At)
+	}
 	if d.outcome.Rank() > r.verdict.Outcome.Rank() {
 		r.verdict.worsen(d.outcome, v.Vulnerability+" in "+v.Name+": "+d.because)
 	}

@@ -215,7 +215,7 @@ func evaluate(e *Engine, in *Inputs) (r Record, err error) {
 	v := result.Verdict
 	r = Record{
 		Environment: in.Environment, Policy: v.Policy, Outcome: v.Outcome, Because: v.Because, Key: v.Key(), Digest: sum.Of(result.Body),
-		At: v.At, NextChange: v.NextChange, Body: result.Body, Trace: result.Trace,
+		At: v.At, NextChange: v.NextChange, Body: result.Body, Trace: result.Trace, Open: result.Open,
 	}
 	if v.Counts.Block+v.Counts.Error+v.Counts.Items.Block+v.Counts.Items.Error > 0 {
 		r.Blocking, err = blocking(result.Trace)

@@ -141,6 +141,9 @@ type Record struct {
 	Body, Trace []byte
 	// Blocking are the findings that block, "VULNERABILITY PURL", sorted, each once.
 	Blocking []string
+	// Open counts what is open by the verdict; nil where there is none, or it was not
+	// counted. A store keeps it with what holds: one of Find has none.
+	Open *Open
 }
 
 // Failure is an attempt that failed.

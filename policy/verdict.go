@@ -184,6 +184,7 @@ func (r *run) finish() *Result {
 	o := cmp.Or(r.gates.Evidence.Gaps, NotAssessed)
 	if r.in.Digests.Advisories == "" {
 		v.worsen(NotAssessed, "there is no advisory data")
+		r.open.Unassessed = true
 	}
 	gaps := slices.Clone(r.in.Gaps)
 	slices.SortFunc(gaps, func(a, b sbom.Gap) int {
@@ -192,13 +193,14 @@ func (r *run) finish() *Result {
 	for i := range gaps {
 		if gaps[i].Blocking {
 			v.Counts.Gaps++
+			r.open.gap(gaps[i].Code)
 			v.worsen(o, fmt.Sprintf("not assessed: %s: %s", gaps[i].Where, gaps[i].What))
 		}
 	}
 	trace := r.trace.end(r, gaps)
 	v.Trace = sum.Of(trace)
 	body, _ := canonical(v) // of texts, numbers and times: it cannot fail
-	return &Result{Verdict: v, Body: body, Trace: trace}
+	return &Result{Verdict: v, Body: body, Trace: trace, Open: &r.open}
 }
 
 func blockingFirst(a, b sbom.Gap) int {

@@ -156,6 +156,9 @@ type Job struct {
 	// Created and Updated are by the store's clock, in UTC.
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"`
+	// Progress is how far the attempt is while the job is running, by layer; empty where
+	// nobody has said so yet.
+	Progress []LayerProgress `json:"progress,omitempty"`
 	// Summary is set once results are stored.
 	Summary *Summary `json:"summary,omitempty"`
 }

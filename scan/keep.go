@@ -15,7 +15,7 @@ import (
 )
 
 // scan opens the image by the digest that the first attempt found, and scans it.
-func (w *Worker) scan(ctx context.Context, jobs Jobs, tenant string, lease *Lease) (*sbom.Document, []*layer.Fragment, error) {
+func (w *Worker) scan(ctx context.Context, jobs Jobs, tenant string, lease *Lease, seen *progress) (*sbom.Document, []*layer.Fragment, error) {
 	m := lease.Manifest
 	t := Target{Tenant: tenant, Reference: m.Reference, Digest: m.Resolved, Platform: m.Platform, PlainHTTP: m.PlainHTTP}
 	var err error
@@ -38,7 +38,9 @@ func (w *Worker) scan(ctx context.Context, jobs Jobs, tenant string, lease *Leas
 			}
 		}
 	}
-	result, err := w.Scanner(tenant).Scan(ctx, image)
+	scanner := *w.Scanner(tenant) // others use it at the same time, for other images
+	scanner.Progress = seen.follow(image, scanner.Progress)
+	result, err := scanner.Scan(ctx, image)
 	if err != nil {
 		return nil, nil, err
 	}

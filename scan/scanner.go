@@ -66,6 +66,11 @@ func (s *Scanner) Scan(ctx context.Context, m *Image) (*Result, error) {
 		key = s.documentKey(m)
 		if doc := s.knownDocument(ctx, key); doc != nil {
 			doc.Source = m.Source
+			for i := range m.Layers {
+				if s.Progress != nil {
+					s.Progress(Progress{Layer: i, Done: true, Cached: true})
+				}
+			}
 			return &Result{Document: doc, Cached: len(m.Layers)}, nil
 		}
 	}

@@ -1,6 +1,9 @@
 package scan
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // State is where a job stands.
 type State string
@@ -39,6 +42,26 @@ func (s State) Known() bool { _, ok := transitions[s]; return ok }
 
 // CanBecome reports whether a job in state s may change to next.
 func (s State) CanBecome(next State) bool { return slices.Contains(transitions[s], next) }
+
+// StateCounts says how many jobs of a tenant are in which state.
+type StateCounts struct {
+	Queued     int64 `json:"queued"`
+	Running    int64 `json:"running"`
+	Evaluating int64 `json:"evaluating"`
+	// OldestQueued is when the job was submitted that is queued and the oldest; zero where
+	// none is.
+	OldestQueued time.Time `json:"oldest_queued,omitzero"`
+	// Ended are the jobs that ended in the last 24 hours.
+	Ended EndedCounts `json:"ended"`
+}
+
+// EndedCounts says how many jobs ended how.
+type EndedCounts struct {
+	Completed int64 `json:"completed"`
+	Failed    int64 `json:"failed"`
+	Cancelled int64 `json:"cancelled"`
+	Dead      int64 `json:"dead"`
+}
 
 // Terminal reports whether nothing follows s.
 func (s State) Terminal() bool { return s.Known() && len(transitions[s]) == 0 }

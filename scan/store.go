@@ -33,12 +33,20 @@ type Store interface {
 	Findings(ctx context.Context, id string) (*finding.Report, error)
 }
 
-// Query selects jobs. The zero value selects all.
+// Query selects jobs. The zero value selects all; what is set must all hold.
 type Query struct {
 	State State  // "" for any
 	Image string // exactly this reference; "" for any
-	After string // the Next of the page before
-	Limit int    // 1 to 1000; 0 means 100
+	// Text is a part of the reference, whatever the case of its ASCII letters; "" for any.
+	// At most MaxReference bytes.
+	Text string
+	// Outcome is exactly that of the job's summary, such as "block"; "" for any, also for
+	// none. It is what the scan completed with: what holds by now, the policy says.
+	Outcome string
+	// Latest selects, of each image reference, only the newest job that was not cancelled.
+	Latest bool
+	After  string // the Next of the page before
+	Limit  int    // 1 to 1000; 0 means 100
 }
 
 // Page is a part of a list.
@@ -111,6 +119,9 @@ type Lease struct {
 	// Sealed is the request's Authorization as the store keeps it, in a lease of Claim;
 	// nil where there was none, or its time is over.
 	Sealed []byte
+	// Progress, in a heartbeat, is how far the attempt is; nil leaves what is known. It is
+	// for people to look at: nothing depends on it, and it may be lost.
+	Progress []LayerProgress
 }
 
 // Failure says why an attempt failed.

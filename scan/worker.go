@@ -118,8 +118,9 @@ func (w *Worker) Handle(ctx context.Context, body []byte) error {
 
 // attempt does the work of a lease and says how it ended.
 func (w *Worker) attempt(ctx context.Context, jobs Jobs, tenant string, lease *Lease) error {
-	held := w.hold(ctx, jobs, lease)
-	results, keep, err := w.work(held.ctx, jobs, tenant, lease)
+	seen := new(progress)
+	held := w.hold(ctx, jobs, lease, seen)
+	results, keep, err := w.work(held.ctx, jobs, tenant, lease, seen)
 	if err == nil {
 		err = jobs.Complete(held.ctx, *lease, *results)
 		if errors.Is(err, fault.Unavailable) && held.ctx.Err() == nil {
@@ -169,27 +170,47 @@ func (h *holding) release() {
 	<-h.ended
 }
 
-// hold sends heartbeats. Work stops when the store says that the lease is over,
-// and by itself when no heartbeat succeeded for two thirds of its length.
-func (w *Worker) hold(ctx context.Context, jobs Jobs, lease *Lease) *holding {
+// newsEvery is how often a heartbeat is sent for progress alone, at most.
+const newsEvery = time.Second
+
+// hold sends heartbeats, and with them what was seen of the progress. Work stops when
+// the store says that the lease is over, and by itself when no heartbeat succeeded for
+// two thirds of its length.
+func (w *Worker) hold(ctx context.Context, jobs Jobs, lease *Lease, seen *progress) *holding {
 	h := &holding{ended: make(chan struct{})}
 	h.ctx, h.stop = context.WithCancel(ctx)
 	go func() {
 		defer close(h.ended)
 		tick := time.NewTicker(lease.Length / 4)
 		defer tick.Stop()
-		good := time.Now()
+		news := time.NewTicker(newsEvery)
+		defer news.Stop()
+		good, silent := time.Now(), false
 		for {
+			now := *lease
 			select {
 			case <-h.ctx.Done():
 				return
 			case <-tick.C:
+				now.Progress = seen.news()
+			case <-news.C:
+				if now.Progress = seen.news(); now.Progress == nil || silent {
+					continue
+				}
+			}
+			if silent {
+				now.Progress = nil
 			}
 			beat, cancel := context.WithTimeout(h.ctx, lease.Length/4)
 			began := time.Now()
-			_, err := jobs.Heartbeat(beat, *lease)
+			_, err := jobs.Heartbeat(beat, now)
 			cancel()
+			if err != nil {
+				seen.again()
+			}
 			switch {
+			case errors.Is(err, fault.Invalid) && now.Progress != nil:
+				silent = true // an older store takes none, and the job is worth more
 			case err == nil:
 				good = began
 				continue
@@ -232,7 +253,7 @@ func (w *Worker) packages(doc *sbom.Document) []PackageFact {
 }
 
 // work scans, matches and keeps the documents.
-func (w *Worker) work(ctx context.Context, jobs Jobs, tenant string, lease *Lease) (*Results, *keeper, error) {
+func (w *Worker) work(ctx context.Context, jobs Jobs, tenant string, lease *Lease, seen *progress) (*Results, *keeper, error) {
 	m := lease.Manifest
 	if m == nil {
 		return nil, nil, fmt.Errorf("job %s: the lease has no manifest: %w", lease.JobID, fault.Invalid)
@@ -245,7 +266,7 @@ func (w *Worker) work(ctx context.Context, jobs Jobs, tenant string, lease *Leas
 			keep.doc, keep.uploaded, err = w.read(ctx, keep.artifacts, m)
 		}
 	} else {
-		keep.doc, keep.fragments, err = w.scan(ctx, jobs, tenant, lease)
+		keep.doc, keep.fragments, err = w.scan(ctx, jobs, tenant, lease, seen)
 	}
 	if err != nil {
 		return nil, nil, err

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -438,5 +439,103 @@ func TestArchiver(t *testing.T) {
 	}
 	if err := scan.WriteLayers(t.Context(), io.Discard, forged); !errors.Is(err, scan.ErrMismatch) {
 		t.Errorf("a forged layer: %v", err)
+	}
+}
+
+// listener notes the progress that heartbeats tell, and loses some of them.
+type listener struct {
+	scan.Jobs
+	mu   sync.Mutex
+	told [][]scan.LayerProgress
+	lost int // how many heartbeats with progress are refused first
+	as   error
+}
+
+func (l *listener) Heartbeat(ctx context.Context, lease scan.Lease) (*scan.Lease, error) {
+	l.mu.Lock()
+	if lease.Progress != nil {
+		l.told = append(l.told, lease.Progress)
+		if len(l.told) <= l.lost {
+			l.mu.Unlock()
+			return nil, l.as
+		}
+	}
+	l.mu.Unlock()
+	return l.Jobs.Heartbeat(ctx, lease)
+}
+
+func (l *listener) heard() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.told)
+}
+
+// patientLayers are an image of two layers, the first of which ends when it may.
+func patientLayers(end <-chan struct{}) *scan.Image {
+	img := alpineImage("")
+	more := imagetest.Blob(imagetest.Tar(imagetest.File{Name: "srv/a", Data: "a"}), imagetest.Gzip)
+	open := img.Layers[0].Open
+	img.Layers[0].Open = func(ctx context.Context) (io.ReadCloser, error) {
+		select {
+		case <-end:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		return open(ctx)
+	}
+	img.Layers = append(img.Layers, more)
+	return img
+}
+
+// What a worker has read is told while it works; what is lost does not matter, and a
+// store that takes no progress keeps the job going.
+func TestWorkerProgress(t *testing.T) {
+	for name, c := range map[string]struct {
+		lost int
+		as   error
+		want int // heartbeats with progress, at least
+	}{
+		"told": {0, nil, 1}, "lost": {1, fmt.Errorf("no answer: %w", scan.ErrUnavailable), 2}, "refused": {1, fmt.Errorf("unknown member: %w", scan.ErrInvalid), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			s.worker.Lease = 8 * time.Second
+			l := &listener{Jobs: s.scans, lost: c.lost, as: c.as}
+			s.worker.Jobs = func(string) (scan.Jobs, error) { return l, nil }
+			end := make(chan struct{})
+			img := patientLayers(end)
+			s.open = func(scan.Target) (*scan.Image, error) { return img, nil }
+			j := s.submit(scan.Request{Image: "x"})
+			done := make(chan error, 1)
+			message := s.message(j, event.ScanJob, "job/1")
+			go func() { done <- s.worker.Handle(t.Context(), message) }()
+			until := time.Now().Add(20 * time.Second)
+			for l.heard() < c.want && time.Now().Before(until) {
+				time.Sleep(20 * time.Millisecond)
+			}
+			if c.as == nil {
+				want := []scan.LayerProgress{{DiffID: img.Layers[0].DiffID, Size: img.Layers[0].Descriptor.Size},
+					{Layer: 1, DiffID: img.Layers[1].DiffID, Bytes: img.Layers[1].Descriptor.Size, Size: img.Layers[1].Descriptor.Size, Done: true}}
+				for len(s.job(j.ID).Progress) == 0 && time.Now().Before(until) {
+					time.Sleep(20 * time.Millisecond)
+				}
+				if diff := cmp.Diff(want, s.job(j.ID).Progress); diff != "" {
+					t.Errorf("while it works (-want +got):\n%s", diff)
+				}
+			}
+			if name == "refused" {
+				time.Sleep(2500 * time.Millisecond)
+			}
+			close(end)
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+			if got := s.job(j.ID); got.State != scan.Evaluating || len(got.Progress) > 0 {
+				t.Errorf("afterwards: %+v", got)
+			}
+			if name == "refused" && l.heard() != 1 {
+				t.Errorf("told %d times what is refused", l.heard())
+			}
+		})
 	}
 }

@@ -19,6 +19,8 @@ type Retention struct {
 	// Notices are deliveries that ended, with their attempts and what they told of. What
 	// is open, or waits for somebody, stays. Default: 90 days
 	Notices time.Duration
+	// Samples are what held about all images, one an hour. Default: 400 days
+	Samples time.Duration
 	Batch   int // rows of a kind deleted in one transaction. Default: 500
 	Run     int // documents of one package that are packed into one row of the index. Default: 2048
 }
@@ -27,7 +29,7 @@ const day = 24 * time.Hour
 
 // Removed counts what a collection deleted.
 type Removed struct {
-	Scans, Keys, Events, Inbox, Packages, Cached, Deliveries int64
+	Scans, Keys, Events, Inbox, Packages, Cached, Deliveries, Samples int64
 }
 
 // Collect deletes what the retention allows, in small transactions, until nothing
@@ -40,7 +42,7 @@ func (r *Root) Collect(ctx context.Context, keep *Retention) (Removed, error) {
 		k = *keep
 	}
 	k.Scans, k.Keys, k.Events, k.Batch = cmp.Or(k.Scans, 90*day), cmp.Or(k.Keys, day), cmp.Or(k.Events, 7*day), cmp.Or(k.Batch, 500)
-	k.Notices = cmp.Or(k.Notices, 90*day)
+	k.Notices, k.Samples = cmp.Or(k.Notices, 90*day), cmp.Or(k.Samples, 400*day)
 	k.Run = max(cmp.Or(k.Run, 2048), 2)
 	var done Removed
 	tenants, err := r.tenants(ctx)
@@ -53,6 +55,9 @@ func (r *Root) Collect(ctx context.Context, keep *Retention) (Removed, error) {
 		if err == nil {
 			err = t.collectNotices(ctx, k, &done)
 		}
+		if err == nil {
+			err = t.collectSamples(ctx, k, &done)
+		}
 		if err != nil {
 			return done, fmt.Errorf("collect what tenant %s no longer needs: %w", name, err)
 		}
@@ -60,12 +65,12 @@ func (r *Root) Collect(ctx context.Context, keep *Retention) (Removed, error) {
 	return done, r.collectTransport(ctx, k, &done)
 }
 
-// tenants lists all that have jobs, or settings of notifications.
+// tenants lists all that have jobs, settings of notifications, or policies.
 func (r *Root) tenants(ctx context.Context) ([]string, error) {
 	var out []string
 	err := r.read(ctx, Scope{Role: RoleRelay}, "list tenants", func(tx *tx) error {
 		out = out[:0]
-		for _, table := range []string{"scanner.scan_jobs", "notify.revisions"} {
+		for _, table := range []string{"scanner.scan_jobs", "notify.revisions", "policy.locks"} {
 			for last := ""; ; { // leaps over the index: a tenant may have very many jobs
 				var next string
 				err := tx.get(`SELECT tenant_id FROM `+table+` WHERE tenant_id > $1 ORDER BY tenant_id LIMIT 1`, []any{last}, &next)

@@ -211,13 +211,17 @@ func (t *tx) makeCurrent(job *scan.Job, b *policy.Batch, k *keptVerdict) error {
 	if !k.NextChange.IsZero() {
 		next = k.NextChange.UnixMicro()
 	}
-	_, err = t.exec(`INSERT INTO policy.current (tenant_id, scan_id, environment, key, digest, outcome, because, blocking, blocked, policy_id, version, at_us, next_us, marks, changes, changed_us, kept_us)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT (tenant_id, scan_id, environment) DO UPDATE SET
+	open, err := openText(k.Open)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`INSERT INTO policy.current (tenant_id, scan_id, environment, key, digest, outcome, because, blocking, blocked, policy_id, version, at_us, next_us, marks, changes, changed_us, kept_us, open)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) ON CONFLICT (tenant_id, scan_id, environment) DO UPDATE SET
 		key = excluded.key, digest = excluded.digest, outcome = excluded.outcome, because = excluded.because, blocking = excluded.blocking, blocked = excluded.blocked,
 		policy_id = excluded.policy_id, version = excluded.version, at_us = excluded.at_us, next_us = excluded.next_us, marks = excluded.marks,
-		changes = excluded.changes, changed_us = excluded.changed_us, kept_us = excluded.kept_us`,
+		changes = excluded.changes, changed_us = excluded.changed_us, kept_us = excluded.kept_us, open = excluded.open`,
 		t.tenant, job.ID, k.Environment, k.Key, k.Digest, string(k.Outcome), cut(k.Because), k.blocking, len(k.Blocking), k.Policy.ID, k.Policy.Version,
-		k.At.UnixMicro(), next, string(marks), before.changes, before.changed, t.now)
+		k.At.UnixMicro(), next, string(marks), before.changes, before.changed, t.now, open)
 	if err != nil || !differs {
 		return err
 	}

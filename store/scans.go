@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -47,16 +45,16 @@ func state(column string) scan.State {
 }
 
 const jobColumns = `job_id, status, image_ref, platform, owner, priority, attempt, reason, causes, created_us, updated_us,
-	image_digest, sbom_digest, package_count, finding_count, gap_count, blocked, snapshot, evaluated_us, outcome, verdict, unsigned`
+	image_digest, sbom_digest, package_count, finding_count, gap_count, blocked, snapshot, evaluated_us, outcome, verdict, unsigned, progress`
 
 // readJob reads jobColumns and what else is asked for after them.
 func readJob(tenant string, scanRow func(...any) error, more ...any) (*scan.Job, error) {
 	j := &scan.Job{Tenant: tenant}
 	s := new(scan.Summary)
-	var status, causes string
+	var status, causes, progress string
 	var created, updated, evaluated int64
 	into := append([]any{&j.ID, &status, &j.Image, &j.Platform, &j.Owner, &j.Priority, &j.Attempt, &j.Reason, &causes, &created, &updated,
-		&s.ImageDigest, &s.SBOMDigest, &s.Packages, &s.Findings, &s.Gaps, &s.Blocked, &s.Snapshot, &evaluated, &s.Outcome, &s.Verdict, &s.Unsigned}, more...)
+		&s.ImageDigest, &s.SBOMDigest, &s.Packages, &s.Findings, &s.Gaps, &s.Blocked, &s.Snapshot, &evaluated, &s.Outcome, &s.Verdict, &s.Unsigned, &progress}, more...)
 	if err := scanRow(into...); err != nil {
 		return nil, err
 	}
@@ -67,6 +65,11 @@ func readJob(tenant string, scanRow func(...any) error, more ...any) (*scan.Job,
 	if s.SBOMDigest != "" {
 		s.At = micros(evaluated)
 		j.Summary = s
+	}
+	if progress != "" && j.State == scan.Running {
+		if err := json.Unmarshal([]byte(progress), &j.Progress); err != nil {
+			return nil, fmt.Errorf("progress of %s: %w", j.ID, err)
+		}
 	}
 	return j, nil
 }
@@ -103,57 +106,6 @@ func (s *Scans) Job(ctx context.Context, id string) (*scan.Job, error) {
 		return err
 	})
 	return j, err
-}
-
-// List returns jobs, the newest first.
-func (s *Scans) List(ctx context.Context, q scan.Query) (*scan.Page, error) {
-	if q.State != "" && !q.State.Known() {
-		return nil, fmt.Errorf("list scans: no state is called %.40q: %w", q.State, fault.Invalid)
-	}
-	if q.Limit < 0 || q.Limit > 1000 {
-		return nil, fmt.Errorf("list scans: limit %d: want 1 to 1000: %w", q.Limit, fault.Invalid)
-	}
-	if q.Limit == 0 {
-		q.Limit = 100
-	}
-	before, id, err := readCursor(q.After)
-	if err != nil {
-		return nil, err
-	}
-	page := new(scan.Page)
-	err = s.tenant.read(ctx, "list scans", func(tx *tx) error {
-		page.Jobs = page.Jobs[:0]
-		return tx.each(func(row func(...any) error) error {
-			j, err := readJob(tx.tenant, row)
-			if err == nil {
-				page.Jobs = append(page.Jobs, *j)
-			}
-			return err
-		}, `SELECT `+jobColumns+` FROM scanner.scan_jobs WHERE tenant_id = $1 AND (CAST($2 AS TEXT) = '' OR status = $2) AND (CAST($3 AS TEXT) = '' OR image_ref = $3)
-			AND (created_us < $4 OR created_us = $4 AND job_id < $5) ORDER BY created_us DESC, job_id DESC LIMIT $6`,
-			tx.tenant, column(q.State), q.Image, before, id, q.Limit+1)
-	})
-	if err != nil {
-		return nil, err
-	}
-	if len(page.Jobs) > q.Limit {
-		page.Jobs = page.Jobs[:q.Limit]
-		last := page.Jobs[q.Limit-1]
-		page.Next = strconv.FormatInt(last.Created.UnixMicro(), 10) + "." + last.ID
-	}
-	return page, nil
-}
-
-func readCursor(s string) (before int64, id string, err error) {
-	if s == "" {
-		return 1 << 62, "", nil
-	}
-	number, id, ok := strings.Cut(s, ".")
-	before, err = strconv.ParseInt(number, 10, 64)
-	if !ok || err != nil {
-		return 0, "", fmt.Errorf("list scans: after %.80q is not what an earlier page gave: %w", s, fault.Invalid)
-	}
-	return before, id, nil
 }
 
 // Manifest returns the canonical JSON of the job's manifest.

@@ -129,7 +129,7 @@ func (t *tx) toEvaluating(job *scan.Job, r *scan.Results, at standing) error {
 		s.Findings, s.Snapshot = len(r.Report.Findings), r.Report.Snapshot
 	}
 	n, err := t.exec(`UPDATE scanner.scan_jobs SET status = 'evaluating', updated_us = $3, evaluated_us = $3, image_digest = $4, sbom_digest = $5, package_count = $6,
-		finding_count = $7, gap_count = $8, blocked = $9, snapshot = $10, eval_retry_us = $11, head_at = $12, reason = '' WHERE tenant_id = $1 AND job_id = $2`,
+		finding_count = $7, gap_count = $8, blocked = $9, snapshot = $10, eval_retry_us = $11, head_at = $12, reason = '', progress = '' WHERE tenant_id = $1 AND job_id = $2`,
 		t.tenant, job.ID, t.now, s.ImageDigest, s.SBOMDigest, s.Packages, s.Findings, s.Gaps, bit(s.Blocked), s.Snapshot, t.now+evaluationGrace.Microseconds(), at.current)
 	if err != nil || n != 1 {
 		return errors.Join(err, fmt.Errorf("scan job %s: %d rows changed", job.ID, n))

@@ -123,7 +123,7 @@ func (t *tx) submitted(key, hash string) (*scan.Job, error) {
 func (s *Scans) Cancel(ctx context.Context, id, reason string) (*scan.Job, error) {
 	var job *scan.Job
 	err := s.tenant.write(ctx, "cancel scan", func(tx *tx) error {
-		n, err := tx.exec(`UPDATE scanner.scan_jobs SET status = 'cancelled', reason = $3, updated_us = $4
+		n, err := tx.exec(`UPDATE scanner.scan_jobs SET status = 'cancelled', reason = $3, updated_us = $4, progress = ''
 			WHERE tenant_id = $1 AND job_id = $2 AND status IN ('pending', 'running', 'evaluating')`, tx.tenant, id, cut(reason), tx.now)
 		if err != nil {
 			return err

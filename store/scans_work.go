@@ -62,7 +62,7 @@ func (s *Scans) Claim(ctx context.Context, c scan.ClaimRequest) (*scan.Lease, er
 func (t *tx) claimJob(c scan.ClaimRequest) (lease *scan.Lease, refused, err error) {
 	l := &scan.Lease{JobID: c.JobID, Holder: c.Holder, Length: c.Length}
 	var manifest []byte
-	err = t.get(`UPDATE scanner.scan_jobs SET status = 'running', attempt = attempt + 1, lease_epoch = lease_epoch + 1, lease_holder = $3, lease_until_us = $4, updated_us = $5, reason = ''
+	err = t.get(`UPDATE scanner.scan_jobs SET status = 'running', attempt = attempt + 1, lease_epoch = lease_epoch + 1, lease_holder = $3, lease_until_us = $4, updated_us = $5, reason = '', progress = ''
 		WHERE tenant_id = $1 AND job_id = $2 AND attempt < $6 AND (status = 'pending' AND not_before_us <= $5 OR status = 'running' AND lease_until_us <= $5)
 		RETURNING lease_epoch, attempt, manifest`, []any{t.tenant, c.JobID, c.Holder, t.now + c.Length.Microseconds(), t.now, Attempts}, &l.Epoch, &l.Attempt, &manifest)
 	if err != nil && !isNoRows(err) {
@@ -117,14 +117,29 @@ func (s *Scans) Heartbeat(ctx context.Context, l scan.Lease) (*scan.Lease, error
 	if l.Length < MinLease || l.Length > MaxLease {
 		return nil, fmt.Errorf("heartbeat of %s: lease of %v: want %v to %v: %w", l.JobID, l.Length, MinLease, MaxLease, fault.Invalid)
 	}
+	set, progress := "", []byte(nil)
+	if l.Progress != nil {
+		list, err := scan.CheckProgress(l.Progress)
+		if err == nil {
+			progress, err = json.Marshal(list)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("heartbeat of %s: %w", l.JobID, err)
+		}
+		set = `, progress = $6`
+	}
 	err := s.tenant.write(ctx, "heartbeat of scan job "+l.JobID, func(tx *tx) error {
-		n, err := tx.exec(`UPDATE scanner.scan_jobs SET lease_until_us = $4 WHERE tenant_id = $1 AND job_id = $2 AND lease_epoch = $3 AND lease_holder = $5 AND status = 'running'`,
-			tx.tenant, l.JobID, l.Epoch, tx.now+l.Length.Microseconds(), l.Holder)
+		args := []any{tx.tenant, l.JobID, l.Epoch, tx.now + l.Length.Microseconds(), l.Holder}
+		if progress != nil {
+			args = append(args, string(progress))
+		}
+		n, err := tx.exec(`UPDATE scanner.scan_jobs SET lease_until_us = $4`+set+` WHERE tenant_id = $1 AND job_id = $2 AND lease_epoch = $3 AND lease_holder = $5 AND status = 'running'`, args...)
 		return fencedUnless(n, err, l)
 	})
 	if err != nil {
 		return nil, err
 	}
+	l.Progress = nil
 	return &l, nil
 }
 
@@ -226,7 +241,7 @@ func (t *tx) retry(job *scan.Job, f scan.Failure, delay time.Duration) error {
 	}
 	job.Reason = f.Cause
 	notBefore := t.now + delay.Microseconds()
-	n, err := t.exec(`UPDATE scanner.scan_jobs SET status = $3, reason = $4, causes = $5, not_before_us = $6, updated_us = $7 WHERE tenant_id = $1 AND job_id = $2`,
+	n, err := t.exec(`UPDATE scanner.scan_jobs SET status = $3, reason = $4, causes = $5, not_before_us = $6, updated_us = $7, progress = '' WHERE tenant_id = $1 AND job_id = $2`,
 		t.tenant, job.ID, column(job.State), job.Reason, string(causes), notBefore, t.now)
 	if err != nil || n == 0 {
 		return err

@@ -22,7 +22,8 @@ import (
 // Errors are problem documents (RFC 9457). What a backend says is not part of them:
 // such an answer has a request_id, and Report is told the rest.
 type Handler struct {
-	// Stores gives what is kept of a tenant.
+	// Stores gives what is kept of a tenant. One that is also a [Postures] says what holds
+	// about all images.
 	Stores func(tenant string) (Store, error)
 	// Parse reads the text of a policy; name is for its errors, which say what is wrong
 	// where. policyfile.Parse does, and has warnings as well.
@@ -79,6 +80,7 @@ var (
 		{"POST", root + "/exceptions", mayApprove, nil, (*Handler).except},
 		{"GET", root + "/exceptions/{exception_id}", mayRead, nil, (*Handler).exception},
 		{"POST", root + "/exceptions/{exception_id}/revoke", mayApprove, nil, (*Handler).revoke},
+		{"GET", root + "/posture", mayRead, []string{"environment", "since"}, (*Handler).posture},
 		{"GET", root + "/scans/{scan_id}/verdict", mayRead, []string{"environment"}, (*Handler).standing},
 		{"GET", root + "/scans/{scan_id}/verdicts", mayRead, pageKeys, (*Handler).decisions},
 		{"GET", root + "/verdicts/{key}", mayRead, nil, (*Handler).verdict},

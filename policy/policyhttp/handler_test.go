@@ -148,6 +148,7 @@ func (g *rig) playScan(t *testing.T, ann, bob *policyhttp.Client) {
 	if _, _, err := bob.Except(ctx, draft, "request-1"); !errors.Is(err, policyhttp.ErrConflict) {
 		t.Errorf("another exception by the same key: %v", err)
 	}
+	g.playPosture(t, ann, id)
 	g.decide(t, "acme", id)
 	if s, err := ann.Verdict(ctx, id); err != nil || !s.Allows || s.Outcome != policy.Pass {
 		t.Errorf("with an exception: %+v, %v", s, err)
@@ -166,6 +167,39 @@ func (g *rig) playScan(t *testing.T, ann, bob *policyhttp.Client) {
 		again, body := g.send(t, "acme/ann", "GET", "/api/v1"+path, "", "If-None-Match: "+resp.Header.Get("ETag"))
 		if resp.Header.Get("ETag") == "" || again.StatusCode != http.StatusNotModified || body != "" {
 			t.Errorf("%s: %q, then %d %s", path, resp.Header.Get("ETag"), again.StatusCode, body)
+		}
+	}
+}
+
+// playPosture asks what holds about all images, before and after somebody looked.
+func (g *rig) playPosture(t *testing.T, ann *policyhttp.Client, id string) {
+	t.Helper()
+	ctx := t.Context()
+	if h, err := ann.Posture(ctx, "", time.Time{}); err != nil || h.Newest != nil || len(h.Samples)+len(h.Environments) > 0 {
+		t.Errorf("before anybody looked: %+v, %v", h, err)
+	}
+	g.finish(t, "acme", id)
+	if n, err := g.root.SamplePostures(ctx); err != nil || n != 1 {
+		t.Fatalf("%d samples, %v", n, err)
+	}
+	for _, environment := range []string{"", "production"} {
+		h, err := ann.Posture(ctx, environment, time.Now().Add(-time.Hour))
+		if err != nil || h.Environment != "production" || len(h.Samples) != 1 || h.Newest == nil || h.Newest.Outcomes.Block != 1 || h.Newest.Severities.High != 1 || len(h.Newest.Worst) != 1 || h.Newest.Worst[0].ScanID != id {
+			t.Errorf("in %q: %+v, %v", environment, h, err)
+		}
+	}
+	if h, err := ann.Posture(ctx, "staging", time.Time{}); err != nil || h.Newest != nil || len(h.Environments) != 1 {
+		t.Errorf("of an environment without a policy: %+v, %v", h, err)
+	}
+	if h, err := ann.Posture(ctx, "production", time.Now().Add(time.Hour)); err != nil || len(h.Samples) != 0 || h.Newest == nil {
+		t.Errorf("since later: %+v, %v", h, err)
+	}
+	if h, err := g.client("other/eve").Posture(ctx, "production", time.Time{}); err != nil || h.Newest != nil || len(h.Environments) > 0 {
+		t.Errorf("another tenant: %+v, %v", h, err)
+	}
+	for _, query := range []string{"since=yesterday", "since=0001-01-01T00:00:00Z", "until=2026-01-01T00:00:00Z"} {
+		if resp, body := g.send(t, "acme/ann", "GET", "/api/v1/posture?"+query, ""); resp.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", query, resp.StatusCode, body)
 		}
 	}
 }

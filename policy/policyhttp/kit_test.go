@@ -184,6 +184,22 @@ func (g *rig) scan(t testing.TB, tenant string, s finding.Severity) string {
 	return job.ID
 }
 
+// finish completes a scan that is evaluating.
+func (g *rig) finish(t testing.TB, tenant, id string) {
+	t.Helper()
+	of, err := g.root.Tenant(tenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := of.Scans().ClaimEvaluation(t.Context(), scan.ClaimRequest{JobID: id, Holder: "web", Length: time.Minute})
+	if err == nil {
+		err = of.Scans().FinishEvaluation(t.Context(), e.Lease, scan.Conclusion{})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // decide has the gateway decide about a scan now.
 func (g *rig) decide(t testing.TB, tenant, id string) []policy.Record {
 	t.Helper()

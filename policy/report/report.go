@@ -42,6 +42,8 @@ type Options struct {
 	// package accounts for. They are listed also where no rule is about them.
 	Secrets  []sbom.Secret
 	Packages []sbom.Package
+	// Layers are the image's, for the build steps that stories tell.
+	Layers []sbom.Layer
 	// Rows is how many findings Markdown shows at most, and how many secrets and files
 	// it and Text show; 0 for 100.
 	Rows int

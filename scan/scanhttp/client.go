@@ -52,6 +52,7 @@ type Client struct {
 var (
 	_ scan.Store = (*Client)(nil)
 	_ scan.Jobs  = (*Client)(nil)
+	_ States     = (*Client)(nil)
 )
 
 // do sends a request until it has an answer, and hands that to read, which may
@@ -59,7 +60,7 @@ var (
 func (c *Client) do(ctx context.Context, q httpjson.Call, read func(*http.Response) error) error {
 	c.once.Do(func() {
 		c.caller = &httpjson.Caller{
-			Service: "scanner", Root: root, URL: c.URL, Transport: c.Transport, Token: c.Token,
+			Service: "scanner", Root: base, URL: c.URL, Transport: c.Transport, Token: c.Token,
 			Timeout: cmp.Or(c.Timeout, DefaultTimeout), Attempts: cmp.Or(max(c.Attempts, 0), DefaultAttempts),
 		}
 	})

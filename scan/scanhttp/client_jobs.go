@@ -13,7 +13,7 @@ func (c *Client) post(ctx context.Context, id string, q httpjson.Call, read func
 	if err := noScan(q.What, id); err != nil {
 		return err
 	}
-	q.Method, q.Path, q.What = http.MethodPost, "/"+id+q.Path, q.What+" "+id
+	q.Method, q.Path, q.What = http.MethodPost, scansAt+"/"+id+q.Path, q.What+" "+id
 	return c.do(ctx, q, read)
 }
 
@@ -33,7 +33,9 @@ func (c *Client) Claim(ctx context.Context, r scan.ClaimRequest) (*scan.Lease, e
 // Heartbeat extends a lease.
 func (c *Client) Heartbeat(ctx context.Context, l scan.Lease) (*scan.Lease, error) {
 	var got lease
-	err := c.post(ctx, l.JobID, httpjson.Call{What: "heartbeat of scan job", Path: "/heartbeat", Want: http.StatusOK, Again: true, Body: heartbeat{leaseOf(l)}},
+	said := leaseOf(l)
+	said.Progress = l.Progress
+	err := c.post(ctx, l.JobID, httpjson.Call{What: "heartbeat of scan job", Path: "/heartbeat", Want: http.StatusOK, Again: true, Body: heartbeat{said}},
 		into(&got, func(got *lease) bool { return got.Epoch == l.Epoch && got.Length > 0 }))
 	if err != nil {
 		return nil, err

@@ -31,7 +31,7 @@ func (c *Client) Submit(ctx context.Context, r scan.Request, key string) (*scan.
 		key = "auto-" + rand.Text()
 	}
 	job, repeated := new(scan.Job), false
-	q := httpjson.Call{What: what, Method: http.MethodPost, Want: http.StatusAccepted, Again: true,
+	q := httpjson.Call{What: what, Method: http.MethodPost, Path: scansAt, Want: http.StatusAccepted, Again: true,
 		Header: map[string]string{KeyHeader: key, "Prefer": wholeJob},
 		Body:   submission{Image: r.Image, Platform: r.Platform, Formats: r.Formats, Priority: r.Priority, StoreLayers: r.StoreLayers, Labels: r.Labels}}
 	if o := r.SBOM; o != nil {
@@ -53,7 +53,7 @@ func (c *Client) get(ctx context.Context, what, id, path string, query url.Value
 	if err := noScan(what, id); err != nil {
 		return err
 	}
-	return c.do(ctx, httpjson.Call{What: what + " " + id, Method: http.MethodGet, Path: "/" + id + path, Query: query, Want: http.StatusOK, Again: true}, read)
+	return c.do(ctx, httpjson.Call{What: what + " " + id, Method: http.MethodGet, Path: scansAt + "/" + id + path, Query: query, Want: http.StatusOK, Again: true}, read)
 }
 
 func isJob(id string) func(*scan.Job) bool {
@@ -72,21 +72,35 @@ func (c *Client) Job(ctx context.Context, id string) (*scan.Job, error) {
 // List returns jobs, the newest first.
 func (c *Client) List(ctx context.Context, q scan.Query) (*scan.Page, error) {
 	query := url.Values{}
-	for key, value := range map[string]string{"state": string(q.State), "image_ref": q.Image, "after": q.After} {
+	for key, value := range map[string]string{"state": string(q.State), "image_ref": q.Image, "text": q.Text, "outcome": q.Outcome, "after": q.After} {
 		if value != "" {
 			query.Set(key, value)
 		}
+	}
+	if q.Latest {
+		query.Set("latest", "true")
 	}
 	if q.Limit != 0 {
 		query.Set("limit", strconv.Itoa(q.Limit))
 	}
 	p := new(scan.Page)
-	err := c.do(ctx, httpjson.Call{What: "list scans", Method: http.MethodGet, Query: query, Want: http.StatusOK, Again: true},
+	err := c.do(ctx, httpjson.Call{What: "list scans", Method: http.MethodGet, Path: scansAt, Query: query, Want: http.StatusOK, Again: true},
 		into(p, func(p *scan.Page) bool { return p.Jobs != nil }))
 	if err != nil {
 		return nil, err
 	}
 	return p, nil
+}
+
+// States says how many scans are in which state.
+func (c *Client) States(ctx context.Context) (*scan.StateCounts, error) {
+	n := new(scan.StateCounts)
+	err := c.do(ctx, httpjson.Call{What: "count scans", Method: http.MethodGet, Path: statesAt, Want: http.StatusOK, Again: true},
+		into(n, func(n *scan.StateCounts) bool { return min(n.Queued, n.Running, n.Evaluating) >= 0 }))
+	if err != nil {
+		return nil, err
+	}
+	return n, nil
 }
 
 // Manifest returns the canonical JSON of the job's manifest, compared with the
@@ -114,7 +128,7 @@ func (c *Client) Cancel(ctx context.Context, id, reason string) (*scan.Job, erro
 		return nil, err
 	}
 	j := new(scan.Job)
-	q := httpjson.Call{What: what + " " + id, Method: http.MethodPost, Path: "/" + id + "/cancel", Body: cancellation{reason}, Want: http.StatusOK, Again: true}
+	q := httpjson.Call{What: what + " " + id, Method: http.MethodPost, Path: scansAt + "/" + id + "/cancel", Body: cancellation{reason}, Want: http.StatusOK, Again: true}
 	if err := c.do(ctx, q, into(j, isJob(id))); err != nil {
 		return nil, err
 	}

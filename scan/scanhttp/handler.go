@@ -19,7 +19,7 @@ import (
 // Errors are problem documents (RFC 9457). What a backend says is not part of
 // them: such an answer has a request_id, and Report is told the rest.
 type Handler struct {
-	// Store gives the scans of a tenant.
+	// Store gives the scans of a tenant. One that is also a [States] counts them.
 	Store func(tenant string) (scan.Store, error)
 	// Jobs gives the jobs of a tenant, for workers.
 	Jobs func(tenant string) (scan.Jobs, error)
@@ -51,7 +51,8 @@ type route struct {
 
 var routes = []route{
 	{"POST", root, false, nil, (*Handler).submit},
-	{"GET", root, false, []string{"state", "image_ref", "after", "limit"}, (*Handler).list},
+	{"GET", root, false, []string{"state", "image_ref", "text", "outcome", "latest", "after", "limit"}, (*Handler).list},
+	{"GET", base + statesAt, false, nil, (*Handler).states},
 	{"GET", root + "/{scan_id}", false, nil, (*Handler).job},
 	{"GET", root + "/{scan_id}/manifest", false, nil, (*Handler).manifest},
 	{"POST", root + "/{scan_id}/cancel", false, nil, (*Handler).cancel},
@@ -74,7 +75,7 @@ type call struct {
 	query url.Values
 }
 
-// ServeHTTP answers a request below /api/v1/scans.
+// ServeHTTP answers a request for /api/v1/scan-states, or below /api/v1/scans.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.once.Do(h.route)
 	h.mux.ServeHTTP(w, r)

@@ -16,7 +16,7 @@ const documentFile = "../../docs/openapi/scanner.yaml"
 func pattern(p string) string {
 	p, _, _ = strings.Cut(p, "?")
 	part := strings.Split(strings.TrimPrefix(p, "/"), "/")
-	if len(part) < 3 || part[2] != "scans" {
+	if len(part) < 3 || part[2] != "scans" && p != "/api/v1/scan-states" {
 		return ""
 	}
 	if len(part) > 3 {

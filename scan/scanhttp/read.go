@@ -77,7 +77,13 @@ func (h *Handler) submit(c *call) error {
 const wholeJob = "return=representation"
 
 func (h *Handler) list(c *call) error {
-	q := scan.Query{State: scan.State(c.query.Get("state")), Image: c.query.Get("image_ref"), After: c.query.Get("after")}
+	q := scan.Query{
+		State: scan.State(c.query.Get("state")), Image: c.query.Get("image_ref"), Text: c.query.Get("text"), Outcome: c.query.Get("outcome"),
+		Latest: c.query.Get("latest") == "true", After: c.query.Get("after"),
+	}
+	if c.query.Has("latest") && c.query.Get("latest") != "true" && c.query.Get("latest") != "false" {
+		return httpjson.BadRequest("query: latest %.20q: want true or false", c.query.Get("latest"))
+	}
 	if c.query.Has("limit") {
 		var err error
 		if q.Limit, err = strconv.Atoi(c.query.Get("limit")); err != nil || q.Limit < 1 {
@@ -97,6 +103,23 @@ func (h *Handler) list(c *call) error {
 		return httpjson.QueryFault(err)
 	}
 	return c.answer(page)
+}
+
+// states counts the scans by their state.
+func (h *Handler) states(c *call) error {
+	store, err := h.store(c)
+	if err != nil {
+		return err
+	}
+	counts, ok := store.(States)
+	if !ok {
+		return fmt.Errorf("scans are not counted here: %w", fault.Unsupported)
+	}
+	n, err := counts.States(c.r.Context())
+	if err != nil {
+		return err
+	}
+	return c.answer(n)
 }
 
 // answer gives what may change at any time.

@@ -58,7 +58,18 @@ type Documents interface {
 	Open(ctx context.Context, ref blob.Ref) (io.ReadCloser, error)
 }
 
-const root = "/api/v1/scans"
+// States counts the scans of one tenant by their state. A store.Scans does, and a Client.
+type States interface {
+	States(ctx context.Context) (*scan.StateCounts, error)
+}
+
+// Where things are below base.
+const (
+	base     = "/api/v1"
+	scansAt  = "/scans"
+	statesAt = "/scan-states"
+	root     = base + scansAt
+)
 
 // isID reports whether id can be that of a scan. Nothing else is looked up or
 // made part of a path.
@@ -152,15 +163,18 @@ type lease struct {
 	Manifest *scan.Manifest `json:"manifest,omitempty"`
 	// Sealed is in the answer to a claim alone.
 	Sealed []byte `json:"sealed,omitempty"`
+	// Progress is in heartbeats alone.
+	Progress []scan.LayerProgress `json:"progress,omitempty"`
 }
 
-// leaseOf leaves the manifest and the sealed credential out: who holds a lease has them.
+// leaseOf leaves out the manifest and the sealed credential, which who holds a lease has,
+// and the progress.
 func leaseOf(l scan.Lease) lease {
 	return lease{Epoch: l.Epoch, Holder: l.Holder, Length: int64(l.Length), Attempt: l.Attempt}
 }
 
 func (l lease) held(id string) scan.Lease {
-	return scan.Lease{JobID: id, Epoch: l.Epoch, Holder: l.Holder, Length: time.Duration(l.Length), Attempt: l.Attempt, Manifest: l.Manifest, Sealed: l.Sealed}
+	return scan.Lease{JobID: id, Epoch: l.Epoch, Holder: l.Holder, Length: time.Duration(l.Length), Attempt: l.Attempt, Manifest: l.Manifest, Sealed: l.Sealed, Progress: l.Progress}
 }
 
 type heartbeat struct {

@@ -31,7 +31,7 @@ func TestPolicy(t *testing.T, open func(t testing.TB) *store.Root) {
 		"SameKey": testSameKey, "OtherBytes": testOtherBytes, "Order": testVerdictOrder, "Moving": testMovingHeads, "OneMoment": testOneMoment,
 		"Sweep": testPolicySweep, "Delta": testPolicyDelta, "Trust": testPolicyTrust, "Rematch": testPolicyRematch, "Expiry": testExpiry, "Ignore": testNextChange, "Controls": testControls,
 		"Failures": testPolicyFailures, "Broken": testBrokenPolicy, "Gone": testPolicyGone, "Judge": testJudge, "Tenants": testPolicyTenants, "Collect": testPolicyCollect,
-		"Crashes": testPolicyCrashes, "Limits": testPolicyLimits, "Loop": testPolicyLoop, "Race": testPolicyRace, "Statements": testPolicyStatements,
+		"Crashes": testPolicyCrashes, "Limits": testPolicyLimits, "Loop": testPolicyLoop, "Race": testPolicyRace, "Posture": testPosture, "PostureChanges": testPostureChanges, "PostureTenants": testPostureTenants, "PostureCollect": testPostureCollect, "Statements": testPolicyStatements,
 	} {
 		t.Run(name, func(t *testing.T) { test(newPolicyWorld(t, open)) })
 	}

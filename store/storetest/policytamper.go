@@ -22,6 +22,7 @@ func FillPolicy(t *testing.T, open func(t testing.TB) *store.Root) (key string) 
 	id := w.scan(w.acme, "a", "CVE-1 high")
 	w.scan(w.acme, "b", "CVE-2 high")
 	w.settle()
+	must[int](t)(w.root.SamplePostures(t.Context()))
 	return must[[]policy.Standing](t)(w.acme.Policy().Current(t.Context(), id))[0].Key
 }
 

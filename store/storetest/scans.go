@@ -22,6 +22,7 @@ func TestScans(t *testing.T, open func(t testing.TB) Scans) {
 		"Submit": testSubmit, "SubmitBad": testSubmitBad, "SubmitAtOnce": testSubmitAtOnce, "Complete": testComplete, "Hostile": testHostile,
 		"List": testList, "NotFound": testNotFound, "ClaimOnce": testClaimOnce, "Fencing": testFencing, "Takeover": testTakeover,
 		"Resolve": testResolve, "Fail": testFail, "Dead": testDead, "Cancel": testCancel, "CancelRace": testCancelRace,
+		"ListText": testListText, "ListLatest": testListLatest, "States": testStates, "Progress": testProgress,
 		"Evaluation": testEvaluation, "EvaluationFails": testEvaluationFails, "Leases": testLeases,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })

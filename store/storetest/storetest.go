@@ -22,6 +22,12 @@ type Scans interface {
 	scan.Store
 	scan.Jobs
 	scan.Evaluations
+	States
+}
+
+// States counts the scans of one tenant by their state.
+type States interface {
+	States(ctx context.Context) (*scan.StateCounts, error)
 }
 
 // Config says what is tested.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -69,8 +70,16 @@ func (n near) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return &http.Response{
 		Status: http.StatusText(w.status), StatusCode: w.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: w.sent, Body: read, ContentLength: -1, Request: r,
+		Header: w.sent, Body: read, ContentLength: announced(w.sent), Request: r,
 	}, nil
+}
+
+// announced is how long an answer says that it is, -1 where it does not.
+func announced(h http.Header) int64 {
+	if n, err := strconv.ParseInt(h.Get("Content-Length"), 10, 64); err == nil && n >= 0 {
+		return n
+	}
+	return -1
 }
 
 // nearWriter is the answer of a handler of this process.

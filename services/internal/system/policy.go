@@ -1,6 +1,9 @@
 package system
 
 import (
+	"context"
+	"time"
+
 	"github.com/stella-ops/stella/policy"
 	"github.com/stella-ops/stella/policy/policyfile"
 	"github.com/stella-ops/stella/policy/policyhttp"
@@ -31,11 +34,13 @@ func Policy(w *World, role Role) (*shell.Part, error) {
 			Decode:  decode, Match: matcher.MatchAt, Holder: w.Name,
 		}
 		handler := &policy.Handler{Gateway: gateway, Causes: w.Store.Causes(), Next: evaluator.Handle}
+		sample := func(ctx context.Context) error { _, err := w.Store.SamplePostures(ctx); return err }
 		p.Loops = w.consume("policy",
 			reading{topic: event.ScannerEvents, group: event.GroupPolicy, parallel: 2, types: []event.Type{event.SBOMCreated, event.ScanCompleted}, register: true, handle: handler.Handle},
 			reading{topic: event.ExcititorDeltas, group: event.GroupPolicy, parallel: 1, register: true, handle: handler.Handle},
 			reading{topic: event.SchedulerEvaluations, group: event.GroupPolicyWorkers, parallel: 4, handle: handler.Handle},
 		)
+		p.Loops = append(p.Loops, w.every("policy", "posture", time.Minute, sample))
 	}
 	return p, nil
 }

@@ -211,6 +211,7 @@ var tables = []operations{
 		{"POST /api/v1/exceptions", needs(auth.ExceptionWrite)},
 		{"GET /api/v1/exceptions/{exception_id}", needs(auth.PolicyRead)},
 		{"POST /api/v1/exceptions/{exception_id}/revoke", needs(auth.ExceptionWrite)},
+		{"GET /api/v1/posture", needs(auth.PolicyRead)},
 		{"GET /api/v1/scans/{scan_id}/verdict", needs(auth.PolicyRead)},
 		{"GET /api/v1/scans/{scan_id}/verdicts", needs(auth.PolicyRead)},
 		{"GET /api/v1/verdicts/{key}", needs(auth.PolicyRead)},

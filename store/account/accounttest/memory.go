@@ -1,5 +1,13 @@
-// Package accounttest proves stores of accounts, with TestStore, and has one in memory for
+// Package accounttest proves stores of accounts, with [TestStore], and has one in memory for
 // the tests of what uses them.
+//
+// The suite demands what logins hang on: a code, a refresh token or an assertion is used
+// once, whoever asks at the same time; a change names the number that it was read with, or
+// is refused; what was revoked stays so; a tenant's users, clients and keys are not found
+// under another tenant; and each change is in the journal, with who made it.
+//
+// [NewMemory] makes a store that passes it, without a database. Nothing of it outlives
+// the process, so it is for tests: installations keep accounts in package store.
 package accounttest
 
 import (

@@ -1,5 +1,21 @@
 // Package s3blob keeps the objects of package blob on an S3-compatible server.
-// Importing it makes the scheme s3 known to blob.Open.
+// Importing it makes the scheme s3 known to [blob.Open]:
+//
+//	import _ "github.com/stella-ops/stella/store/blob/s3blob"
+//
+//	blob.Open(ctx, "s3://artifacts/stella?endpoint=https://s3.example&region=eu-1")
+//
+// That address is of the bucket artifacts, below the prefix stella. [Open] takes the same
+// addresses and what they cannot say, and explains their keys. The bucket must exist.
+//
+// An object is visible when all of it is there, whatever died: large ones go up in parts
+// of which nobody sees any before the last. What writers left behind is removed by a
+// sweep, which a collection of package blob asks for. Digests are checked by package
+// blob on every read; the server's own checksums are not relied on.
+//
+// Amazon S3, RustFS, MinIO and versitygw are known to work. A server must give
+// read-after-write consistency; one that may lose acknowledged objects in a power cut
+// has to be told not to (docs/operating.md).
 package s3blob
 
 import (

@@ -1,5 +1,18 @@
 // Package cachetest proves drivers of package cache. A driver's own test calls
-// Test.
+// [Test]:
+//
+//	func TestDriver(t *testing.T) {
+//		cachetest.Test(t, func(t *testing.T) cache.Driver { return open(t) }, nil)
+//	}
+//
+// The suite tries what protection against replay hangs on: of many callers that add
+// one key at once, one wins; a key is there until its time is over and not longer; when
+// the backend lost its keys, the epoch is another one, so that nothing from before is
+// accepted again; a driver that is closed, or whose context has ended, says so and
+// never that a key was new. It also plays random calls against a model.
+//
+// [Options] let a driver inside the process run on simulated time, and say how its
+// backend is made to forget.
 package cachetest
 
 import (
