@@ -13,8 +13,8 @@ import (
 const MaxFrames = 3000
 
 // chunk is what the parser is given at once. Between two chunks it can call itself a few
-// times a byte: less than a megabyte of stack.
-const chunk = 256
+// times a byte: a few megabytes of stack.
+const chunk = 1 << 10
 
 // guarded gives a script to the parser in chunks, and ends it when the parser that asks
 // for the next one is nested too deep. It counts calls of the source, which do not depend

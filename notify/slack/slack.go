@@ -22,10 +22,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"time"
 
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/lazyre"
 	"github.com/stella-ops/stella/notify"
 	"github.com/stella-ops/stella/notify/internal/chat"
 	"github.com/stella-ops/stella/notify/internal/post"
@@ -112,9 +112,9 @@ func (c *channel) address(e *notify.Endpoint) error {
 }
 
 // channelName is a channel's id, such as "C024BE91L", or its name, with "#" or without.
-var channelName = regexp.MustCompile(`^#?[\pL\pM\pN][\pL\pM\pN_-]{0,79}$`)
+var channelName = lazyre.New(`^#?[\pL\pM\pN][\pL\pM\pN_-]{0,79}$`)
 
-func isChannel(s string) bool { return channelName.MatchString(s) }
+func isChannel(s string) bool { return channelName.Get().MatchString(s) }
 
 // isWeb says whether something may be asked there. Whether it is allowed is the door's to
 // say.

@@ -2,7 +2,10 @@ package analyzer
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 
@@ -54,6 +57,47 @@ func NewMemoryFile(path string, data []byte) *File {
 
 // Read streams the body.
 func (f *File) Read(p []byte) (int, error) { return f.content.Read(p) }
+
+// Discard passes over n bytes of the body, which must have them.
+func (f *File) Discard(n int64) error {
+	if c, ok := f.content.(interface{ Discard(n int64) error }); ok {
+		return c.Discard(n)
+	}
+	_, err := io.CopyN(io.Discard, f.content, n)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// SHA256 says that the digest of the body is wanted, before anything of it is read. What it
+// returns reads the body to its end and gives the digest in lower-case hex. Content that
+// streams by is hashed together with its layer, at little cost.
+func (f *File) SHA256() func() (string, error) {
+	if c, ok := f.content.(interface{ SHA256() func() (string, error) }); ok {
+		return c.SHA256()
+	}
+	h := &hashed{f.content, sha256.New()}
+	f.content = h
+	return func() (string, error) {
+		if _, err := io.Copy(io.Discard, h); err != nil {
+			return "", err
+		}
+		return hex.EncodeToString(h.hash.Sum(nil)), nil
+	}
+}
+
+// hashed is content whose bytes are hashed as they are read.
+type hashed struct {
+	Content
+	hash hash.Hash
+}
+
+func (h *hashed) Read(p []byte) (int, error) {
+	n, err := h.Content.Read(p)
+	h.hash.Write(p[:n])
+	return n, err
+}
 
 // Bytes returns the whole body, which must be no larger than max and the limit
 // on held files; 0 means the limit alone. The slice is reused for the next file.

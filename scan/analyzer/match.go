@@ -13,10 +13,12 @@ type Set struct {
 	all      []int
 	exact    map[string][]int
 	dirs     map[string][]int
+	tops     map[string]bool // the first parts of dirs
 	names    map[string][]int
 	suffixes map[string][]int // by the text after the last dot
 	ends     []suffix         // suffixes without a dot at their start
-	magic    []magic
+	magic    [256][]magic     // by the first byte
+	magics   bool             // there are any
 }
 
 type suffix struct {
@@ -32,7 +34,7 @@ type magic struct {
 // NewSet compiles analyzers. The order of the list decides which analyzer sees
 // a file first.
 func NewSet(list ...Analyzer) *Set {
-	s := &Set{list: list, exact: map[string][]int{}, dirs: map[string][]int{}, names: map[string][]int{}, suffixes: map[string][]int{}}
+	s := &Set{list: list, exact: map[string][]int{}, dirs: map[string][]int{}, tops: map[string]bool{}, names: map[string][]int{}, suffixes: map[string][]int{}}
 	add := func(m map[string][]int, keys []string, i int) {
 		for _, k := range keys {
 			m[k] = append(m[k], i)
@@ -47,6 +49,10 @@ func NewSet(list ...Analyzer) *Set {
 		}
 		add(s.exact, p.Exact, i)
 		add(s.dirs, p.Dirs, i)
+		for _, d := range p.Dirs {
+			top, _, _ := strings.Cut(d, "/")
+			s.tops[top] = true
+		}
 		add(s.names, p.Names, i)
 		for _, t := range p.Suffixes {
 			if rest, ok := strings.CutPrefix(t, "."); ok && !strings.Contains(rest, ".") {
@@ -56,7 +62,12 @@ func NewSet(list ...Analyzer) *Set {
 			}
 		}
 		for _, m := range p.Magic {
-			s.magic = append(s.magic, magic{m, i})
+			s.magics = true
+			for first := range s.magic {
+				if m == "" || m[0] == byte(first) {
+					s.magic[first] = append(s.magic[first], magic{m, i})
+				}
+			}
 		}
 	}
 	return s
@@ -117,7 +128,7 @@ func (s *Set) ByPath(dst []int, path string) []int {
 	}
 	dst = s.take(dst, start, s.exact[path], path)
 	dst = s.take(dst, start, s.all, path)
-	if len(s.dirs) > 0 {
+	if top, _, deep := strings.Cut(path, "/"); deep && s.tops[top] {
 		for i := 0; i < len(path); i++ {
 			if path[i] == '/' {
 				dst = s.take(dst, start, s.dirs[path[:i]], path)
@@ -130,8 +141,12 @@ func (s *Set) ByPath(dst []int, path string) []int {
 // ByMagic appends the indexes of the analyzers that want a file which begins
 // with head, skipping those already in dst, and returns it.
 func (s *Set) ByMagic(dst []int, path string, head []byte) []int {
-	for i := range s.magic {
-		if m := &s.magic[i]; len(head) >= len(m.text) && string(head[:len(m.text)]) == m.text {
+	if len(head) == 0 {
+		return dst
+	}
+	list := s.magic[head[0]]
+	for i := range list {
+		if m := &list[i]; len(head) >= len(m.text) && string(head[:len(m.text)]) == m.text {
 			dst = s.take(dst, 0, []int{m.by}, path)
 		}
 	}
@@ -139,7 +154,7 @@ func (s *Set) ByMagic(dst []int, path string, head []byte) []int {
 }
 
 // WantsMagic reports whether any analyzer looks at leading bytes.
-func (s *Set) WantsMagic() bool { return len(s.magic) > 0 }
+func (s *Set) WantsMagic() bool { return s.magics }
 
 func (s *Set) take(dst []int, start int, by []int, path string) []int {
 next:

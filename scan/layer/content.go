@@ -35,18 +35,38 @@ func (b *body) Read(q []byte) (int, error) {
 		return 0, io.EOF
 	}
 	n, err := b.p.s.Read(q[:min(int64(len(q)), b.left)])
-	b.left -= int64(n)
-	b.p.tar.rest -= int64(n)
+	b.took(n)
 	return n, unexpected(err)
 }
 
-// ReaderAt gives the body in place, in memory or from an unlinked file.
+// view takes what is at hand of the entry, until the next call.
+func (b *body) view() ([]byte, error) {
+	if b.left == 0 {
+		return nil, io.EOF
+	}
+	v, err := b.p.s.view(b.left)
+	b.took(len(v))
+	return v, unexpected(err)
+}
+
+func (b *body) took(n int) {
+	b.left -= int64(n)
+	b.p.tar.rest -= int64(n)
+}
+
+// ReaderAt gives the body in place, in memory or from an unlinked file. It is valid until
+// the next entry is read.
 func (b *body) ReaderAt() (io.ReaderAt, error) {
 	if b.at != nil {
 		return b.at, nil
 	}
 	if b.left != b.size {
 		return nil, errors.New("random access was asked for after reading")
+	}
+	if v, ok := b.p.s.whole(b.size); ok {
+		b.took(len(v))
+		b.at = bytes.NewReader(v)
+		return b.at, nil
 	}
 	var err error
 	switch {

@@ -1,15 +1,15 @@
 package layer
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"hash"
 	"io"
 	"iter"
 
 	"github.com/stella-ops/stella/scan/analyzer"
 )
-
-// shareChunk is how many bytes all analyzers of a file see before the next are read.
-const shareChunk = 64 << 10
 
 // share shows a large body to several analyzers that read forwards only, as it
 // streams by. Each runs as a coroutine that rests while it waits for more, so that
@@ -19,9 +19,10 @@ func (p *pass) share(b *body, name string, mode int64) error {
 	for len(p.buffers) < len(p.by) {
 		p.buffers = append(p.buffers, newBuffer())
 	}
+	whole := &wholeSum{b: b}
 	for n, i := range p.by {
 		a, _ := p.set.At(i)
-		taps[n] = newTap(func(t *tap) ([]analyzer.Fact, error) {
+		taps[n] = newTap(whole, func(t *tap) ([]analyzer.Fact, error) {
 			return a.Extract(p.ctx, analyzer.NewFile(name, b.size, fileMode(mode), t, p.opt.Budget, p.buffers[n]))
 		})
 	}
@@ -35,19 +36,15 @@ func (p *pass) share(b *body, name string, mode int64) error {
 			}
 		}
 	}()
-	chunk := make([]byte, shareChunk)
-	for running := true; running; {
-		n, err := io.ReadFull(b, chunk)
-		if err == io.ErrUnexpectedEOF && b.left == 0 {
-			err = io.EOF
-		}
-		running = false
-		for _, t := range taps {
-			running = t.feed(chunk[:n], err) || running
-		}
-		if err != nil {
-			break // every analyzer was told
-		}
+	running := feed(taps, nil, nil) // to their first Read
+	whole.late = true
+	if whole.h != nil {
+		p.s.follow(whole.h, b.size)
+		defer p.s.unfollow()
+	}
+	for running {
+		chunk, err := b.view()
+		running = feed(taps, chunk, err) && err == nil
 	}
 	for n, t := range taps {
 		if err := p.settle(p.by[n], name, t.facts, t.err, n >= p.paths); err != nil {
@@ -57,8 +54,33 @@ func (p *pass) share(b *body, name string, mode int64) error {
 	return nil
 }
 
+// feed lets analyzers run over a chunk, and reports whether any wants more.
+func feed(taps []*tap, chunk []byte, end error) (running bool) {
+	for _, t := range taps {
+		t.chunk, t.end = chunk, end
+		_, more := t.next()
+		running = running || more
+	}
+	return running
+}
+
+// wholeSum is the digest of a body, if an analyzer asked for it.
+type wholeSum struct {
+	b    *body
+	h    hash.Hash
+	late bool // it cannot be asked for any more
+}
+
+// hex returns the digest of a body that was read to its end.
+func (w *wholeSum) hex() string {
+	s := w.b.p.s
+	s.digest(s.pos)
+	return hex.EncodeToString(w.h.Sum(nil))
+}
+
 // tap is the content that one analyzer sees of a shared file, and what it said.
 type tap struct {
+	whole *wholeSum
 	chunk []byte // not read yet
 	end   error  // after it
 	more  func(struct{}) bool
@@ -69,8 +91,8 @@ type tap struct {
 	err   error
 }
 
-func newTap(run func(*tap) ([]analyzer.Fact, error)) *tap {
-	t := &tap{}
+func newTap(whole *wholeSum, run func(*tap) ([]analyzer.Fact, error)) *tap {
+	t := &tap{whole: whole}
 	t.next, t.stop = iter.Pull(func(yield func(struct{}) bool) {
 		t.more = yield
 		t.facts, t.err = safely(func() ([]analyzer.Fact, error) { return run(t) })
@@ -78,30 +100,65 @@ func newTap(run func(*tap) ([]analyzer.Fact, error)) *tap {
 	return t
 }
 
-// feed lets the analyzer run over the chunk, and reports whether it wants more.
-func (t *tap) feed(chunk []byte, end error) bool {
-	t.chunk, t.end = chunk, end
-	_, running := t.next()
-	return running
+// wait rests until there is a chunk.
+func (t *tap) wait() error {
+	for len(t.chunk) == 0 {
+		if t.end != nil {
+			return t.end
+		}
+		if !t.more(struct{}{}) {
+			return errStopped
+		}
+	}
+	return nil
 }
 
 // Read gives what is left of the chunk, and rests until there is another one.
 func (t *tap) Read(q []byte) (int, error) {
-	for len(t.chunk) == 0 {
-		if t.end != nil {
-			return 0, t.end
-		}
-		if !t.more(struct{}{}) {
-			return 0, errStopped
-		}
+	if err := t.wait(); err != nil {
+		return 0, err
 	}
 	n := copy(q, t.chunk)
 	t.chunk = t.chunk[n:]
 	return n, nil
 }
 
-// errStopped ends an analyzer whose layer is given up.
-var errStopped = errors.New("reading of the layer was stopped")
+// Discard passes over n bytes.
+func (t *tap) Discard(n int64) error {
+	for n > 0 {
+		if err := t.wait(); err != nil {
+			return unexpected(err)
+		}
+		k := min(n, int64(len(t.chunk)))
+		t.chunk, n = t.chunk[k:], n-k
+	}
+	return nil
+}
+
+// SHA256 has the body hashed with its layer.
+func (t *tap) SHA256() func() (string, error) {
+	if t.whole.late {
+		return func() (string, error) { return "", errLate }
+	}
+	if t.whole.h == nil {
+		t.whole.h = sha256.New()
+	}
+	return func() (string, error) {
+		for {
+			t.chunk = nil
+			if err := t.wait(); err == io.EOF {
+				return t.whole.hex(), nil
+			} else if err != nil {
+				return "", err
+			}
+		}
+	}
+}
+
+var (
+	errStopped = errors.New("reading of the layer was stopped") // ends an analyzer whose layer is given up
+	errLate    = errors.New("a digest was asked for after reading")
+)
 
 // ReaderAt is not to be had here.
 func (*tap) ReaderAt() (io.ReaderAt, error) { return nil, analyzer.ErrForward }

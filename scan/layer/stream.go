@@ -7,25 +7,33 @@ import (
 	"io"
 
 	"github.com/stella-ops/stella/internal/fault"
+	"github.com/stella-ops/stella/internal/hashpair"
 )
 
 const (
 	chunkSize = 256 << 10 // bytes handed from the producer to the walker at a time
 	headroom  = 4 << 10   // room in front of a chunk for what was left of the one before
 	chunks    = 4         // in flight: one filled, one walked, two on the way
+	plainSize = 512 << 10 // a chunk of what is read in place: most files lie in one, and it fits into a cache
 )
 
-// chunk is a buffer with data at [headroom:headroom+n], or an end.
+// chunk is a buffer with data at [at:at+n], or an end.
 type chunk struct {
-	buf []byte
-	n   int
-	err error
+	buf   []byte
+	at, n int
+	err   error
 }
 
-// stream reads ahead on its own goroutine, so that decompression overlaps
-// hashing and walking, and hands whole buffers over without copying them.
+// stream reads a layer by chunks. One that is to be decompressed is read ahead on
+// a goroutine of its own, so that this overlaps hashing and walking, and whole
+// buffers are handed over without copying them. Any other is read where it is
+// walked, into a buffer that stays near the processor.
 type stream struct {
-	hash   hash.Hash // of everything taken, or nil
+	plain  io.Reader // what is read in place, or nil
+	hash   hash.Hash // of everything before cur[hashed], or nil
+	hashed int
+	also   hash.Hash // of a file as well, or nil
+	more   int64     // bytes of that file from cur[hashed] on
 	filled chan chunk
 	free   chan []byte
 	stop   chan struct{}
@@ -36,7 +44,10 @@ type stream struct {
 	err    error // sticky, after cur is used up
 }
 
-// newStream starts reading r. Every byte goes through h, when it is not nil.
+// newPlain reads r as it is asked for. Every byte goes through h, when it is not nil.
+func newPlain(r io.Reader, h hash.Hash) *stream { return &stream{hash: h, plain: r} }
+
+// newStream starts reading r ahead. Every byte goes through h, when it is not nil.
 func newStream(r io.Reader, h hash.Hash) *stream {
 	s := &stream{hash: h, filled: make(chan chunk, chunks), free: make(chan []byte, chunks), stop: make(chan struct{})}
 	go s.produce(r)
@@ -52,7 +63,7 @@ func (s *stream) produce(r io.Reader) {
 		}
 		n, err := readFull(r, buf[headroom:headroom+chunkSize])
 		select {
-		case s.filled <- chunk{buf, n, err}:
+		case s.filled <- chunk{buf: buf, n: n, err: err}:
 		case <-s.stop:
 			return
 		}
@@ -110,6 +121,9 @@ func readFull(r io.Reader, p []byte) (n int, err error) {
 // close stops the producer. The reader it reads from must be closed after the
 // producer is done, so close waits for it.
 func (s *stream) close() {
+	if s.plain != nil {
+		return
+	}
 	close(s.stop)
 	for range s.filled { // until the producer closes it
 	}
@@ -120,29 +134,86 @@ func (s *stream) offset() int64 { return s.taken - int64(s.end-s.pos) }
 
 // fill makes at least one more byte available, keeping what is left in front.
 func (s *stream) fill() error {
+	s.digest(s.end)
 	if s.err != nil {
 		return s.err
 	}
 	left := s.end - s.pos
-	c, ok := <-s.filled
-	if !ok {
-		s.err = errors.New("layer stream was stopped")
-		return s.err
-	}
-	if s.hash != nil {
-		s.hash.Write(c.buf[headroom : headroom+c.n])
+	c, err := s.next()
+	if err != nil {
+		s.err = err
+		return err
 	}
 	s.taken += int64(c.n)
-	copy(c.buf[headroom-left:headroom], s.cur[s.pos:s.end])
-	if s.cur != nil {
-		s.free <- s.cur
-	}
-	s.cur, s.pos, s.end, s.err = c.buf, headroom-left, headroom+c.n, c.err
+	s.cur, s.pos, s.hashed, s.end, s.err = c.buf, c.at-left, c.at, c.at+c.n, c.err
 	if c.n == 0 {
 		return s.err
 	}
 	return nil
 }
+
+// next returns the next chunk, with what is left of this one in front.
+func (s *stream) next() (c chunk, err error) {
+	if s.plain == nil {
+		var ok bool
+		if c, ok = <-s.filled; !ok {
+			return c, errors.New("layer stream was stopped")
+		}
+		c.at = headroom
+		copy(c.buf[c.at-(s.end-s.pos):], s.cur[s.pos:s.end])
+		if s.cur != nil {
+			s.free <- s.cur
+		}
+		return c, nil
+	}
+	if c.buf = s.cur; c.buf == nil {
+		c.buf = make([]byte, headroom+plainSize)
+	}
+	c.at = max(headroom, s.end-s.pos)
+	copy(c.buf[c.at-(s.end-s.pos):], s.cur[s.pos:s.end])
+	c.n, c.err = readFull(s.plain, c.buf[c.at:])
+	return c, nil
+}
+
+// digest hashes what is not hashed yet of cur before end. Hashing waits as long as it can, so
+// that the digest of a file can be had with that of the stream.
+func (s *stream) digest(end int) {
+	if s.also != nil && s.hashed < end {
+		part := s.cur[s.hashed:min(end, s.hashed+int(min(s.more, plainSize)))]
+		if s.hash != nil {
+			hashpair.Write(s.hash, s.also, part)
+		} else {
+			s.also.Write(part)
+		}
+		s.hashed, s.more = s.hashed+len(part), s.more-int64(len(part))
+		if s.more == 0 {
+			s.also = nil
+		}
+	}
+	if s.hashed < end {
+		if s.hash != nil {
+			s.hash.Write(s.cur[s.hashed:end])
+		}
+		s.hashed = end
+	}
+}
+
+// follow gives the next n bytes to h too, at the latest when digest is called behind them.
+func (s *stream) follow(h hash.Hash, n int64) {
+	if s.pos < s.hashed { // they were looked at before
+		part := s.cur[s.pos:min(s.hashed, s.pos+int(min(n, plainSize)))]
+		h.Write(part)
+		n -= int64(len(part))
+	} else {
+		s.digest(s.pos)
+	}
+	if n > 0 {
+		s.also, s.more = h, n
+	}
+}
+
+// unfollow gives nothing more to what follow was called for.
+func (s *stream) unfollow() { s.also = nil }
 
 // peek returns the next n bytes, at most headroom, without taking them; fewer
 // with the reason when the stream ends before.
@@ -175,14 +246,37 @@ func (s *stream) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
+	view, err := s.view(int64(len(p)))
+	return copy(p, view), err
+}
+
+// view takes bytes that are at hand, one to n, without copying them: they are valid until
+// more are asked for.
+func (s *stream) view(n int64) ([]byte, error) {
 	if s.pos == s.end {
 		if err := s.fill(); err != nil {
-			return 0, err
+			return nil, err
 		}
 	}
-	n := copy(p, s.cur[s.pos:s.end])
-	s.pos += n
-	return n, nil
+	v := s.cur[s.pos:s.end]
+	v = v[:min(int64(len(v)), n)]
+	s.pos += len(v)
+	return v, nil
+}
+
+// whole takes n bytes as view does, if so many are at hand or there is room for them.
+func (s *stream) whole(n int64) ([]byte, bool) {
+	for s.plain != nil && n <= plainSize && int64(s.end-s.pos) < n {
+		if s.fill() != nil {
+			break // whoever reads on is told
+		}
+	}
+	if int64(s.end-s.pos) < n {
+		return nil, false
+	}
+	v := s.cur[s.pos : s.pos+int(n)]
+	s.pos += int(n)
+	return v, true
 }
 
 // drain takes all that is left and reports whether any of it is not zero.

@@ -71,9 +71,17 @@ func (p *pass) sum(h header, name string) error {
 	if _, asked := p.sums[name]; !asked || h.flag != '0' && h.flag != '7' || h.sparse {
 		return nil
 	}
-	sum, err := sumReader(&body{p: p, size: h.size, left: h.size, start: p.s.offset()})
-	p.sums[name] = sum
-	return err
+	digest := sha256.New()
+	p.s.follow(digest, h.size)
+	b := &body{p: p, size: h.size, left: h.size}
+	for b.left > 0 {
+		if _, err := b.view(); err != nil {
+			return err
+		}
+	}
+	p.s.digest(p.s.pos)
+	p.sums[name] = hex.EncodeToString(digest.Sum(nil))
+	return nil
 }
 
 // summed leaves out what was not found.

@@ -90,9 +90,9 @@ func (e *extended) add(h header, body []byte) error {
 	e.have += flag
 	switch h.flag {
 	case 'L':
-		e.longName = cString(body)
+		e.longName = string(cBytes(body))
 	case 'K':
-		e.longLink = cString(body)
+		e.longLink = string(cBytes(body))
 	default:
 		pax, err := parsePAX(body)
 		if err != nil {
@@ -218,9 +218,10 @@ func isZero(b []byte) bool {
 	return true
 }
 
-func cString(b []byte) string {
+// cBytes returns what stands before the first zero byte.
+func cBytes(b []byte) []byte {
 	if i := bytes.IndexByte(b, 0); i >= 0 {
 		b = b[:i]
 	}
-	return string(b)
+	return b
 }

@@ -157,7 +157,11 @@ func (p *pass) run(b Blob) (err error) {
 	if o.encoding == plain && o.stored.hash != nil && b.Descriptor.Digest == b.DiffID {
 		diff = nil // one hash is enough
 	}
-	p.s = newStream(o.body, diff)
+	if o.encoding == plain {
+		p.s = newPlain(o.body, diff)
+	} else {
+		p.s = newStream(o.body, diff)
+	}
 	err = p.walk()
 	if err == nil {
 		err = p.tail()

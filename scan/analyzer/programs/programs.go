@@ -70,7 +70,7 @@ func read(f *analyzer.File) (*analyzer.Program, error) {
 	case err != nil:
 		return nil, err
 	}
-	src := &source{at: at, size: f.Size}
+	src := &source{at: at, size: f.Size, head: f.Scratch(headBytes)}
 	p := parse(src, f)
 	if src.err != nil {
 		return nil, src.err

@@ -1,9 +1,7 @@
 package programs
 
 import (
-	"crypto/sha256"
 	"errors"
-	"hash"
 	"io"
 	"io/fs"
 
@@ -26,13 +24,16 @@ const (
 type source struct {
 	at     io.ReaderAt
 	size   int64
-	err    error // of reading, other than that a part has passed by
-	passed bool  // a part was asked for that had passed by
-	head   [headBytes]byte
+	err    error  // of reading, other than that a part has passed by
+	passed bool   // a part was asked for that had passed by
+	head   []byte // room for the first bytes, or nil
 }
 
 // first returns the first bytes, at most headBytes.
 func (s *source) first() []byte {
+	if s.head == nil {
+		s.head = make([]byte, headBytes)
+	}
 	return s.read(s.head[:min(headBytes, s.size)], 0)
 }
 
@@ -69,14 +70,12 @@ func (s *source) upTo(off uint64, n int64) []byte {
 // readForward reads a large file from its start: it keeps what the headers and the tables
 // near them say, and the dynamic section, which comes late.
 func readForward(f *analyzer.File) (*analyzer.Program, error) {
-	var in io.Reader = f
-	var h hash.Hash
+	var sum func() (string, error)
 	if !system(f.Path) {
-		h = sha256.New()
-		in = io.TeeReader(f, h)
+		sum = f.SHA256()
 	}
 	k := elffile.Parts{{Data: make([]byte, min(f.Size, firstBytes))}}
-	if _, err := io.ReadFull(in, k[0].Data); err != nil {
+	if _, err := io.ReadFull(f, k[0].Data); err != nil {
 		return nil, err
 	}
 	src := &source{at: k, size: f.Size}
@@ -85,31 +84,31 @@ func readForward(f *analyzer.File) (*analyzer.Program, error) {
 		return nil, src.err
 	}
 	if off, n := lateTable(src); n > 0 {
-		k, err := keep(k, in, f, off, n)
+		k, err := keep(k, f, off, n)
 		if err != nil {
 			return nil, err
 		}
 		src.at, src.passed = k, false
 		p = parse(src, f)
 	}
-	if h == nil {
+	if sum == nil {
 		return p, nil
 	}
-	if _, err := io.Copy(io.Discard, in); err != nil { // through the hash
+	var err error
+	if p.SHA256, err = sum(); err != nil {
 		return nil, err
 	}
-	p.SHA256 = hexOf(h)
 	return p, nil
 }
 
 // keep reads on until the n bytes at off are held, and holds more of the start: the names
 // that the dynamic section refers to lie near it.
-func keep(k elffile.Parts, in io.Reader, f *analyzer.File, off, n int64) (elffile.Parts, error) {
+func keep(k elffile.Parts, f *analyzer.File, off, n int64) (elffile.Parts, error) {
 	have := int64(len(k[0].Data))
 	if off+n > have {
 		head := f.Scratch(int(min(f.Size, keptBytes, max(off, have))))
 		copy(head, k[0].Data)
-		if _, err := io.ReadFull(in, head[have:]); err != nil {
+		if _, err := io.ReadFull(f, head[have:]); err != nil {
 			return nil, err
 		}
 		k[0].Data, have = head, int64(len(head))
@@ -121,9 +120,9 @@ func keep(k elffile.Parts, in io.Reader, f *analyzer.File, off, n int64) (elffil
 	from := 0 // of it, what is held
 	if off < have {
 		from = copy(later.Data, k[0].Data[off:])
-	} else if _, err := io.CopyN(io.Discard, in, off-have); err != nil {
+	} else if err := f.Discard(off - have); err != nil {
 		return nil, err
 	}
-	_, err := io.ReadFull(in, later.Data[from:])
+	_, err := io.ReadFull(f, later.Data[from:])
 	return append(k, later), err
 }

@@ -22,6 +22,8 @@ const maxPath = 4096
 type Set struct {
 	seen map[string]bool
 	odd  error
+
+	folder, top string // a folder within one that many share, the last that Below added
 }
 
 // Add adds a file, or with a slash at its end a folder. The image's root, and what is longer
@@ -51,6 +53,11 @@ func (s *Set) Add(p string) {
 // at the first level, or the file itself. Of files elsewhere, and in folders that are shared
 // at every level, it adds programs alone. file is relative to the folder, or absolute.
 func (s *Set) Below(folder, file string) {
+	first, _, _ := strings.Cut(file, "/")
+	plain := first != "" && !strings.Contains(file, "//") && !strings.Contains(file, "/.") && first != "." && first != ".."
+	if plain && len(file) > len(first)+1 && first == s.top && folder == s.folder {
+		return // most files lie beside the one before
+	}
 	whole := path.Clean("/" + file)
 	if !strings.HasPrefix(file, "/") {
 		whole = path.Join("/", folder, file)
@@ -65,6 +72,9 @@ func (s *Set) Below(folder, file string) {
 		s.Add(whole)
 	case inside && more != "" && !shared(top):
 		s.Add(strings.TrimSuffix(whole, more))
+		if plain {
+			s.folder, s.top = folder, first
+		}
 	case IsProgram(whole):
 		s.Add(whole)
 	}

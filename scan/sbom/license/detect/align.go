@@ -1,6 +1,8 @@
 package detect
 
 import (
+	"math/bits"
+	"slices"
 	"strings"
 
 	"github.com/stella-ops/stella/scan/sbom/license/detect/internal/template"
@@ -35,6 +37,9 @@ const (
 	maxRun  = 16
 	confirm = 3 // words that must agree to take it up
 	nearby  = 8 // like window, where leaving out the rest costs nothing
+
+	few      = 4   // words that are skipped before it is asked which can agree at all
+	maxReach = 400 // words of the text beyond which that would say nothing
 )
 
 // walk follows a template from word q on and the text from word p on, in one
@@ -125,7 +130,7 @@ func (w *walk) take(a *alignment, q int) {
 // lack counts the words from q up to nq as missing.
 func (w *walk) lack(a *alignment, q, nq int) {
 	n := 0
-	for ; q != nq; q += w.step {
+	for ; q != nq && (n < maxRun || a.missing+n+a.extra <= w.allow); q += w.step { // what is given up needs no count
 		if w.t.Skip[q] == 0 {
 			n++
 			a.tell(w.t.Words[q])
@@ -144,8 +149,8 @@ func (w *walk) passed(a *alignment, p, np int) {
 
 // tell notes a word that only one of text and template has.
 func (a *alignment) tell(word uint32) {
-	a.other = a.other || naming[word]
-	a.doubt = a.doubt || telling[word]
+	a.other = a.other || naming.has(word)
+	a.doubt = a.doubt || telling.has(word)
 }
 
 // Words by which licences of one family differ that are alike in all else, and
@@ -155,13 +160,28 @@ var (
 	telling = wordSet("0 1 2 3 4 library lesser affero later only")
 )
 
-func wordSet(list string) map[uint32]bool {
-	set := map[uint32]bool{}
-	for w := range strings.FieldsSeq(list) {
-		set[words.Hash(w)] = true
-	}
-	return set
+// set is a few words. Most others end at its filter.
+type set struct {
+	filter filter
+	words  []uint32
 }
+
+func wordSet(list string) *set {
+	s := &set{}
+	for w := range strings.FieldsSeq(list) {
+		s.filter.add(words.Hash(w))
+		s.words = append(s.words, words.Hash(w))
+	}
+	return s
+}
+
+func (s *set) has(word uint32) bool { return s.filter.may(word) && slices.Contains(s.words, word) }
+
+// filter has a bit for each of some bits of a word's hash.
+type filter [8]uint64
+
+func (f *filter) add(word uint32)      { f[word>>6&7] |= 1 << (word & 63) }
+func (f *filter) may(word uint32) bool { return f[word>>6&7]>>(word&63)&1 != 0 }
 
 // agree reports whether the next words are the same, as far as the template goes
 // without a gap.
@@ -200,22 +220,59 @@ func (w *walk) resume(p, q, budget int) (np, nq, extra int, found bool) {
 	if !w.inside(at) {
 		most = min(most, nearby) // the rest may be missing, if it does not follow at once
 	}
-	for cost := 1; cost <= most; cost++ {
-		nq, allowed := q, 0
-		for a := 0; a <= cost && w.inside(nq); a++ {
-			allowed = max(allowed, w.free(nq))
-			for _, b := range [2]int{cost - a, cost - a + allowed} {
-				if to := p + b*w.step; w.has(to) && w.agree(to, nq) {
-					return to, nq, max(0, b-allowed), true
+	var allowed [window + 1]int // words in the place of gaps before the template's next ones
+	var may uint64              // which of those may be in the text
+	for cost := range most + 1 {
+		if cost < few {
+			may |= w.note(q, cost, &allowed)
+		} else if cost == few {
+			may = w.common(p, q, most, &allowed)
+		}
+		for left := may & (1<<(cost+1) - 1); left != 0 && cost > 0; left &= left - 1 {
+			a := bits.TrailingZeros64(left)
+			nq := q + a*w.step
+			for _, b := range [2]int{cost - a, cost - a + allowed[a]} {
+				if to := p + b*w.step; w.has(to) && w.doc[to] == w.t.Words[nq] && w.agree(to, nq) {
+					return to, nq, max(0, b-allowed[a]), true
 				}
-				if allowed == 0 {
+				if allowed[a] == 0 {
 					break
 				}
 			}
-			nq += w.step
 		}
 	}
 	return p, at, 0, !w.inside(at)
+}
+
+// note takes up the template's word a words behind q, and returns its bit.
+func (w *walk) note(q, a int, allowed *[window + 1]int) uint64 {
+	if q += a * w.step; !w.inside(q) {
+		return 0
+	}
+	allowed[a] = max(allowed[max(a-1, 0)], w.free(q))
+	return 1 << a
+}
+
+// common returns which words of the template, from q to most behind it, may be among those
+// of the text that resume looks at.
+func (w *walk) common(p, q, most int, allowed *[window + 1]int) (may uint64) {
+	for a := range most + 1 {
+		may |= w.note(q, a, allowed)
+	}
+	reach := most + slices.Max(allowed[:])
+	if reach > maxReach {
+		return may
+	}
+	var near filter
+	for b := 0; b <= reach && w.has(p+b*w.step); b++ {
+		near.add(w.doc[p+b*w.step])
+	}
+	for left := may; left != 0; left &= left - 1 {
+		if a := bits.TrailingZeros64(left); !near.may(w.t.Words[q+a*w.step]) {
+			may &^= 1 << a
+		}
+	}
+	return may
 }
 
 // past returns the index behind the omittable text that begins at or has q, or q

@@ -35,14 +35,15 @@ type place struct {
 	at       uint16
 }
 
-// lib is the templates with an index of their seeds. It does not change.
+// lib is the templates with an index of their seeds. Only what it remembers changes.
 type lib struct {
 	templates []template.Template
 	seeds     []int32 // of each template, how many seeds find it
 	table     []slot  // open addressing; a power of two
 	places    []place
 	heads     map[uint64][]int // by the first required words, the templates
-	filter    []uint64         // a bit for each of some bits of a hash: most words of other texts end here
+	recent    recent
+	filter    []uint64 // a bit for each of some bits of a hash: most words of other texts end here
 }
 
 // slot is one seed. An empty one has no places.
@@ -86,7 +87,11 @@ func newLib(templates []template.Template) *lib {
 		hash uint64
 		place
 	}
-	var all []seed
+	most := 0
+	for i := range templates {
+		most += len(templates[i].Words)/int(sampling(len(templates[i].Words))+1) + 64
+	}
+	all := make([]seed, 0, most)
 	for i := range templates {
 		t := &templates[i]
 		if t.Head+gram <= len(t.Words) {

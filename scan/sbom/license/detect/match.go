@@ -26,6 +26,16 @@ func (l *lib) match(doc []words.Word) []alignment {
 	for i, w := range doc {
 		hashes[i] = w.Hash
 	}
+	found, known := l.recent.get(hashes)
+	if !known {
+		found = l.compare(hashes)
+		l.recent.put(hashes, found)
+	}
+	return found
+}
+
+// compare is match without what is remembered.
+func (l *lib) compare(hashes []uint32) []alignment {
 	if a, ok := l.whole(hashes); ok {
 		return []alignment{a}
 	}
@@ -75,13 +85,13 @@ type candidate struct {
 // candidates returns the templates that may begin somewhere, in an order that
 // depends on the text alone.
 func (l *lib) candidates(doc []uint32) []candidate {
-	tally := map[uint64]votes{}
+	tally := newTally()
 	for p := 0; p+gram <= len(doc); p++ {
 		for _, at := range l.lookup(hashGram(doc[p:])) {
 			t := &l.templates[at.template]
 			begin := p - int(at.at) + len(t.Words) // never negative
 			key := uint64(at.template)<<32 | uint64(begin/bucket(t))
-			v := tally[key]
+			v := tally.at(key)
 			v.count++
 			switch {
 			case v.lead == 0:
@@ -92,15 +102,14 @@ func (l *lib) candidates(doc []uint32) []candidate {
 				v.lead--
 			}
 			v.lp, v.lq = int32(p), int32(at.at)
-			tally[key] = v
 		}
 	}
 	var out []candidate
-	for key, v := range tally {
+	for key, v := range tally.all() {
 		i := int(key >> 32)
 		// A begin at the edge of two buckets, or words that are more or less than
 		// expected, divide the votes.
-		near := max(tally[key+1].count, tally[key-1].count)
+		near := max(tally.count(key+1), tally.count(key-1))
 		if v.count >= near && int(v.count+near)*4 >= int(l.seeds[i]) {
 			out = append(out, candidate{i, int(uint32(key)), v})
 		}

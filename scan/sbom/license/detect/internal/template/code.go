@@ -181,7 +181,7 @@ func Decode(data []byte) ([]Template, error) {
 	if err != nil {
 		return nil, fmt.Errorf("decompress licence templates: %w: %w", err, fault.Invalid)
 	}
-	d := decoder{in: raw}
+	d := decoder{in: raw, past: make([]uint32, 0, 1<<20)} // room for all of the list
 	for range d.number(len(raw) / 4) {
 		if len(d.in) < 4 {
 			d.fail()
@@ -205,7 +205,9 @@ func Decode(data []byte) ([]Template, error) {
 type decoder struct {
 	in    []byte
 	words []uint32
-	past  []uint32
+	past  []uint32 // of all templates
+	gaps  []uint16 // of the template before, reused
+	skip  []int32
 	bad   bool
 }
 
@@ -236,7 +238,7 @@ func (d *decoder) text() string {
 func (d *decoder) body(t *Template) {
 	var open []int
 	start := len(d.past)
-	gaps := []uint16{0}
+	gaps, skip := append(d.gaps[:0], 0), d.skip[:0]
 	for {
 		here := len(d.past) - start
 		switch op := d.number(opWord + len(d.words) - 1); op {
@@ -250,22 +252,27 @@ func (d *decoder) body(t *Template) {
 				break
 			}
 			for i := open[len(open)-1]; i < here; i++ {
-				if t.Skip[i] == 0 {
-					t.Skip[i] = int32(here)
+				if skip[i] == 0 {
+					skip[i] = int32(here)
 				}
 			}
 			open = open[:len(open)-1]
 		case opCopy:
 			back := d.number(len(d.past))
-			for range d.number(maxWords - len(d.past)) {
-				if back == 0 {
-					d.fail()
-					break
-				}
-				d.past = append(d.past, d.past[len(d.past)-back])
+			n := d.number(maxWords - len(d.past))
+			if back == 0 && n > 0 {
+				d.fail()
+				n = 0
+			}
+			for n > 0 { // what is copied may be what the copy makes
+				at := len(d.past) - back
+				k := min(n, back)
+				d.past = append(d.past, d.past[at:at+k]...)
+				n -= k
 			}
 		case opEnd:
-			t.Words, t.Gaps = slices.Clone(d.past[start:]), gaps
+			t.Words, t.Gaps, t.Skip = slices.Clone(d.past[start:]), slices.Clone(gaps), slices.Clone(skip)
+			d.gaps, d.skip = gaps, skip
 			t.Count()
 			return
 		default:
@@ -273,6 +280,6 @@ func (d *decoder) body(t *Template) {
 		}
 		n := len(d.past) - start
 		gaps = append(gaps, make([]uint16, n+1-len(gaps))...)
-		t.Skip = append(t.Skip, make([]int32, n-len(t.Skip))...)
+		skip = append(skip, make([]int32, n-len(skip))...)
 	}
 }
