@@ -156,6 +156,9 @@ type Job struct {
 	// Created and Updated are by the store's clock, in UTC.
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"`
+	// Holds is the worst outcome that holds about the job now, in any environment: what
+	// Summary has is the one that it completed with. Lists say it; "" where nobody decided.
+	Holds string `json:"outcome_now,omitempty"`
 	// Progress is how far the attempt is while the job is running, by layer; empty where
 	// nobody has said so yet.
 	Progress []LayerProgress `json:"progress,omitempty"`

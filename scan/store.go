@@ -40,8 +40,8 @@ type Query struct {
 	// Text is a part of the reference, whatever the case of its ASCII letters; "" for any.
 	// At most MaxReference bytes.
 	Text string
-	// Outcome is exactly that of the job's summary, such as "block"; "" for any, also for
-	// none. It is what the scan completed with: what holds by now, the policy says.
+	// Outcome is what holds about the job now, as [Job.Holds] says it, such as "block"; ""
+	// for any, also for none.
 	Outcome string
 	// Latest selects, of each image reference, only the newest job that was not cancelled.
 	Latest bool

@@ -35,8 +35,10 @@ func (s *Scans) List(ctx context.Context, q scan.Query) (*scan.Page, error) {
 	err = s.tenant.read(ctx, "list scans", func(tx *tx) error {
 		page.Jobs = page.Jobs[:0]
 		return tx.each(func(row func(...any) error) error {
-			j, err := readJob(tx.tenant, row)
+			var holds string
+			j, err := readJob(tx.tenant, row, &holds)
 			if err == nil {
+				j.Holds = holds
 				page.Jobs = append(page.Jobs, *j)
 			}
 			return err
@@ -53,6 +55,11 @@ func (s *Scans) List(ctx context.Context, q scan.Query) (*scan.Page, error) {
 	return page, nil
 }
 
+// holds is the worst outcome that holds about a job j, in any environment; where nobody has
+// decided since, the one that it completed with.
+const holds = `coalesce((SELECT c.outcome FROM policy.current c WHERE c.tenant_id = j.tenant_id AND c.scan_id = j.job_id
+	ORDER BY CASE c.outcome WHEN 'error' THEN 4 WHEN 'block' THEN 3 WHEN 'not_assessed' THEN 2 WHEN 'warn' THEN 1 ELSE 0 END DESC LIMIT 1), j.outcome)`
+
 // selectJobs writes the statement of a query: one text for each set of conditions, so that
 // each is planned for itself.
 func selectJobs(tenant string, q *scan.Query, before int64, id string) (string, []any) {
@@ -68,8 +75,8 @@ func selectJobs(tenant string, q *scan.Query, before int64, id string) (string, 
 	if q.Image != "" {
 		where += ` AND j.image_ref = ` + value(q.Image)
 	}
-	if q.Outcome != "" { // the second condition is the index's
-		where += ` AND j.outcome = ` + value(q.Outcome) + ` AND j.outcome <> ''`
+	if q.Outcome != "" {
+		where += ` AND ` + holds + ` = ` + value(q.Outcome)
 	}
 	if q.Text != "" {
 		where += ` AND lower(j.image_ref) LIKE ` + value("%"+likeEscape.Replace(lowerASCII(q.Text))+"%") + ` ESCAPE '!'`
@@ -86,7 +93,7 @@ func selectJobs(tenant string, q *scan.Query, before int64, id string) (string, 
 	if q.Text != "" { // first the ids: for them an index is enough
 		from = ` FROM (SELECT j.job_id AS id` + from + `) AS chosen JOIN scanner.scan_jobs j ON j.tenant_id = ` + value(tenant) + ` AND j.job_id = chosen.id` + order
 	}
-	return `SELECT ` + jobColumns + from, args
+	return `SELECT ` + jobColumns + `, ` + holds + from, args
 }
 
 // likeEscape has characters stand for themselves.

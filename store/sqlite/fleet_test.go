@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/stella-ops/stella/scan"
 	"github.com/stella-ops/stella/store"
 	"github.com/stella-ops/stella/store/sqlite"
 	"github.com/stella-ops/stella/store/storetest"
@@ -33,6 +34,54 @@ func BenchmarkFleet(b *testing.B) {
 			storetest.FillFleet(b, root, db, "_", "", f)
 			storetest.BenchmarkFleet(b, root, db, "_", "", f)
 		})
+	}
+}
+
+// TestListHolds: lists go by what holds about a scan now, in the worst of its environments.
+func TestListHolds(t *testing.T) {
+	root, db := openBoth(t)
+	storetest.FillFleet(t, root, db, "_", "", storetest.Fleet{Images: 4, Scans: 4})
+	acme, err := root.Tenant("acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := func(outcome string) map[string]string {
+		t.Helper()
+		page, err := acme.Scans().List(t.Context(), scan.Query{Outcome: outcome})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := map[string]string{}
+		for _, j := range page.Jobs {
+			out[j.ID] = j.Holds
+		}
+		return out
+	}
+	all := list("")
+	var id string
+	for id = range all {
+		break
+	}
+	for i, outcome := range []string{"warn", "block", "error", "pass"} {
+		if i == 1 { // a second environment
+			if _, err := db.Exec("INSERT INTO policy_current SELECT tenant_id, scan_id, 'production', key, digest, 'pass', because, blocking, blocked, policy_id, version, at_us, next_us, marks, changes, changed_us, kept_us, open FROM policy_current WHERE scan_id = ?", id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := db.Exec("UPDATE policy_current SET outcome = ? WHERE scan_id = ? AND environment = ''", outcome, id); err != nil {
+			t.Fatal(err)
+		}
+		if got := list("")[id]; got != outcome {
+			t.Errorf("%s holds about %s, want %s", got, id, outcome)
+		}
+		if _, ok := list(outcome)[id]; !ok {
+			t.Errorf("the list of %s has no %s", outcome, id)
+		}
+		for other := range map[string]bool{"pass": true, "warn": true, "block": true, "not_assessed": true, "error": true} {
+			if _, ok := list(other)[id]; ok && other != outcome {
+				t.Errorf("the list of %s has %s, about which %s holds", other, id, outcome)
+			}
+		}
 	}
 }
 

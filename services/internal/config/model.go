@@ -258,6 +258,7 @@ type Retention struct {
 	Keys    time.Duration `yaml:"keys" default:"24h" min:"1h" max:"365d" doc:"Idempotency keys."`
 	Events  time.Duration `yaml:"events" default:"7d" min:"1h" max:"365d" doc:"Events that everybody consumed."`
 	Notices time.Duration `yaml:"notices" default:"90d" min:"1h" max:"36500d" doc:"Deliveries that ended."`
+	Samples time.Duration `yaml:"samples" default:"400d" min:"1d" max:"36500d" doc:"What held about all images, by the hour."`
 }
 
 // Migrate is for stella migrate alone.

@@ -42,7 +42,7 @@ func (w *World) Open(ctx context.Context, c *config.Config) error {
 	w.Data, w.Tool = c.Data, cmp.Or(w.Tool, "devel")
 	s := &w.Settings
 	s.Lease, s.Parallel, s.Formats, s.TempDir = c.Worker.Lease, c.Worker.Parallel, c.Scanner.Formats, c.Worker.Temp
-	s.Retention = &store.Retention{Scans: c.Retention.Scans, Keys: c.Retention.Keys, Events: c.Retention.Events, Notices: c.Retention.Notices}
+	s.Retention = &store.Retention{Scans: c.Retention.Scans, Keys: c.Retention.Keys, Events: c.Retention.Events, Notices: c.Retention.Notices, Samples: c.Retention.Samples}
 	s.Images, s.Registries = images(c), registries(c.Network.Registries)
 	for _, r := range c.Network.Registries {
 		if r.PlainHTTP {

@@ -40,7 +40,7 @@ func Policy(w *World, role Role) (*shell.Part, error) {
 			reading{topic: event.ExcititorDeltas, group: event.GroupPolicy, parallel: 1, register: true, handle: handler.Handle},
 			reading{topic: event.SchedulerEvaluations, group: event.GroupPolicyWorkers, parallel: 4, handle: handler.Handle},
 		)
-		p.Loops = append(p.Loops, w.every("policy", "posture", time.Minute, sample))
+		p.Loops = append(p.Loops, w.every("policy", "posture", 15*time.Second, sample))
 	}
 	return p, nil
 }

@@ -10,7 +10,6 @@ CREATE INDEX scan_jobs_newest ON scanner.scan_jobs (tenant_id, created_us DESC, 
 -- The newest scan of an image is found by one look at this.
 CREATE INDEX scan_jobs_reference ON scanner.scan_jobs (tenant_id, image_ref, created_us DESC, job_id DESC, status);
 CREATE INDEX scan_jobs_state ON scanner.scan_jobs (tenant_id, status, created_us DESC, job_id DESC);
-CREATE INDEX scan_jobs_outcome ON scanner.scan_jobs (tenant_id, outcome, created_us DESC, job_id DESC) WHERE outcome <> '';
 CREATE INDEX scan_jobs_ended ON scanner.scan_jobs (tenant_id, updated_us, status) WHERE status IN ('completed', 'failed', 'cancelled', 'dead');
 
 -- What is open by the verdict that holds, counted, as JSON; empty where nobody counted.
