@@ -66,3 +66,20 @@ func Example_scanImage() {
 	// pkg:apk/alpine/curl@8.9.0-r0?arch=x86_64&distro=alpine-3.20.1, from layer 2
 	// pkg:apk/alpine/musl@1.2.5-r0?arch=x86_64&distro=alpine-3.20.1, from layer 1
 }
+
+// openExample stands for image.Open: an image that is made in memory.
+func openExample(context.Context, scan.Target) (*scan.Image, error) {
+	return &scan.Image{
+		Subject: sbom.Subject{Kind: sbom.SubjectImage, Name: "sha256:c0", ConfigDigest: "sha256:c0"},
+		Layers: []layer.Blob{imagetest.Blob(imagetest.Tar(
+			imagetest.File{Name: "etc/os-release", Data: "ID=alpine\nVERSION_ID=3.20.1\n"},
+			imagetest.File{Name: "lib/apk/db/installed", Data: "P:musl\nV:1.2.5-r0\nA:x86_64\n"},
+		), imagetest.Gzip)},
+	}, nil
+}
+
+func check(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
