@@ -1,6 +1,27 @@
 // Package finding holds the result of matching packages with advisories:
 // which package is affected by what, on which evidence, and what could not be
 // assessed. It is a leaf: scans, policies and reports share it.
+//
+// A [Report] is the result for one document. It has a [Finding] for each package
+// and vulnerability, gaps for what could not be assessed, and the digest of the
+// snapshot that it follows from: the same document and snapshot give the same report.
+// A report without findings says that nothing is known only where it has no gaps.
+//
+// What a finding rests on is in its [Evidence]: the record, the range, and the names
+// and versions that were compared. Severity, score and fixed versions are one
+// record's, which is named; what others say stands beside it.
+//
+// An [Explanation] answers one question, why a vulnerability does or does not affect
+// a package, with every record that was considered and the [Reason] for each. Its
+// [Conclusion] knows a third answer, not assessed.
+//
+// [Compare] tells two lists of findings apart as changes that people want to hear
+// of: new, gone, of another severity or status, exploited, repaired ([Turn]). A
+// [PackageFact] has what matching asks about a package, so that it can be matched
+// again without its image.
+//
+// All types are data with JSON forms that are stored and sent. Functions are pure,
+// and values that are not changed may be shared by goroutines.
 package finding
 
 import (

@@ -1,5 +1,17 @@
 // Package ghsa reads the GitHub Advisory Database: the OSV records of its
 // repository, and what GitHub's GraphQL and REST interfaces answer.
+//
+// [New] is the source "ghsa". It fetches the repository github/advisory-database, all
+// of it the first time and what changed since then. By default these are the advisories
+// that GitHub reviewed; [Options.Unreviewed] adds the others, which repeat NVD and name
+// hardly any package.
+//
+// [ParseAPI] reads answers of the two interfaces, for mirrors and files that others made
+// of them. Both forms give the same [advisory.Record] as an OSV record of the same
+// advisory, as far as they say the same.
+//
+// The data are licensed CC BY 4.0, which the source's description says, and may be
+// passed on in mirrors and kits.
 package ghsa
 
 import (

@@ -1,4 +1,16 @@
 // Package sources lists every source of advisories that the SDK has.
+//
+// [All] returns them, [Named] those of some names. Each is an [advisory.Source]: it says
+// what it is, from whom and under which licence (Describe), fetches documents through a
+// door that the caller gives it, and parses them without any. Nothing is fetched by listing
+// them, and each call makes new ones.
+//
+// Who imports this package carries the readers of all formats. A program that needs a few
+// sources imports their packages instead, such as advisory/debian or advisory/osv, which
+// also have what a name cannot say: options of a source, or databases of one's own.
+//
+// To run sources, keep what they say and make snapshots of it is the work of package
+// advisory/ingest; a source of one's own is proved by package advisory/advisorytest.
 package sources
 
 import (

@@ -1,4 +1,13 @@
 // Package tlogtest proves that a storage keeps what attest/tlog asks of it.
+//
+// A log lies in two places, and each has a suite. [Files] proves where tiles and
+// checkpoints are: files that are written once, where other bytes under the same name
+// are a conflict, and reading is bounded. [Head] proves the one value that is swapped
+// in when the log grows: of several processes that swap at once one wins, and the
+// others are told.
+//
+// Whoever keeps a log elsewhere than in a folder, a bucket or the store runs both. A
+// storage that breaks one of these rules can fork the log, which no reader forgives.
 package tlogtest
 
 import (

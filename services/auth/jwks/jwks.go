@@ -1,5 +1,14 @@
 // Package jwks holds public keys by their ids: as a JSON Web Key Set (RFC 7517), as a set
 // that is fetched from an issuer and kept fresh, and as one of the same process.
+//
+// A [Set] is fixed: [New] makes one of keys, [Parse] reads one from JSON. [Remote] fetches
+// a set from an address, such as the jwks_uri of an issuer, keeps it fresh, and goes on
+// with the last one for a while when the address does not answer. [Local] asks a function,
+// for an issuer in the same process. All three are what verifiers call Keys.
+//
+// Only public keys are read that can sign: of EC on P-256, Ed25519 and RSA, each with an
+// id. A set in which two keys share an id, or that has a private key, is refused as a
+// whole: whoever published it made a mistake that should be seen.
 package jwks
 
 import (

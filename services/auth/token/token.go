@@ -1,6 +1,19 @@
 // Package token makes and verifies access tokens: JWTs of the profile in RFC 9068, signed
 // by a key of the issuer, and bound to a key of the client (RFC 9449 §6.1) unless the
 // issuer was told otherwise.
+//
+// [Sign] makes one of [Claims]. A [Verifier] is of one issuer and one audience: it checks
+// type, algorithm, signature, issuer, audience and time, then asks whether the token was
+// ended before its time. It does not check the proof of the key that a token is bound to:
+// package auth does both, and is what a resource server mounts.
+//
+// A token that does not hold is a [Refusal]: what a client may be told, apart from what
+// belongs in a log. Where keys or revocations are not to be had the error is
+// [ErrUnavailable], and the token is refused as well: nothing is accepted on a guess.
+//
+// [ParseIntrospection] reads the same claims from an answer of RFC 7662, for servers that
+// ask the issuer instead. A Verifier may be used by several goroutines; it remembers
+// signatures that it has checked, and never that a token was in force.
 package token
 
 import (

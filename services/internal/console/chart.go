@@ -292,4 +292,6 @@ func short(n int) string {
 }
 
 // words writes the name of a class for people.
-func words(class string) string { return strings.ReplaceAll(strings.ReplaceAll(class, "-", " "), "_", " ") }
+func words(class string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(class, "-", " "), "_", " ")
+}

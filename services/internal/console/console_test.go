@@ -12,8 +12,9 @@ func TestConsole(t *testing.T) {
 	image := s.push("app:1", "P:bolt\nV:1.8-r0\nA:x86_64\n\nP:nut\nV:2.0-r0\nA:x86_64\n\n")
 	p := s.admin()
 	p.has("/console/", "Overview", "Queue")
+	p.informed()
 	at := p.scanned(image)
-	t.Log(p.has(at, "bolt", "CVE-2024-10001"))
+	p.has(at, "bolt", "CVE-2024-10001", "1.9-r3")
 	for _, tab := range []string{"packages", "layers", "changes", "evidence", "documents", "verdicts"} {
 		p.has(at+"?view="+tab, "<h1>")
 	}

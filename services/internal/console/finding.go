@@ -29,6 +29,7 @@ type findingView struct {
 	Title   string
 	Steps   map[string]string // of the build, by layer
 	Stale   bool
+	Except  string // where an exception of it is asked for; "" for who may not
 }
 
 // story reads what stories of a scan are told from, and tells those that are chosen.
@@ -83,13 +84,15 @@ func (d *findingView) standing(ctx context.Context, a *api, id string) (*decided
 // findingPage tells the story of a vulnerability: of all packages that it is about, or of one.
 func findingPage(v *visit) error {
 	vulnerability := v.r.PathValue("vulnerability")
-	d, err := v.story(v.r.PathValue("scan"), func(_ *policy.Trace, o *report.Options) {
+	var trace *policy.Trace
+	d, err := v.story(v.r.PathValue("scan"), func(t *policy.Trace, o *report.Options) {
+		trace = t
 		o.Vulnerability, o.Package = vulnerability, v.form("package")
 	})
 	if err != nil {
 		return err
 	}
-	d.Title = vulnerability
+	d.Title, d.Except = vulnerability, v.exceptPath(d.Job.Image, d.Job.ID, vulnerability, v.form("package"), trace)
 	return v.show(http.StatusOK, "finding", clip(vulnerability, 80), d)
 }
 
@@ -138,3 +141,21 @@ func short12(key string) string {
 	return clip(plain(hex), 12)
 }
 
+// stepGroup is what a page shows together of a story.
+type stepGroup struct {
+	Steps []report.Step
+	Fold  bool // rules, of which there are many: the verdict says which decided
+}
+
+// groups puts the rules of a story together, in the order of its steps.
+func groups(steps []report.Step) (out []stepGroup) {
+	for _, s := range steps {
+		rule := s.Kind == report.StepRule
+		if n := len(out); n > 0 && out[n-1].Fold == rule {
+			out[n-1].Steps = append(out[n-1].Steps, s)
+			continue
+		}
+		out = append(out, stepGroup{[]report.Step{s}, rule})
+	}
+	return out
+}

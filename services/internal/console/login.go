@@ -27,6 +27,7 @@ type login struct {
 	client *client.Client
 	vault  *client.Memory
 	api    *api
+	people people
 }
 
 // begun is a login that a person was sent away for.
@@ -103,6 +104,9 @@ func (c *Console) back(v *visit) error {
 	if errors.Is(err, fault.Forbidden) {
 		return &pageError{http.StatusForbidden, "Nobody was logged in: it was denied, or there are no rights to give."}
 	}
+	if errors.Is(err, fault.Mismatch) || errors.Is(err, fault.Invalid) {
+		return &pageError{http.StatusBadRequest, "This is the answer to another login. Please begin again."}
+	}
 	if err != nil {
 		return fmt.Errorf("finish a login: %w", err)
 	}
@@ -147,10 +151,7 @@ func (c *Console) revoke(ctx context.Context, l *login) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	_, err := l.vault.Update(ctx, func(t *client.Token) (*client.Token, error) {
-		if t == nil {
-			return nil, nil
-		}
-		return nil, l.client.Revoke(ctx, t)
+		return t, l.client.Revoke(ctx, t)
 	})
 	if err != nil {
 		c.report(fmt.Errorf("end a login: %w", err))

@@ -19,7 +19,7 @@ var overviewRoutes = []route{
 
 // overviewView is the first page: how the fleet stands, and what keeps it from being known.
 type overviewView struct {
-	Posture  section[*postureHistory]
+	Posture  section[*policy.PostureHistory]
 	States   section[*scan.StateCounts]
 	Feeds    section[[]advisory.SourceState]
 	Head     section[*advisory.Head]
@@ -43,8 +43,8 @@ func overview(v *visit) error {
 		read(v, &d.Recent, func(ctx context.Context) (*scan.Page, error) { return a.scans.List(ctx, scan.Query{Limit: 8}) }),
 	}
 	if v.Can(auth.PolicyRead) {
-		reads = append(reads, read(v, &d.Posture, func(ctx context.Context) (*postureHistory, error) {
-			return tempPosture(ctx, "", d.Now.AddDate(0, 0, -shownDays))
+		reads = append(reads, read(v, &d.Posture, func(ctx context.Context) (*policy.PostureHistory, error) {
+			return posture(ctx, a, v.form("environment"), d.Now.AddDate(0, 0, -shownDays))
 		}))
 	}
 	if v.Can(auth.AdvisoryRead) {
@@ -60,6 +60,15 @@ func overview(v *visit) error {
 	together(reads...)
 	d.charts()
 	return v.show(http.StatusOK, "overview", "Overview", d)
+}
+
+// posture reads what holds in an environment: the first that there is, where none is named.
+func posture(ctx context.Context, a *api, environment string, since time.Time) (*policy.PostureHistory, error) {
+	h, err := a.policies.Posture(ctx, environment, since)
+	if err == nil && environment == "" && h.Newest == nil && len(h.Environments) > 0 {
+		return a.policies.Posture(ctx, h.Environments[0], since)
+	}
+	return h, err
 }
 
 // charts draws what was read.

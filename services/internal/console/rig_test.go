@@ -48,7 +48,11 @@ func newSite(t testing.TB, packages string) *site {
 	mirror := filepath.Join(dir, "mirror")
 	file := filepath.Join(mirror, "packages.wolfi.dev", "os", "security.json")
 	text := `{"apkurl":"{{urlprefix}}","archs":["x86_64"],"reponame":"os","urlprefix":"https://packages.wolfi.dev","packages":[` + packages + `]}`
-	for _, err := range []error{os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o644)} {
+	hook := filepath.Join(dir, "secrets", "default", "hook") // by which webhooks are signed, as file:hook
+	for _, err := range []error{
+		os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o644),
+		os.MkdirAll(filepath.Dir(hook), 0o700), os.WriteFile(hook, []byte("whsec_b2xkZXIga2V5IG9mIHRoZSB3ZWJob29rIQ=="), 0o600),
+	} {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,8 +64,8 @@ func newSite(t testing.TB, packages string) *site {
 	address := l.Addr().String()
 	l.Close()
 	s.url = "http://" + address
-	settings := fmt.Sprintf("data: %s\nlisten: %s\nmanagement: {listen: \"\"}\nlog: {level: error, format: text}\nnetwork: {allow: [127.0.0.1], registries: [{host: %q, plain_http: true}]}\nconcelier: {sources: {wolfi: 1m}, mirror: %s}\nnotifier: {allow: [127.0.0.1]}\n",
-		s.data, address, s.registry, mirror)
+	settings := fmt.Sprintf("data: %s\nlisten: %s\nmanagement: {listen: \"\"}\nlog: {level: error, format: text}\nnetwork: {allow: [127.0.0.1], registries: [{host: %q, plain_http: true}]}\nconcelier: {sources: {wolfi: 1m}, mirror: %s}\nnotifier: {allow: [127.0.0.1], secrets: %s}\n",
+		s.data, address, s.registry, mirror, filepath.Join(dir, "secrets"))
 	where := filepath.Join(dir, "stella.yaml")
 	if err := os.WriteFile(where, []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
@@ -244,4 +248,13 @@ func (p *person) scanned(image string) string {
 		return !strings.Contains(text, `id="live"`)
 	})
 	return at.Path
+}
+
+// informed waits until advisories are there.
+func (p *person) informed() {
+	p.Helper()
+	p.until("advisories", func() bool {
+		_, text, _ := p.get("/console/")
+		return strings.Contains(text, "/console/advisories\">head ")
+	})
 }

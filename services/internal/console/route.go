@@ -24,7 +24,9 @@ type route struct {
 
 // tables are all routes for people who are logged in, by who answers them.
 func tables() [][]route {
-	return [][]route{overviewRoutes, scanRoutes, findingRoutes}
+	return [][]route{overviewRoutes, scanRoutes, findingRoutes,
+		notifyRoutes, deliveryRoutes, timelineRoutes, scheduleRoutes, proofRoutes, exportRoutes, settingsRoutes,
+		advisoryRoutes, vexRoutes, policyRoutes, exceptionRoutes}
 }
 
 // routes makes the mux of all.
@@ -140,4 +142,14 @@ func (v *visit) nav() []navItem {
 var notes = map[string]string{
 	"submitted": "The scan was submitted.",
 	"cancelled": "The scan was cancelled.",
+
+	"approved": "The run was approved. It counts with the next head.", "syncing": "The source is read soon.",
+	"trusted": "The trust was put in force. Decisions follow with the next head.",
+	"kept":    "The version was kept. It decides nothing until it is put in force.", "kept-before": "This version was kept before: it is the same.",
+	"activated": "The version was put in force. What was scanned is decided anew.", "deactivated": "Nothing decides there any more.",
+	"excepted": "The exception was made. What it is about is decided anew.", "revoked": "The exception was revoked. What it was about is decided anew.",
+
+	"set": "It is kept.", "deleted": "It is deleted.", "begun": "The run has begun.", "ended": "The key is at its end.",
+	"tested": "A test message is on its way.", "replayed": "It is sent again.", "acknowledged": "You took note of it.",
+	"asked": "The export was asked for. Load the page again to see how far it is.",
 }

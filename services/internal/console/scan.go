@@ -143,6 +143,11 @@ func (d *scanView) fill(v *visit) error {
 	return nil
 }
 
+// Blocked reports whether something that matters was not assessed.
+func (d *scanView) Blocked() bool {
+	return slices.ContainsFunc(d.Gaps, func(g sbom.Gap) bool { return g.Blocking })
+}
+
 // rows puts findings and decisions together, the worst first.
 func (d *scanView) rows(report *finding.Report) {
 	if report == nil {

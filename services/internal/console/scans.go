@@ -195,13 +195,13 @@ func scanEvents(v *visit) error {
 		}
 		if text := b.String(); text != last || time.Since(said) > aliveEvery {
 			last, said = text, time.Now()
-			if err := event(v.w, "progress", text); err != nil {
+			if err := tell(v.w, "progress", text); err != nil {
 				return ended(err)
 			}
 			out.Flush()
 		}
 		if job.State.Terminal() {
-			event(v.w, "ended", string(job.State))
+			tell(v.w, "ended", string(job.State))
 			out.Flush()
 			return nil
 		}
@@ -220,8 +220,8 @@ func scanEvents(v *visit) error {
 	}
 }
 
-// event writes one, a line of data for each line of text.
-func event(w http.ResponseWriter, name, text string) error {
+// tell writes an event, a line of data for each line of text.
+func tell(w http.ResponseWriter, name, text string) error {
 	_, err := fmt.Fprintf(w, "event: %s\ndata: %s\n\n", name, strings.ReplaceAll(text, "\n", "\ndata: "))
 	return err
 }

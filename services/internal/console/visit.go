@@ -58,6 +58,7 @@ type page struct {
 	Tenant  string
 	Tenants []string
 	Subject string
+	Name    string // of the person who looks
 	Path    string // of this page, with its query
 	Styles  string
 	Script  string
@@ -78,7 +79,7 @@ func (v *visit) show(status int, name, title string, data any) error {
 	p := &page{Title: title, Styles: assets.path("app.css"), Script: assets.path("app.js"), Version: v.c.Version, Visit: v, Data: data, Path: v.r.URL.RequestURI(), Note: notes[v.r.URL.Query().Get("done")]}
 	if v.login != nil {
 		p.Tenant, p.Subject, p.Tenants = v.login.Tenant, v.login.Subject, v.session.tenants()
-		p.Nav = v.nav()
+		p.Nav, p.Name = v.nav(), v.name()
 	}
 	var b bytes.Buffer
 	if err := templates.run(&b, name, p); err != nil {
