@@ -49,7 +49,12 @@ func TestAttachToRegistry(t *testing.T) {
 // push makes an image and puts it into a registry.
 func push(t *testing.T, dir, ref, content string) {
 	t.Helper()
-	imagetest.Layout(dir, imagetest.Gzip, imagetest.Tar(imagetest.File{Name: "file", Data: content}))
+	pushFiles(t, dir, ref, imagetest.File{Name: "file", Data: content})
+}
+
+func pushFiles(t *testing.T, dir, ref string, files ...imagetest.File) {
+	t.Helper()
+	imagetest.Layout(dir, imagetest.Gzip, imagetest.Tar(files...))
 	index, err := layout.ImageIndexFromPath(dir)
 	if err != nil {
 		t.Fatal(err)

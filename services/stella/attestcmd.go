@@ -18,6 +18,7 @@ import (
 	"github.com/stella-ops/stella/attest/intoto"
 	"github.com/stella-ops/stella/policy"
 	"github.com/stella-ops/stella/scan/sbom"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 )
 
 const attestHelp = `Scan, match and decide as "stella scan" does, and sign what comes out: statements
@@ -35,6 +36,10 @@ signed instead. Nothing in it is checked: it is your claim, and not what stella 
 log, --tsa has them timestamped. What these answer is verified before it is kept.
 
 Without a key: --identity-token and --fulcio have a key certified for some minutes.
+
+With --server, SOURCE is scan:ID: the server signs what it keeps of that scan, by its keys,
+and enters it where its settings say. --type has single statements signed, for whom the
+server lets do that.
 
 The policy does not decide the exit code: a verdict that blocks is attested too. --fail-on,
 --fail-on-gap and --fail-on-verdict make it.
@@ -54,6 +59,7 @@ type attestFlags struct {
 	attach        bool
 	layout        string
 	notary        notaryFlags
+	server        eitherFlags
 }
 
 func (p *program) attestCommand() *cobra.Command {
@@ -65,9 +71,23 @@ func (p *program) attestCommand() *cobra.Command {
 		Example: "  stella attest keygen release\n" +
 			"  stella attest registry.example/app:1 --key release.key --policy release.yaml -o bundle=bundle.jsonl\n" +
 			"  stella attest sbom:sbom.json --key env:SIGNING_KEY --type spdxjson --log ./log --log-key log.key --log-origin log2026.example\n" +
-			"  stella attest registry.example/app:1 --key release.key --attach",
+			"  stella attest registry.example/app:1 --key release.key --attach\n" +
+			"  stella attest scan:scan-01JE4Z --server https://stella.example -o bundle=bundle.jsonl",
 		Args: usage(cobra.MaximumNArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error { return p.attest(cmd.Context(), args, &f) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			remote, err := f.server.asked(p.env, cmd.Flags())
+			if err != nil {
+				return err
+			}
+			if _, stored := strings.CutPrefix(strings.Join(args, ""), storedScheme); remote && (stored || f.server.url != "") {
+				outputs, err := parseOutputs(f.outputs, "bundle", "bundle")
+				if err != nil {
+					return err
+				}
+				return p.attestAt(cmd.Context(), args, &f, outputs)
+			}
+			return p.attest(cmd.Context(), args, &f)
+		},
 	}
 	fs := cmd.Flags()
 	f.registerRead(fs)
@@ -79,9 +99,10 @@ func (p *program) attestCommand() *cobra.Command {
 	fs.StringVar(&f.gate.failOn, "fail-on", "", "exit 2 when a finding is at least this severe: low, medium, high or critical; exit 3 when that cannot be said")
 	fs.BoolVar(&f.gate.failOnGap, "fail-on-gap", false, "exit 3 when something that matters was not assessed")
 	fs.BoolVar(&f.failOnVerdict, "fail-on-verdict", false, "exit 2 when the policy blocks, 3 when it cannot say")
-	fs.StringArrayVarP(&f.outputs, "output", "o", nil, "FORMAT[=FILE], may be repeated: bundle (JSON Lines), table, json; default bundle, or with --attach table")
 	fs.BoolVar(&f.attach, "attach", false, "attach the bundles to the image, in its registry or layout")
 	fs.StringVar(&f.layout, "attach-layout", "new", "how they are attached: new (OCI 1.1 referrers), or legacy (what cosign before version 3 reads: envelopes without proofs)")
+	f.server.register(fs, "type", "quiet")
+	fs.StringArrayVarP(&f.outputs, "output", "o", nil, render.Usage("bundle, or with --attach table", "bundle (JSON Lines)"))
 	cmd.AddCommand(p.keygenCommand(), p.trustCommand(), p.logCommand())
 	return cmd
 }
@@ -122,9 +143,9 @@ type attestedStatement struct {
 func (p *program) attest(ctx context.Context, args []string, f *attestFlags) error {
 	byDefault := "bundle"
 	if f.attach {
-		byDefault = "table"
+		byDefault = render.Table
 	}
-	outputs, err := parseOutputs(f.outputs, byDefault, "bundle", "table", "json")
+	outputs, err := parseOutputs(f.outputs, byDefault, "bundle")
 	if err != nil {
 		return err
 	}
@@ -153,7 +174,7 @@ func (p *program) attest(ctx context.Context, args []string, f *attestFlags) err
 	if err != nil {
 		return err
 	}
-	if err := p.emit(outputs, func(w io.Writer, format string) error { return p.encodeAttested(w, format, r) }); err != nil {
+	if err := p.say(outputs, r.answer()); err != nil {
 		return err
 	}
 	return r.gateDecision
@@ -214,7 +235,7 @@ func (p *program) material(ctx context.Context, ref string, f *scanFlags, decide
 	if err != nil {
 		return nil, nil, err
 	}
-	m := &export.Material{Image: ref, Document: doc, Tool: buildVersion().version, At: f.db.options(p.env).At.UTC().Truncate(time.Second)}
+	m := &export.Material{Image: ref, Document: doc, Tool: buildVersion().Version, At: f.db.options(p.env).At.UTC().Truncate(time.Second)}
 	if m.Neutral, err = neutral(doc); err != nil {
 		return nil, nil, err
 	}
@@ -310,13 +331,13 @@ func (p *program) attestClaim(ctx context.Context, f *attestFlags, n *notary) (*
 	return r, n.sign(ctx, r, given{fact}, r.predicateOf)
 }
 
-func (p *program) encodeAttested(w io.Writer, format string, r *attested) error {
-	switch format {
-	case "bundle":
-		return writeLine(w, r.bundles)
-	case "json":
-		return writeJSON(w, r)
-	}
+// answer is what was signed: as bundles a line each, or in the forms of all commands, of
+// which ndjson has the statements.
+func (r *attested) answer() *render.Answer {
+	return &render.Answer{Value: r, List: "statements", Table: r.table, Other: func(w io.Writer, _ string) error { return writeLine(w, r.bundles) }}
+}
+
+func (r *attested) table(w io.Writer) error {
 	t := newTable("statement", "payload", "key", "log", "timestamp")
 	for i, s := range r.Statements {
 		signer := s.KeyID

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stella-ops/stella/attest/tlog"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 )
 
 const logVerifyHelp = `Read a whole transparency log, a folder or an address (tlog-tiles), and check all of
@@ -45,7 +47,7 @@ func (p *program) logCommand() *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	var f logFlags
-	var asJSON bool
+	var outputs []string
 	verify := &cobra.Command{
 		Use:     "verify FOLDER|URL",
 		Short:   "Check a whole log, and that it has the past that was seen",
@@ -53,21 +55,15 @@ func (p *program) logCommand() *cobra.Command {
 		Example: "  stella attest log verify ./log --log-key log2026.example=log.pub --checkpoint seen.txt\n  stella attest log verify https://log2026.example --trust-root trust.json",
 		Args:    usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			out, err := parseOutputs(outputs, render.Table)
+			if err != nil {
+				return err
+			}
 			r, err := p.verifyLog(cmd.Context(), args[0], &f)
 			if err != nil {
 				return verificationOf(err)
 			}
-			if asJSON {
-				return p.printJSON(r)
-			}
-			fmt.Fprintf(p.stdout, "%s: %d entries, root %s, every one of them is there\n", clean(r.Origin), r.Size, r.Root)
-			for _, w := range r.Witnesses {
-				fmt.Fprintf(p.stdout, "witnessed by %s\n", clean(w))
-			}
-			if r.Since > 0 {
-				fmt.Fprintf(p.stdout, "it contains the %d entries that were seen before\n", r.Since)
-			}
-			return nil
+			return p.say(out, &render.Answer{Value: r, Table: r.table})
 		},
 	}
 	fs := verify.Flags()
@@ -75,9 +71,22 @@ func (p *program) logCommand() *cobra.Command {
 	fs.StringVar(&f.root, "trust-root", "", "a trust root that names the log and its witnesses")
 	fs.StringVar(&f.checkpoint, "checkpoint", "", "a file that remembers the checkpoint that was seen last")
 	fs.BoolVar(&f.offline, "offline", false, "refuse every network connection")
-	fs.BoolVar(&asJSON, "json", false, "write JSON")
+	outputFlag(verify, &outputs)
 	cmd.AddCommand(verify)
 	return cmd
+}
+
+func (r *logVerified) table(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %d entries, root %s, every one of them is there\n", clean(r.Origin), r.Size, r.Root)
+	for _, name := range r.Witnesses {
+		fmt.Fprintf(&b, "witnessed by %s\n", clean(name))
+	}
+	if r.Since > 0 {
+		fmt.Fprintf(&b, "it contains the %d entries that were seen before\n", r.Since)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 func (p *program) verifyLog(ctx context.Context, where string, f *logFlags) (*logVerified, error) {

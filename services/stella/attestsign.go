@@ -129,6 +129,12 @@ func (n *notary) sign(ctx context.Context, r *attested, facts attest.Facts, type
 	if err != nil {
 		return verificationOf(err)
 	}
+	return r.describe(types)
+}
+
+// describe says what its bundles are.
+func (r *attested) describe(types []string) error {
+	r.predicateOf = types
 	for i, item := range r.items {
 		b := item.Bundle
 		s := attestedStatement{PredicateType: types[i], Digest: sum.Of(b.Envelope.Payload), KeyID: b.Material.KeyHint, Logged: len(b.Material.Entries), Stamped: len(b.Material.Timestamps)}
@@ -141,6 +147,7 @@ func (n *notary) sign(ctx context.Context, r *attested, facts attest.Facts, type
 	}
 	slices.Sort(r.Subjects)
 	r.Subjects = slices.Compact(r.Subjects)
+	var err error
 	r.bundles, err = bundle.Encode(r.items)
 	return err
 }

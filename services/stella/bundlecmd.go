@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/stella-ops/stella/attest/kit"
 	"github.com/stella-ops/stella/attest/role"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 )
 
 func (p *program) bundleCommand() *cobra.Command {
@@ -24,7 +26,8 @@ func (p *program) bundleCommand() *cobra.Command {
 		Long: `Carry advisories, VEX, policies, trust documents and the engine's own files into places
 without a network, in one signed file. A publisher makes a root once ("bundle root") and
 signs editions ("bundle create"); a site trusts the root and loads them ("bundle load").
-Commands with --offline then use what is active, where nothing else is named.`,
+Commands with --offline then use what is active, where nothing else is named. It is about this
+machine alone: servers are asked for nothing.`,
 		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -35,13 +38,13 @@ Commands with --offline then use what is active, where nothing else is named.`,
 // siteFlags say where kits are kept.
 type siteFlags struct {
 	dir, root, at string
-	asJSON        bool
+	outputs       []string
 }
 
 func (f *siteFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.dir, "dir", "", "folder of what was loaded (default: STELLA_KIT, or stella/kit in the user's data folder)")
 	fs.StringVar(&f.at, "at", "", "the time by which signatures must not have expired, RFC 3339 (default: now)")
-	fs.BoolVar(&f.asJSON, "json", false, "write JSON")
+	fs.StringArrayVarP(&f.outputs, "output", "o", nil, render.Usage(render.Table))
 }
 
 // store is the folder of kits.
@@ -128,6 +131,10 @@ func (p *program) bundleVerify() *cobra.Command {
 }
 
 func (p *program) verifyKit(ctx context.Context, file string, f *siteFlags) error {
+	outs, err := parseOutputs(f.outputs, render.Table)
+	if err != nil {
+		return err
+	}
 	at, err := f.time()
 	if err != nil {
 		return err
@@ -145,11 +152,9 @@ func (p *program) verifyKit(ctx context.Context, file string, f *siteFlags) erro
 	if err != nil {
 		return err
 	}
-	if f.asJSON {
-		return p.printJSON(k)
-	}
-	p.printKit(k.Feed, k.Version, k.Expires, k.Base, len(k.Entries), k.Size)
-	return nil
+	return p.say(outs, &render.Answer{Value: k, Table: func(w io.Writer) error {
+		return printKit(w, k.Feed, k.Version, k.Expires, k.Base, len(k.Entries), k.Size)
+	}})
 }
 
 // state is what a kit is verified by.
@@ -175,12 +180,13 @@ func (f *siteFlags) state(env func(string) string) (role.State, error) {
 	return role.DecodeState(text)
 }
 
-func (p *program) printKit(feed string, version int64, expires time.Time, base int64, entries int, size int64) {
-	fmt.Fprintf(p.stdout, "%s, version %d, good until %s: %d entries", clean(feed), version, expires.Format(time.RFC3339), entries)
+func printKit(w io.Writer, feed string, version int64, expires time.Time, base int64, entries int, size int64) error {
+	text := fmt.Sprintf("%s, version %d, good until %s: %d entries", clean(feed), version, expires.Format(time.RFC3339), entries)
 	if base > 0 {
-		fmt.Fprintf(p.stdout, ", without what version %d has", base)
+		text += fmt.Sprintf(", without what version %d has", base)
 	}
-	fmt.Fprintf(p.stdout, ", %d bytes\n", size)
+	_, err := fmt.Fprintf(w, "%s, %d bytes\n", text, size)
+	return err
 }
 
 const bundleLoadHelp = `Verify a kit wholly and make it the active one: commands with --offline use it from then
@@ -215,6 +221,10 @@ func (p *program) bundleLoad() *cobra.Command {
 }
 
 func (p *program) loadKit(ctx context.Context, file string, f *siteFlags, older string, keep int) error {
+	outs, err := parseOutputs(f.outputs, render.Table)
+	if err != nil {
+		return err
+	}
 	at, err := f.time()
 	if err != nil {
 		return err
@@ -254,22 +264,21 @@ func (p *program) loadKit(ctx context.Context, file string, f *siteFlags, older 
 	if err := collectKits(ctx, store, active, keep); err != nil {
 		p.note("old releases are still there: %v", err)
 	}
-	if f.asJSON {
-		return p.printJSON(out)
-	}
-	how := "loaded"
-	if out.Unchanged {
-		how = "was loaded already"
-	}
-	fmt.Fprintf(p.stdout, "%s, version %d, good until %s: %s, %d contents read, %d there before\n", clean(out.Feed), out.Version, out.Expires.Format(time.RFC3339), how, out.Read, out.Reused)
-	return nil
+	return p.say(outs, &render.Answer{Value: out, Table: func(w io.Writer) error {
+		how := "loaded"
+		if out.Unchanged {
+			how = "was loaded already"
+		}
+		_, err := fmt.Fprintf(w, "%s, version %d, good until %s: %s, %d contents read, %d there before\n", clean(out.Feed), out.Version, out.Expires.Format(time.RFC3339), how, out.Read, out.Reused)
+		return err
+	}})
 }
 
 const bundleStatusHelp = `Say what is active, how old its parts are, and whether this program is the one that the
 kit names as the engine.
 
 Exit codes: 0 it is good, 1 there is none, 3 it has expired: it says what was, 4 this
-program is not the kit's.`
+program is not the kit's, 64 wrong arguments.`
 
 // bundleStatusOut is what "stella bundle status" has to say.
 type bundleStatusOut struct {
@@ -280,10 +289,11 @@ type bundleStatusOut struct {
 func (p *program) bundleStatus() *cobra.Command {
 	var f siteFlags
 	cmd := &cobra.Command{
-		Use:   "status",
-		Short: "Say which kit is active",
-		Long:  bundleStatusHelp,
-		Args:  usage(cobra.NoArgs),
+		Use:     "status",
+		Short:   "Say which kit is active",
+		Example: "  stella bundle status\n  stella bundle status -o template='{{.active.version}}'",
+		Long:    bundleStatusHelp,
+		Args:    usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return guarded(func() error { return p.statusOfKit(cmd.Context(), &f) })
 		},
@@ -293,6 +303,10 @@ func (p *program) bundleStatus() *cobra.Command {
 }
 
 func (p *program) statusOfKit(ctx context.Context, f *siteFlags) error {
+	outs, err := parseOutputs(f.outputs, render.Table)
+	if err != nil {
+		return err
+	}
 	at, err := f.time()
 	if err != nil {
 		return err
@@ -310,11 +324,7 @@ func (p *program) statusOfKit(ctx context.Context, f *siteFlags) error {
 	}
 	out := &bundleStatusOut{Status: st}
 	engineErr := out.engine(ctx, store)
-	if f.asJSON {
-		err = p.printJSON(out)
-	} else {
-		p.printStatus(out)
-	}
+	err = p.say(outs, &render.Answer{Value: out, Table: out.table})
 	switch {
 	case err != nil:
 		return err
@@ -349,18 +359,20 @@ func (s *bundleStatusOut) engine(ctx context.Context, store kit.Store) error {
 	return err
 }
 
-func (p *program) printStatus(s *bundleStatusOut) {
-	a := s.Active
-	fmt.Fprintf(p.stdout, "%s, version %d, loaded %s, good until %s\n", clean(a.Feed), a.Version, a.At.Format(time.RFC3339), a.Expires.Format(time.RFC3339))
+func (s *bundleStatusOut) table(out io.Writer) error {
+	w, a := new(strings.Builder), s.Active
+	fmt.Fprintf(w, "%s, version %d, loaded %s, good until %s\n", clean(a.Feed), a.Version, a.At.Format(time.RFC3339), a.Expires.Format(time.RFC3339))
 	t := newTable("kind", "entries", "bytes", "oldest", "newest")
 	for _, k := range s.Kinds {
 		t.AppendRow([]any{clean(k.Kind), k.Entries, k.Bytes, k.Oldest.Format(time.RFC3339), k.Newest.Format(time.RFC3339)})
 	}
-	_, _ = io.WriteString(p.stdout, t.Render()+"\n")
+	w.WriteString(t.Render() + "\n")
 	if s.Engine != "" {
-		fmt.Fprintf(p.stdout, "this program is its engine %s\n", clean(s.Engine))
+		fmt.Fprintf(w, "this program is its engine %s\n", clean(s.Engine))
 	}
 	if a.Older != "" {
-		fmt.Fprintf(p.stdout, "it is older than version %d, which was seen: %s\n", s.Known, clean(a.Older))
+		fmt.Fprintf(w, "it is older than version %d, which was seen: %s\n", s.Known, clean(a.Older))
 	}
+	_, err := io.WriteString(out, w.String())
+	return err
 }

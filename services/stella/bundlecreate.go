@@ -22,6 +22,7 @@ import (
 	"github.com/stella-ops/stella/attest/kit"
 	"github.com/stella-ops/stella/attest/role"
 	"github.com/stella-ops/stella/policy/policyfile"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 	"github.com/stella-ops/stella/vex"
 	vexsnapshot "github.com/stella-ops/stella/vex/snapshot"
 	"github.com/stella-ops/stella/vex/trust"
@@ -177,7 +178,7 @@ type createFlags struct {
 	engines    []string
 	base       int64
 	everything bool
-	asJSON     bool
+	outputs    []string
 	expires    map[role.Role]*time.Duration
 }
 
@@ -205,7 +206,7 @@ func (p *program) bundleCreate() *cobra.Command {
 	fs.StringArrayVar(&f.engines, "engine", nil, "NAME=FILE, a program of the engine such as linux/amd64=stella; may be repeated")
 	fs.Int64Var(&f.base, "base", 0, "leave out what this version has")
 	fs.BoolVar(&f.everything, "everything", false, "also carry what is not known to allow passing on")
-	fs.BoolVar(&f.asJSON, "json", false, "write JSON")
+	outputFlag(cmd, &f.outputs)
 	f.expires = map[role.Role]*time.Duration{}
 	for r, d := range map[role.Role]time.Duration{role.RoleTimestamp: 30 * 24 * time.Hour, role.RoleSnapshot: 60 * 24 * time.Hour, role.RoleTargets: 90 * 24 * time.Hour} {
 		f.expires[r] = fs.Duration(string(r)+"-expires", d, "how long what the role "+string(r)+" signs is good")
@@ -214,6 +215,10 @@ func (p *program) bundleCreate() *cobra.Command {
 }
 
 func (p *program) createKit(ctx context.Context, file string, f *createFlags) error {
+	outs, err := parseOutputs(f.outputs, render.Table)
+	if err != nil {
+		return err
+	}
 	if f.publisher == "" {
 		return usageError("--publisher is required: the folder that remembers what was signed")
 	}
@@ -252,12 +257,14 @@ func (p *program) createKit(ctx context.Context, file string, f *createFlags) er
 	if err != nil {
 		return err
 	}
-	if f.asJSON {
-		return p.printJSON(map[string]any{"feed": edition.Feed, "version": edition.Version, "expires": edition.Expires, "written": written, "omitted": omitted})
+	value := map[string]any{"feed": edition.Feed, "version": edition.Version, "expires": edition.Expires, "written": written, "omitted": omitted}
+	err = p.say(outs, &render.Answer{Value: value, Table: func(w io.Writer) error {
+		return printKit(w, edition.Feed, edition.Version, edition.Expires, written.Base, len(edition.Entries), written.Size)
+	}})
+	if err == nil && outs.Has(render.Table) {
+		p.omitted(omitted)
 	}
-	p.printKit(edition.Feed, edition.Version, edition.Expires, written.Base, len(edition.Entries), written.Size)
-	p.omitted(omitted)
-	return nil
+	return err
 }
 
 // writeKit writes an edition; the file appears whole.

@@ -17,6 +17,7 @@ import (
 	"github.com/stella-ops/stella/internal/durable"
 	"github.com/stella-ops/stella/internal/filelock"
 	"github.com/stella-ops/stella/scan/image"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 )
 
 const bundlePushHelp = `Keep an offline kit in a registry, or in an OCI layout (oci:FOLDER[:TAG]), under the
@@ -26,13 +27,14 @@ for what is carried.`
 
 // kitFlags say how the registry is asked.
 type kitFlags struct {
-	source        sourceFlags
-	asJSON, quiet bool
+	source  sourceFlags
+	quiet   bool
+	outputs []string
 }
 
 func (f *kitFlags) register(cmd *cobra.Command) {
 	f.source.registerNetwork(cmd.Flags())
-	cmd.Flags().BoolVar(&f.asJSON, "json", false, "write JSON")
+	outputFlag(cmd, &f.outputs)
 	cmd.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "no progress")
 }
 
@@ -44,6 +46,13 @@ type movedKit struct {
 	Moved     int64  `json:"moved"`     // those that were not there
 }
 
+func (m *movedKit) answer(done string) *render.Answer {
+	return &render.Answer{Value: m, Table: func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "kit %s\n%s: %d of %d bytes %s\n", m.Kit, clean(m.Reference), m.Moved, m.Size, done)
+		return err
+	}}
+}
+
 func (p *program) bundlePush() *cobra.Command {
 	var f kitFlags
 	cmd := &cobra.Command{
@@ -53,15 +62,15 @@ func (p *program) bundlePush() *cobra.Command {
 		Example: "  stella bundle push kit.tar registry.example/kits",
 		Args:    usage(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			outs, err := parseOutputs(f.outputs, render.Table)
+			if err != nil {
+				return err
+			}
 			out, err := p.pushKit(cmd.Context(), args[0], args[1], &f)
 			if err != nil {
 				return err
 			}
-			if f.asJSON {
-				return p.printJSON(out)
-			}
-			fmt.Fprintf(p.stdout, "kit %s\n%s: %d of %d bytes sent\n", out.Kit, clean(out.Reference), out.Moved, out.Size)
-			return nil
+			return p.say(outs, out.answer("sent"))
 		},
 	}
 	f.register(cmd)
@@ -115,7 +124,9 @@ func kitNumber(parts []kit.Part) string {
 const bundlePullHelp = `Fetch an offline kit from a registry, or from an OCI layout (oci:FOLDER[:TAG]), where
 "stella bundle push" has put it. What FILE, or an interrupted pull, has of it already is
 not read again. Nothing is believed: "stella bundle verify" and "load" check the
-signatures of the file, as of any other kit.`
+signatures of the file, as of any other kit.
+
+Exit codes: 0 it is there, 1 error, 4 what came is not what was named, 64 wrong arguments.`
 
 func (p *program) bundlePull() *cobra.Command {
 	var f kitFlags
@@ -126,15 +137,15 @@ func (p *program) bundlePull() *cobra.Command {
 		Example: "  stella bundle pull registry.example/kits kit.tar",
 		Args:    usage(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			outs, err := parseOutputs(f.outputs, render.Table)
+			if err != nil {
+				return err
+			}
 			out, err := p.pullKit(cmd.Context(), args[0], args[1], &f)
 			if err != nil {
 				return refused(err)
 			}
-			if f.asJSON {
-				return p.printJSON(out)
-			}
-			fmt.Fprintf(p.stdout, "kit %s\n%s: %d of %d bytes read\n", out.Kit, clean(out.Reference), out.Moved, out.Size)
-			return nil
+			return p.say(outs, out.answer("read"))
 		},
 	}
 	f.register(cmd)

@@ -27,7 +27,7 @@ func newKits(t *testing.T) *bench {
 func (b *bench) move(t *testing.T, args ...string) *movedKit {
 	t.Helper()
 	out := new(movedKit)
-	if err := json.Unmarshal([]byte(b.must(t, "own", append([]string{"bundle"}, append(args, "--json")...)...)), out); err != nil {
+	if err := json.Unmarshal([]byte(b.must(t, "own", append([]string{"bundle"}, append(args, "-o", "json")...)...)), out); err != nil {
 		t.Fatal(err)
 	}
 	return out

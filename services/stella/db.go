@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"time"
@@ -131,7 +132,8 @@ func (p *program) dbImport() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			res, err := store.Import(osv.Walk(cmd.Context(), nil, args...))
+			res, err := store.Import(p.counted(osv.Walk(cmd.Context(), nil, args...)))
+			p.work.end()
 			if err != nil {
 				return err
 			}
@@ -148,4 +150,16 @@ func (p *program) dbImport() *cobra.Command {
 	}
 	f.registerDir(cmd.Flags())
 	return cmd
+}
+
+// counted counts records as they go by.
+func (p *program) counted(records iter.Seq2[*advisory.Record, error]) iter.Seq2[*advisory.Record, error] {
+	return func(yield func(*advisory.Record, error) bool) {
+		for r, err := range records {
+			p.work.count(1, "records")
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
 }

@@ -75,6 +75,7 @@ func (p *program) dbExport() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			p.work.end()
 			fmt.Fprintf(p.stdout, "%s, version %d, %d objects, %d deltas\n", out.Digest, out.Version, out.Objects, len(out.Deltas))
 			p.omitted(out.Omitted)
 			return nil

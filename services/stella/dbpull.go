@@ -12,6 +12,7 @@ import (
 	"github.com/stella-ops/stella/advisory/mirror"
 	"github.com/stella-ops/stella/attest/role"
 	"github.com/stella-ops/stella/scan/image"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 )
 
 const pullHelp = `Bring the advisory data up to date from a registry, or from an OCI layout
@@ -20,14 +21,18 @@ const pullHelp = `Bring the advisory data up to date from a registry, or from an
 Only what changed is read. Nothing that the registry says is believed: the four roles
 of the mirror sign what is current, and what is unsigned, expired, older than what was
 seen, or put together of different releases is refused. The first time, --root names
-the file that says whose signatures count; later the folder of the data remembers it.`
+the file that says whose signatures count; later the folder of the data remembers it.
+
+Exit codes: 0 it is current, 1 error, 4 what is there is not to be believed, 64 wrong
+arguments.`
 
 // pullFlags say from where, and what besides advisories.
 type pullFlags struct {
 	dbFlags
-	source             sourceFlags
-	root               string
-	vex, asJSON, quiet bool
+	source     sourceFlags
+	root       string
+	vex, quiet bool
+	outputs    []string
 }
 
 // pulled is what "stella db pull" has to say.
@@ -45,25 +50,28 @@ func (p *program) dbPull() *cobra.Command {
 		Example: "  stella db pull registry.example/advisories --root root.json\n  stella db pull oci:./carry --offline",
 		Args:    usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			outputs, err := parseOutputs(f.outputs, render.Table)
+			if err != nil {
+				return err
+			}
 			out, err := p.pull(cmd.Context(), args[0], &f)
 			if err != nil {
 				return err
 			}
-			if f.asJSON {
-				return p.printJSON(out)
-			}
-			fmt.Fprintf(p.stdout, "%s of the feed %s, version %d: %s, %d bytes read\n", out.Digest, clean(out.Feed), out.Version, out.How, out.Bytes)
-			if out.VEX != "" {
-				fmt.Fprintf(p.stdout, "VEX statements: %s\n", out.VEX)
-			}
-			return nil
+			return p.say(outputs, &render.Answer{Value: out, Table: func(w io.Writer) error {
+				err := printUpdated(w, out.Updated)
+				if out.VEX != "" && err == nil {
+					_, err = fmt.Fprintf(w, "VEX statements: %s\n", out.VEX)
+				}
+				return err
+			}})
 		},
 	}
 	f.registerDir(cmd.Flags())
 	f.source.registerNetwork(cmd.Flags())
 	cmd.Flags().StringVar(&f.root, "root", "", "file of the mirror's root, needed the first time")
 	cmd.Flags().BoolVar(&f.vex, "vex", false, "take over its VEX statements too; whom to believe still says the trust document here")
-	cmd.Flags().BoolVar(&f.asJSON, "json", false, "write JSON")
+	outputFlag(cmd, &f.outputs)
 	cmd.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "no progress")
 	return cmd
 }

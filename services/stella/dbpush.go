@@ -16,6 +16,7 @@ import (
 	"github.com/stella-ops/stella/advisory/mirror"
 	"github.com/stella-ops/stella/attest/role"
 	"github.com/stella-ops/stella/scan/image"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 )
 
 const pushHelp = `Publish the current data as a signed mirror in a registry, or in an OCI layout
@@ -38,7 +39,8 @@ type pushFlags struct {
 	replace, vex        bool
 	deltas              int
 	valid               time.Duration
-	asJSON, quiet       bool
+	quiet               bool
+	outputs             []string
 }
 
 func (p *program) dbPush() *cobra.Command {
@@ -56,16 +58,22 @@ func (p *program) dbPush() *cobra.Command {
 			if f.valid < 0 {
 				return usageError("--valid-for %s: want a time such as 48h", f.valid)
 			}
+			outputs, err := parseOutputs(f.outputs, render.Table)
+			if err != nil {
+				return err
+			}
 			out, err := p.push(cmd.Context(), args[0], &f)
 			if err != nil {
 				return err
 			}
-			if f.asJSON {
-				return p.printJSON(out)
+			err = p.say(outputs, &render.Answer{Value: out, Table: func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "%s, version %d, %d objects, %d deltas\n%s: %d of %d bytes sent\n", out.Digest, out.Version, out.Objects, len(out.Deltas), clean(out.Reference), out.Sent, out.Size)
+				return err
+			}})
+			if err == nil && outputs.Has(render.Table) {
+				p.omitted(out.Omitted)
 			}
-			fmt.Fprintf(p.stdout, "%s, version %d, %d objects, %d deltas\n%s: %d of %d bytes sent\n", out.Digest, out.Version, out.Objects, len(out.Deltas), clean(out.Reference), out.Sent, out.Size)
-			p.omitted(out.Omitted)
-			return nil
+			return err
 		},
 	}
 	f.registerDir(cmd.Flags())
@@ -79,7 +87,7 @@ func (p *program) dbPush() *cobra.Command {
 	cmd.Flags().BoolVar(&f.replace, "replace", false, "do not go on from what is there, whatever it is")
 	cmd.Flags().IntVar(&f.deltas, "deltas", 0, "releases before this one that a delta leads on from, -1 for none (default 14)")
 	cmd.Flags().DurationVar(&f.valid, "valid-for", 0, "how long the release counts as current (default 24h)")
-	cmd.Flags().BoolVar(&f.asJSON, "json", false, "write JSON")
+	outputFlag(cmd, &f.outputs)
 	cmd.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "no progress")
 	return cmd
 }

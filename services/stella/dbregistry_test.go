@@ -94,7 +94,7 @@ func TestPullChanges(t *testing.T) {
 		b.publish(t, 11)
 		b.read()
 		var u mirror.Updated
-		if err := json.Unmarshal([]byte(b.must(t, "db", "db", "pull", b.ref, "--json")), &u); err != nil {
+		if err := json.Unmarshal([]byte(b.must(t, "db", "db", "pull", b.ref, "-o", "json")), &u); err != nil {
 			t.Fatal(err)
 		}
 		changed := b.read()
@@ -118,7 +118,7 @@ func TestPushChanges(t *testing.T) {
 	sent := func(n int, more ...string) (sent, size int64) {
 		var p pushed
 		b.publish(t, n, more...)
-		out := b.must(t, "own", "db", "push", b.ref, "--keys", b.at("keys"), "--everything", "--deltas", "-1", "--json")
+		out := b.must(t, "own", "db", "push", b.ref, "--keys", b.at("keys"), "--everything", "--deltas", "-1", "-o", "json")
 		if err := json.Unmarshal([]byte(out), &p); err != nil {
 			t.Fatal(err)
 		}

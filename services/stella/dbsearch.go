@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/stella-ops/stella/advisory"
 	"github.com/stella-ops/stella/advisory/snapshot"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 )
 
 // found is what a search found.
@@ -29,13 +31,25 @@ type foundRecord struct {
 
 func (p *program) dbSearch() *cobra.Command {
 	var f dbFlags
-	var asJSON bool
+	var outputs []string
+	var server eitherFlags
 	cmd := &cobra.Command{
 		Use:     "search ID | ECOSYSTEM NAME",
 		Short:   "Show the records that name an id, or that are about a package",
-		Example: "  stella db search CVE-2021-44228\n  stella db search Debian:12 openssl",
+		Long:    "Show the records that name an id, or that are about a package, of the data here or with\n--server of the server's.\n\nExit codes: 0 done, 1 error, 3 there is no data, 64 wrong arguments.",
+		Example: "  stella db search CVE-2021-44228\n  stella db search Debian:12 openssl -o ndjson\n  stella db search CVE-2021-44228 --server https://stella.example",
 		Args:    usage(cobra.RangeArgs(1, 2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			outs, err := parseOutputs(outputs, render.Table)
+			if err != nil {
+				return err
+			}
+			done, err := p.elsewhere(cmd, &server, outs, func(ctx context.Context, r *service) (*render.Answer, error) {
+				return r.searchAt(ctx, args)
+			})
+			if done {
+				return err
+			}
 			snap, err := f.mustOpen(p.env)
 			if err != nil {
 				return err
@@ -54,15 +68,12 @@ func (p *program) dbSearch() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return p.printJSON(out)
-			}
-			p.printFound(out)
-			return nil
+			return p.say(outs, foundAnswer(out))
 		},
 	}
 	f.registerDir(cmd.Flags())
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	server.register(cmd.Flags())
+	outputFlag(cmd, &outputs)
 	return cmd
 }
 
@@ -104,33 +115,42 @@ func readRecords(ctx context.Context, view advisory.View, refs []advisory.Ref, i
 	return out, nil
 }
 
-func (p *program) printFound(out *found) {
+func foundAnswer(out *found) *render.Answer {
+	return &render.Answer{Value: out, List: "records", Table: func(w io.Writer) error {
+		var b strings.Builder
+		printFound(&b, out)
+		_, err := io.WriteString(w, b.String())
+		return err
+	}}
+}
+
+func printFound(w *strings.Builder, out *found) {
 	for _, s := range out.Signals {
-		fmt.Fprintf(p.stdout, "%s  %s: exploited since %s, due %s; EPSS %s (percentile %s, %s)\n", clean(s.Vulnerability), clean(s.Source),
+		fmt.Fprintf(w, "%s  %s: exploited since %s, due %s; EPSS %s (percentile %s, %s)\n", clean(s.Vulnerability), clean(s.Source),
 			clean(cmp.Or(s.Exploited, "-")), clean(cmp.Or(s.Due, "-")), clean(cmp.Or(s.EPSS, "-")), clean(cmp.Or(s.Percentile, "-")), clean(cmp.Or(s.Day, "-")))
 	}
 	for i, r := range out.Records {
 		if i > 0 || len(out.Signals) > 0 {
-			fmt.Fprintln(p.stdout)
+			fmt.Fprintln(w)
 		}
-		fmt.Fprintf(p.stdout, "%s  %s\n", clean(r.ID), clean(r.Summary))
+		fmt.Fprintf(w, "%s  %s\n", clean(r.ID), clean(r.Summary))
 		for _, line := range [][2]string{
 			{"source", r.Source}, {"modified", r.Modified}, {"withdrawn", r.Withdrawn}, {"aliases", strings.Join(r.Aliases, " ")}, {"upstream", strings.Join(r.Upstream, " ")},
 			{"related", strings.Join(r.Related, " ")}, {"link", r.URL}, {"digest", r.Digest},
 		} {
 			if line[1] != "" {
-				fmt.Fprintf(p.stdout, "  %-10s%s\n", line[0], clean(line[1]))
+				fmt.Fprintf(w, "  %-10s%s\n", line[0], clean(line[1]))
 			}
 		}
 		for _, s := range r.Scores {
-			fmt.Fprintf(p.stdout, "  %-10s%s %s %s\n", "severity", clean(s.Type), clean(s.Value), clean(s.Source))
+			fmt.Fprintf(w, "  %-10s%s %s %s\n", "severity", clean(s.Type), clean(s.Value), clean(s.Source))
 		}
 		for _, a := range r.Text.Affected {
-			fmt.Fprintf(p.stdout, "  %-10s%s %s %s%s\n", "affects", clean(a.Ecosystem), clean(a.Name), clean(ranges(&a)), clean(strings.TrimRight(" "+string(a.Status), " ")))
+			fmt.Fprintf(w, "  %-10s%s %s %s%s\n", "affects", clean(a.Ecosystem), clean(a.Name), clean(ranges(&a)), clean(strings.TrimRight(" "+string(a.Status), " ")))
 		}
 	}
 	if len(out.Records)+len(out.Signals) == 0 {
-		fmt.Fprintln(p.stdout, "nothing is known")
+		fmt.Fprintln(w, "nothing is known")
 	}
 }
 
@@ -170,13 +190,18 @@ type difference struct {
 }
 
 func (p *program) dbDiff() *cobra.Command {
-	var asJSON bool
+	var outputs []string
 	cmd := &cobra.Command{
 		Use:     "diff OLD NEW",
 		Short:   "Say which records differ between two snapshots (files, or folders of advisory data)",
+		Long:    "Say which records differ between two snapshots (files, or folders of advisory data). It is\nabout data on this machine alone.\n\nExit codes: 0 compared, whether they differ or not, 1 error, 64 wrong arguments.",
 		Example: "  stella db diff yesterday.snapshot ~/.local/share/stella/db",
 		Args:    usage(cobra.ExactArgs(2)),
 		RunE: func(_ *cobra.Command, args []string) error {
+			out, err := parseOutputs(outputs, render.Table)
+			if err != nil {
+				return err
+			}
 			from, err := openSnapshot(args[0])
 			if err != nil {
 				return err
@@ -194,22 +219,24 @@ func (p *program) dbDiff() *cobra.Command {
 				}
 				list = append(list, differenceOf(c))
 			}
-			if asJSON {
-				return p.printJSON(list)
-			}
-			t := newTable("ecosystem", "record", "what", "summary")
-			for _, d := range list {
-				t.AppendRow(gotable.Row{clean(d.Ecosystem), clean(d.ID), d.What, clean(d.Summary)})
-			}
-			fmt.Fprintf(p.stdout, "%d records differ\n", len(list))
-			if len(list) > 0 {
-				fmt.Fprintln(p.stdout, t.Render())
-			}
-			return nil
+			return p.say(out, &render.Answer{Value: list, Table: func(w io.Writer) error { return printDifferences(w, list) }})
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	outputFlag(cmd, &outputs)
 	return cmd
+}
+
+func printDifferences(w io.Writer, list []difference) error {
+	text := fmt.Sprintf("%d records differ\n", len(list))
+	if len(list) > 0 {
+		t := newTable("ecosystem", "record", "what", "summary")
+		for _, d := range list {
+			t.AppendRow(gotable.Row{clean(d.Ecosystem), clean(d.ID), d.What, clean(d.Summary)})
+		}
+		text += t.Render() + "\n"
+	}
+	_, err := io.WriteString(w, text)
+	return err
 }
 
 func differenceOf(c *snapshot.Change) difference {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,7 +16,9 @@ import (
 	"github.com/stella-ops/stella/advisory"
 	"github.com/stella-ops/stella/advisory/feed"
 	"github.com/stella-ops/stella/advisory/ingest"
+	"github.com/stella-ops/stella/advisory/mirror"
 	"github.com/stella-ops/stella/advisory/sources"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 	"github.com/stella-ops/stella/store/blob"
 	"github.com/stella-ops/stella/store/sqlite"
 )
@@ -35,7 +38,12 @@ address; publishers are asked for what it does not have, unless --offline.
 "stella db sources" lists the sources.
 
 A source that loses many records at once, or goes back in time, is held: what it
-said before stays current until "stella db approve SOURCE".`
+said before stays current until "stella db approve SOURCE".
+
+With --server and --source the server reads those sources soon.
+
+Exit codes: 0 done, 1 error or a source that failed, 3 no source gave anything yet, 4 what
+a mirror says is not to be believed, 64 wrong arguments.`
 
 // updateFlags say where data comes from.
 type updateFlags struct {
@@ -44,7 +52,9 @@ type updateFlags struct {
 	names      []string
 	mirror     string
 	offline    bool
-	asJSON     bool
+	outputs    []string
+	out        render.Outputs
+	server     eitherFlags
 }
 
 func (p *program) dbUpdate() *cobra.Command {
@@ -53,11 +63,25 @@ func (p *program) dbUpdate() *cobra.Command {
 		Use:     "update",
 		Short:   "Bring the advisory data up to date",
 		Long:    updateHelp,
-		Example: "  stella db update --from https://advisories.example --root root.json\n  stella db update --from kit.zip\n  stella db update --source debian,ghsa,kev,epss\n  stella db update",
+		Example: "  stella db update --from https://advisories.example --root root.json\n  stella db update --from kit.zip\n  stella db update --source debian,ghsa,kev,epss\n  stella db update --source debian --server https://stella.example\n  stella db update",
 		Args:    usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.from != "" && len(f.names) > 0 {
 				return usageError("--from and --source exclude each other")
+			}
+			var err error
+			if f.out, err = parseOutputs(f.outputs, render.Table); err != nil {
+				return err
+			}
+			remote, err := f.server.asked(p.env, cmd.Flags())
+			if err != nil {
+				return err
+			}
+			if remote {
+				if len(f.names) == 0 {
+					return usageError("a server reads its sources by itself; which is it to read now? Give --source NAME (--server= updates here)")
+				}
+				return p.at(cmd.Context(), &f.server.serverFlags, f.out, func(r *service) (*render.Answer, error) { return r.syncAt(cmd.Context(), f.names) })
 			}
 			if f.from == "" {
 				return p.ingest(cmd.Context(), &f)
@@ -66,11 +90,7 @@ func (p *program) dbUpdate() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if f.asJSON {
-				return p.printJSON(out)
-			}
-			fmt.Fprintf(p.stdout, "%s of the feed %s, version %d: %s, %d bytes read\n", out.Digest, clean(out.Feed), out.Version, out.How, out.Bytes)
-			return nil
+			return p.say(f.out, &render.Answer{Value: out, Table: func(w io.Writer) error { return printUpdated(w, out) }})
 		},
 	}
 	f.registerDir(cmd.Flags())
@@ -79,8 +99,14 @@ func (p *program) dbUpdate() *cobra.Command {
 	cmd.Flags().StringSliceVar(&f.names, "source", nil, "publishers to ask, by the names of \"stella db sources\"")
 	cmd.Flags().StringVar(&f.mirror, "mirror", "", "folder or address with a copy of what publishers publish, asked first")
 	cmd.Flags().BoolVar(&f.offline, "offline", false, "never ask the network")
-	cmd.Flags().BoolVar(&f.asJSON, "json", false, "write JSON")
+	f.server.register(cmd.Flags(), "source")
+	outputFlag(cmd, &f.outputs)
 	return cmd
+}
+
+func printUpdated(w io.Writer, u *mirror.Updated) error {
+	_, err := fmt.Fprintf(w, "%s of the feed %s, version %d: %s, %d bytes read\n", u.Digest, clean(u.Feed), u.Version, u.How, u.Bytes)
+	return err
 }
 
 // archive is the store of what publishers said, in the folder of the data.
@@ -176,20 +202,21 @@ func (p *program) ingest(ctx context.Context, f *updateFlags) error {
 			failed++
 		}
 		results = append(results, one)
-		if !f.asJSON {
-			p.printIngested(&one)
+		if f.out.Has(render.Table) { // it takes long: who reads it sees each
+			p.work.wipe()
+			printIngested(p.stdout, &one)
 		}
 	}
 	digest, err := p.install(ctx, f, a)
 	if err != nil {
 		return err
 	}
-	if f.asJSON {
-		if err := p.printJSON(map[string]any{"sources": results, "digest": digest}); err != nil {
-			return err
-		}
-	} else {
-		fmt.Fprintln(p.stdout, digest)
+	err = p.say(f.out, &render.Answer{Value: map[string]any{"sources": results, "digest": digest}, List: "sources", Table: func(w io.Writer) error {
+		_, err := fmt.Fprintln(w, digest)
+		return err
+	}})
+	if err != nil {
+		return err
 	}
 	if failed > 0 {
 		return &codeError{exitError, fmt.Errorf("%d of %d sources failed; what they said before is still there", failed, len(list))}
@@ -197,17 +224,17 @@ func (p *program) ingest(ctx context.Context, f *updateFlags) error {
 	return nil
 }
 
-func (p *program) printIngested(one *ingested) {
+func printIngested(w io.Writer, one *ingested) {
 	switch {
 	case one.Error != "":
-		fmt.Fprintf(p.stdout, "%-20s failed: %s\n", clean(one.Source), clean(one.Error))
+		fmt.Fprintf(w, "%-20s failed: %s\n", clean(one.Source), clean(one.Error))
 	case one.Result.Held != "":
-		fmt.Fprintf(p.stdout, "%-20s held: %s (release it with \"stella db approve %s\")\n", clean(one.Source), clean(one.Result.Held), clean(one.Source))
+		fmt.Fprintf(w, "%-20s held: %s (release it with \"stella db approve %s\")\n", clean(one.Source), clean(one.Result.Held), clean(one.Source))
 	case one.Result.Unchanged:
-		fmt.Fprintf(p.stdout, "%-20s unchanged\n", clean(one.Source))
+		fmt.Fprintf(w, "%-20s unchanged\n", clean(one.Source))
 	default:
 		r := one.Result
-		fmt.Fprintf(p.stdout, "%-20s %d documents, %d records, %d signals, %d gone, %d problems, %d quarantined\n", clean(one.Source), r.Documents, r.Records, r.Signals, r.Gone, r.Problems, r.Quarantined)
+		fmt.Fprintf(w, "%-20s %d documents, %d records, %d signals, %d gone, %d problems, %d quarantined\n", clean(one.Source), r.Documents, r.Records, r.Signals, r.Gone, r.Problems, r.Quarantined)
 	}
 }
 
@@ -258,11 +285,23 @@ func (f *updateFlags) door() (advisory.Door, error) {
 func (p *program) dbApprove() *cobra.Command {
 	var f updateFlags
 	cmd := &cobra.Command{
-		Use:   "approve SOURCE",
-		Short: "Make current what a source said when it lost many records or went back in time",
-		Args:  usage(cobra.ExactArgs(1)),
+		Use:     "approve SOURCE",
+		Short:   "Make current what a source said when it lost many records or went back in time",
+		Long:    "Make current what a source said when it lost many records or went back in time, in the data\nhere or with --server in the server's.\n\nExit codes: 0 done, 1 error, also where nothing is held, 64 wrong arguments.",
+		Example: "  stella db approve debian\n  stella db approve debian --server https://stella.example",
+		Args:    usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
+			var err error
+			if f.out, err = parseOutputs(f.outputs, render.Table); err != nil {
+				return err
+			}
+			done, err := p.elsewhere(cmd, &f.server, f.out, func(ctx context.Context, r *service) (*render.Answer, error) {
+				return r.approveAt(ctx, args[0])
+			})
+			if done {
+				return err
+			}
 			a, err := f.openArchive(ctx, p.env)
 			if err != nil {
 				return err
@@ -274,7 +313,7 @@ func (p *program) dbApprove() *cobra.Command {
 			}
 			i := slices.IndexFunc(states, func(s advisory.SourceState) bool { return s.Source == args[0] })
 			if i < 0 || states[i].Held == 0 {
-				return fmt.Errorf("nothing of %q is held", args[0])
+				return fmt.Errorf("nothing of %q is held: \"stella db update\" says when something is", args[0])
 			}
 			by := p.env("USER")
 			if by == "" {
@@ -284,43 +323,60 @@ func (p *program) dbApprove() *cobra.Command {
 				return err
 			}
 			digest, err := p.install(ctx, &f, a)
-			if err == nil {
-				fmt.Fprintln(p.stdout, digest)
+			if err != nil {
+				return err
 			}
-			return err
+			return p.say(f.out, &render.Answer{Value: map[string]string{"source": args[0], "digest": digest}, Table: line("%s", digest)})
 		},
 	}
 	f.registerDir(cmd.Flags())
+	f.server.register(cmd.Flags())
+	outputFlag(cmd, &f.outputs)
 	return cmd
 }
 
 func (p *program) dbSources() *cobra.Command {
-	var asJSON bool
+	var outputs []string
+	var server eitherFlags
 	cmd := &cobra.Command{
-		Use:   "sources",
-		Short: "List the publishers of advisories that update can ask",
-		Args:  usage(cobra.NoArgs),
-		RunE: func(*cobra.Command, []string) error {
-			if asJSON {
-				list := []advisory.Description{}
-				for _, s := range sources.All() {
-					list = append(list, s.Describe())
-				}
-				return p.printJSON(list)
+		Use:     "sources",
+		Short:   "List the publishers of advisories that update can ask",
+		Long:    "List the publishers of advisories that update can ask; with --server those that the server\nasks, how they stand, and what of them is held.\n\nExit codes: 0 listed, 1 error, 64 wrong arguments.",
+		Example: "  stella db sources\n  stella db sources --server https://stella.example -o ndjson",
+		Args:    usage(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			out, err := parseOutputs(outputs, render.Table)
+			if err != nil {
+				return err
 			}
-			t := newTable("source", "title", "licence", "may be passed on", "stale after")
+			done, err := p.elsewhere(cmd, &server, out, func(ctx context.Context, r *service) (*render.Answer, error) {
+				return sourcesAnswer(r.advisories.Sources(ctx))
+			})
+			if done {
+				return err
+			}
+			list := []advisory.Description{}
 			for _, s := range sources.All() {
-				d := s.Describe()
-				stale := d.Stale
-				if stale == 0 {
-					stale = 72 * time.Hour
-				}
-				t.AppendRow([]any{d.Name, d.Title, d.License, map[bool]string{true: "yes", false: "no"}[d.Redistribute], fmt.Sprintf("%d h", stale/time.Hour)})
+				list = append(list, s.Describe())
 			}
-			fmt.Fprintln(p.stdout, t.Render())
-			return nil
+			return p.say(out, &render.Answer{Value: list, Table: func(w io.Writer) error { return printSources(w, list) }})
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	server.register(cmd.Flags())
+	outputFlag(cmd, &outputs)
 	return cmd
+}
+
+func printSources(w io.Writer, list []advisory.Description) error {
+	t := newTable("source", "title", "licence", "may be passed on", "stale after")
+	for i := range list {
+		d := &list[i]
+		stale := d.Stale
+		if stale == 0 {
+			stale = 72 * time.Hour
+		}
+		t.AppendRow([]any{d.Name, d.Title, d.License, map[bool]string{true: "yes", false: "no"}[d.Redistribute], fmt.Sprintf("%d h", stale/time.Hour)})
+	}
+	_, err := fmt.Fprintln(w, t.Render())
+	return err
 }

@@ -96,6 +96,7 @@ func (p *program) readPolicy(name string) (*policy.Policy, error) {
 }
 
 func (p *program) note(format string, args ...any) {
+	p.work.wipe()
 	for line := range strings.Lines(fmt.Sprintf(format, args...)) {
 		fmt.Fprintln(p.stderr, "note:", clean(strings.TrimRight(line, "\n")))
 	}
@@ -110,6 +111,9 @@ func (p *program) decide(ctx context.Context, f *decideFlags, db *dbFlags, doc *
 	exceptions, err := p.readExceptions(f, db.options(p.env).At)
 	if err != nil {
 		return nil, nil, err
+	}
+	if f.policy == "" && len(exceptions) > 0 { // what passes needs no exception
+		pol.Title, pol.Rules = "No policy: findings are listed", []policy.Rule{{ID: "listed", Action: policy.ActionWarn, Because: "no policy decides about it"}}
 	}
 	report, signals, err := db.matchWith(ctx, p.env, doc)
 	if err != nil {
@@ -133,7 +137,7 @@ func (p *program) decide(ctx context.Context, f *decideFlags, db *dbFlags, doc *
 	}
 	defer heard.close()
 	d.record.Trust, d.record.Inputs = heard.trust, in
-	engine, err := compile(pol, buildVersion().version)
+	engine, err := compile(pol, buildVersion().Version)
 	if err != nil {
 		return nil, nil, &codeError{exitUsage, err}
 	}

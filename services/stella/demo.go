@@ -34,10 +34,11 @@ var demoRecords = []string{
 
 func (p *program) demoCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "demo",
-		Short: "Scan, match and judge a small built-in image, saying what each step does; needs no network",
-		Args:  usage(cobra.NoArgs),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return p.demo(cmd.Context()) },
+		Use:     "demo",
+		Example: "  stella demo",
+		Short:   "Scan, match and judge a small built-in image, saying what each step does; needs no network",
+		Args:    usage(cobra.NoArgs),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return p.demo(cmd.Context()) },
 	}
 }
 

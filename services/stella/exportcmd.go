@@ -18,6 +18,7 @@ import (
 	"github.com/stella-ops/stella/attest/export/target"
 	"github.com/stella-ops/stella/internal/sum"
 	"github.com/stella-ops/stella/scan/image"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 	"github.com/stella-ops/stella/store/blob"
 )
 
@@ -39,6 +40,9 @@ Places, by --to:
 --secret is what the places other than folders ask for: env:NAME or file:PATH, never the secret.
 Without --to one format is written to standard output.
 
+With --server, SOURCE is scan:ID: what the server exports of that scan is put to the places,
+and is asked for where nobody has. Evidence is then what the server signed.
+
 Exit codes: 0 all is there, 1 error, 4 a log or an authority answered what is not to be
 believed, 64 wrong arguments.`
 
@@ -51,6 +55,9 @@ type exportCommandFlags struct {
 	author  string
 	outputs []string
 	notary  notaryFlags
+	server  eitherFlags
+	// remotely says that a server exports.
+	remotely bool
 }
 
 // exported is one export, as -o json writes it.
@@ -77,18 +84,27 @@ func (p *program) exportCommand() *cobra.Command {
 		Long:  exportCommandHelp,
 		Example: "  stella export registry.example/app:1 --format spdx,cyclonedx --to ./exports\n" +
 			"  stella export registry.example/app:1 --format evidence --key release.key --policy release.yaml --to oci://registry.example/app\n" +
-			"  stella export sbom:sbom.json --format sarif > verdict.sarif.json",
+			"  stella export sbom:sbom.json --format sarif > verdict.sarif.json\n" +
+			"  stella export scan:scan-01JE4Z --format spdx,sarif --to ./exports --server https://stella.example",
 		Args: usage(cobra.ExactArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error { return p.export(cmd.Context(), args[0], &f) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			remote, err := f.server.asked(p.env, cmd.Flags())
+			if err != nil {
+				return err
+			}
+			f.remotely = remote && (f.server.url != "" || strings.HasPrefix(args[0], storedScheme))
+			return p.export(cmd.Context(), args[0], &f)
+		},
 	}
 	fs := cmd.Flags()
 	f.registerRead(fs)
 	f.notary.register(fs)
+	fs.StringVar(&f.author, "author", "", "who says what is exported as VEX (default: stella)")
+	f.server.register(fs, "timeout", "quiet", "ca-file", "offline", "plain-http")
 	fs.StringSliceVarP(&f.formats, "format", "f", nil, "spdx, cyclonedx, sarif, junit, csv, openvex, csaf or evidence; several are separated by commas (default: spdx, cyclonedx and sarif)")
 	fs.StringArrayVar(&f.to, "to", nil, "a folder, or file:…, s3://…, oci://… or https://…; may be repeated")
 	fs.StringVar(&f.secret, "secret", "", "what the places of --to ask for: env:NAME or file:PATH")
-	fs.StringVar(&f.author, "author", "", "who says what is exported as VEX (default: stella)")
-	fs.StringArrayVarP(&f.outputs, "output", "o", nil, "what to say about it: table or json[=FILE]; default table")
+	outputFlag(cmd, &f.outputs)
 	return cmd
 }
 
@@ -122,7 +138,7 @@ func (p *program) export(ctx context.Context, ref string, f *exportCommandFlags)
 	if err != nil {
 		return err
 	}
-	outputs, err := parseOutputs(f.outputs, "table", "table", "json")
+	outputs, err := parseOutputs(f.outputs, render.Table)
 	if err != nil {
 		return err
 	}
@@ -137,15 +153,25 @@ func (p *program) export(ctx context.Context, ref string, f *exportCommandFlags)
 		ctx, cancel = context.WithTimeout(ctx, f.timeout)
 		defer cancel()
 	}
+	if f.remotely {
+		return p.exportAt(ctx, ref, f, formats, outputs)
+	}
 	places, err := p.openPlaces(ctx, f)
 	if err != nil {
 		return err
 	}
-	list, parcel, err := p.render(ctx, ref, f, formats)
+	list, parcel, err := p.rendered(ctx, ref, f, formats)
 	if err != nil {
 		return err
 	}
+	return p.place(ctx, places, list, parcel, outputs)
+}
+
+// place puts exports into all places, or writes the one to standard output where there are
+// none, and says where they are.
+func (p *program) place(ctx context.Context, places []place, list []exported, parcel *export.Parcel, outputs render.Outputs) error {
 	if len(places) == 0 {
+		p.work.end()
 		return writeLine(p.stdout, list[0].content)
 	}
 	for i := range list {
@@ -157,10 +183,7 @@ func (p *program) export(ctx context.Context, ref string, f *exportCommandFlags)
 			list[i].Places = append(list[i].Places, placed{place.name, receipt})
 		}
 	}
-	return p.emit(outputs, func(w io.Writer, format string) error {
-		if format == "json" {
-			return writeJSON(w, list)
-		}
+	return p.say(outputs, &render.Answer{Value: list, Table: func(w io.Writer) error {
 		t := newTable("format", "digest", "bytes", "where")
 		for _, e := range list {
 			for _, at := range e.Places {
@@ -169,11 +192,11 @@ func (p *program) export(ctx context.Context, ref string, f *exportCommandFlags)
 		}
 		_, err := fmt.Fprintln(w, t.Render())
 		return err
-	})
+	}})
 }
 
-// render makes what is exported, and says what it is about.
-func (p *program) render(ctx context.Context, ref string, f *exportCommandFlags, formats []export.Format) ([]exported, *export.Parcel, error) {
+// rendered makes what is exported, and says what it is about.
+func (p *program) rendered(ctx context.Context, ref string, f *exportCommandFlags, formats []export.Format) ([]exported, *export.Parcel, error) {
 	if err := p.useKit(ctx, &f.db, &f.decide, f.source.offline); err != nil {
 		return nil, nil, err
 	}
@@ -235,7 +258,7 @@ func (p *program) openPlaces(ctx context.Context, f *exportCommandFlags) ([]plac
 	if f.source.offline {
 		network.Policy = image.NetworkAirGap
 	}
-	opts := &target.Options{Local: true, Secret: p.secret, Network: network, PlainHTTP: f.source.plainHTTP, UserAgent: "stella/" + buildVersion().version}
+	opts := &target.Options{Local: true, Secret: p.secret, Network: network, PlainHTTP: f.source.plainHTTP, UserAgent: "stella/" + buildVersion().Version}
 	var out []place
 	for _, to := range f.to {
 		if scheme, _, ok := strings.Cut(to, ":"); !ok || len(scheme) == 1 || strings.ContainsAny(scheme, "./") { // a letter is a drive

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stella-ops/stella/services/auth/client"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 )
 
 // claims are what an access token says about its owner. The token is the server's to
@@ -118,7 +119,7 @@ func (p *program) whoamiCommand() *cobra.Command {
 		Example: "  stella whoami --server https://stella.example",
 		Args:    usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			out, err := parseOutputs(specs, "table", "table", "json")
+			out, err := parseOutputs(specs, render.Table)
 			if err != nil {
 				return err
 			}
@@ -130,7 +131,7 @@ func (p *program) whoamiCommand() *cobra.Command {
 			if err != nil {
 				return r.explain(err)
 			}
-			return p.emit(out, func(w io.Writer, format string) error { return writeIdentity(w, format, r, t) })
+			return p.say(out, identify(r, t))
 		},
 	}
 	f.register(cmd.Flags())
@@ -138,15 +139,17 @@ func (p *program) whoamiCommand() *cobra.Command {
 	return cmd
 }
 
-func writeIdentity(w io.Writer, format string, r *service, t *client.Token) error {
+// identify says whose a token is.
+func identify(r *service, t *client.Token) *render.Answer {
 	c := readClaims(t.Access)
-	id := identity{Server: r.server, Subject: c.Subject, Tenant: c.Tenant, Client: c.Client, Scopes: strings.Fields(c.Scope), Bound: t.Type == client.TypeDPoP}
+	id := &identity{Server: r.server, Subject: c.Subject, Tenant: c.Tenant, Client: c.Client, Scopes: strings.Fields(c.Scope), Bound: t.Type == client.TypeDPoP}
 	if !t.Expires.IsZero() {
 		id.Expires = t.Expires.UTC().Format(time.RFC3339)
 	}
-	if format == "json" {
-		return writeJSON(w, id)
-	}
+	return &render.Answer{Value: id, Table: id.table}
+}
+
+func (id *identity) table(w io.Writer) error {
 	bound := "no: whoever has it may use it"
 	if id.Bound {
 		bound = "to the key of this login"

@@ -46,6 +46,7 @@ type program struct {
 	stdout io.Writer
 	stderr io.Writer
 	env    func(string) string
+	work   *work // that a long command shows; nil where nobody watches
 }
 
 func main() {
@@ -88,6 +89,7 @@ func (p *program) run(ctx context.Context, args []string) (code int) {
 // complain prints an error. Errors quote what files say, which must not command
 // the terminal.
 func (p *program) complain(err error) {
+	p.work.end()
 	lines := strings.Split(err.Error(), "\n")
 	for i := range lines {
 		lines[i] = clean(lines[i])

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stella-ops/stella/policy/policyfile"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 )
 
 func (p *program) notifyCommand() *cobra.Command {
@@ -60,7 +61,7 @@ func (p *program) notifyCheck() *cobra.Command {
 		Example: "  stella notify check notify.yaml\n  stella notify check notify.yaml --allow mail.corp.example:25 -o json",
 		Args:    usage(cobra.MinimumNArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
-			out, err := parseOutputs(outputs, "table", "table", "json")
+			out, err := parseOutputs(outputs, render.Table)
 			if err != nil {
 				return err
 			}
@@ -72,19 +73,16 @@ func (p *program) notifyCheck() *cobra.Command {
 				}
 				wrong = wrong || files[i].wrong()
 			}
-			err = p.emit(out, func(w io.Writer, format string) error {
-				if format == "json" {
-					list := make([]checkedFile, len(files))
-					for i, f := range files {
-						list[i] = f.checked()
-					}
-					return writeJSON(w, list)
-				}
+			list := make([]checkedFile, len(files))
+			for i, f := range files {
+				list[i] = f.checked()
+			}
+			err = p.say(out, &render.Answer{Value: list, Table: func(w io.Writer) error {
 				for _, f := range files {
 					f.print(w)
 				}
 				return nil
-			})
+			}})
 			if err == nil && wrong {
 				err = &codeError{code: exitError}
 			}
@@ -98,10 +96,6 @@ func (p *program) notifyCheck() *cobra.Command {
 
 func allowFlag(cmd *cobra.Command, allow *[]string) {
 	cmd.Flags().StringArrayVar(allow, "allow", nil, "a host that may be reached wherever it is: NAME, *.NAME, an address or a prefix, with or without a port; may be repeated")
-}
-
-func outputFlag(cmd *cobra.Command, outputs *[]string) {
-	cmd.Flags().StringArrayVarP(outputs, "output", "o", nil, "table or json[=FILE]; default table")
 }
 
 // sorted are the problems of a file by their place.

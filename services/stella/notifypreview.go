@@ -18,6 +18,8 @@ import (
 
 	"github.com/stella-ops/stella/notify"
 	"github.com/stella-ops/stella/notify/channels"
+	"github.com/stella-ops/stella/notify/notifyhttp"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 )
 
 const notifyPreviewHelp = `Say what would be sent by settings, to whom, when and why, and why others would not be
@@ -30,6 +32,9 @@ failed, separated by commas.
 
 --rendered prints what would be sent: JSON, or the headers and the text of a mail.
 
+With --server it is by the settings that stand there: of --scan ID, or of one event of
+--event FILE as it travels.
+
 Exit codes: 0 also where nobody would be told, 1 error, 64 wrong arguments.`
 
 // previewFlags are the flags of stella notify preview.
@@ -40,6 +45,8 @@ type previewFlags struct {
 	allow    []string
 	rendered bool
 	outputs  []string
+	scan     string
+	server   eitherFlags
 }
 
 // foreseen is what would come of one event.
@@ -67,16 +74,35 @@ func (p *program) notifyPreview() *cobra.Command {
 		Long:  notifyPreviewHelp,
 		Example: "  stella notify preview --settings notify.yaml\n" +
 			"  stella notify preview --settings notify.yaml --sample storm,verdict --at 2026-12-24T22:30:00Z --rendered\n" +
-			"  stella scan registry.example/app:1 -o json | stella notify preview --settings notify.yaml --event -",
+			"  stella scan registry.example/app:1 -o json | stella notify preview --settings notify.yaml --event -\n" +
+			"  stella notify preview --scan scan-01JE4Z --server https://stella.example",
 		Args: usage(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error { return p.preview(cmd.Context(), &f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			outputs, err := parseOutputs(f.outputs, render.Table)
+			if err != nil {
+				return err
+			}
+			done, err := p.elsewhere(cmd, &f.server, outputs, func(ctx context.Context, r *service) (*render.Answer, error) {
+				q, err := p.previewRequest(&f)
+				if err != nil {
+					return nil, err
+				}
+				return r.previewAt(ctx, q, f.rendered)
+			})
+			if done {
+				return err
+			}
+			return p.preview(cmd.Context(), &f, outputs)
+		},
 	}
 	fs := cmd.Flags()
 	fs.StringVar(&f.settings, "settings", "", "the file of settings")
 	f.register(fs)
+	allowFlag(cmd, &f.allow)
+	f.server.register(fs, "event")
+	fs.StringVar(&f.scan, "scan", "", "with --server: the last that people are told of about this scan")
 	fs.StringVar(&f.at, "at", "", "when it would happen, such as 2026-12-24T22:30:00Z (default: now, or SOURCE_DATE_EPOCH)")
 	fs.BoolVar(&f.rendered, "rendered", false, "print what would be sent")
-	allowFlag(cmd, &f.allow)
 	outputFlag(cmd, &f.outputs)
 	return cmd
 }
@@ -130,10 +156,28 @@ func (e *element) setting(number int64, by string) *notify.Setting {
 	return s
 }
 
-func (p *program) preview(ctx context.Context, f *previewFlags) error {
-	outputs, err := parseOutputs(f.outputs, "table", "table", "json")
-	if err != nil {
-		return err
+// previewRequest is what a server is asked: about the last that happened to a scan, or about
+// the event of a file as it is.
+func (p *program) previewRequest(f *previewFlags) (*notifyhttp.PreviewRequest, error) {
+	if (f.scan == "") == (f.file == "") {
+		return nil, usageError("what happened? Give --scan ID, or --event FILE with one event")
+	}
+	q := &notifyhttp.PreviewRequest{ScanID: f.scan}
+	var err error
+	if f.at != "" {
+		if q.At, err = p.timeOf("--at", f.at); err != nil {
+			return nil, err
+		}
+	}
+	if f.file != "" {
+		q.Event, err = p.readFile(f.file, maxEventFile)
+	}
+	return q, err
+}
+
+func (p *program) preview(ctx context.Context, f *previewFlags, outputs render.Outputs) error {
+	if f.scan != "" {
+		return usageError("--scan: of a server: give --server URL; here --event FILE says what happened")
 	}
 	now, err := p.timeOf("--at", f.at)
 	if err != nil {
@@ -159,20 +203,21 @@ func (p *program) preview(ctx context.Context, f *previewFlags) error {
 	if err != nil {
 		return err
 	}
-	return p.emit(outputs, func(w io.Writer, format string) error {
-		if format == "json" {
-			return writeJSON(w, list)
+	return p.say(outputs, &render.Answer{Value: list, Table: func(w io.Writer) error {
+		return printForeseen(w, list, f.rendered)
+	}})
+}
+
+func printForeseen(w io.Writer, list []foreseen, rendered bool) error {
+	var b strings.Builder
+	for i := range list {
+		if i > 0 {
+			b.WriteByte('\n')
 		}
-		var b strings.Builder
-		for i := range list {
-			if i > 0 {
-				b.WriteByte('\n')
-			}
-			list[i].print(&b, f.rendered)
-		}
-		_, err := io.WriteString(w, b.String())
-		return err
-	})
+		list[i].print(&b, rendered)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 // foresee previews every event.
@@ -183,18 +228,25 @@ func foresee(ctx context.Context, r *notify.Router, what *happened, now time.Tim
 		if err != nil {
 			return nil, err
 		}
-		one := foreseen{Event: e.ID, Type: string(e.Type), At: now, Previews: []previewed{}}
-		for _, v := range list {
-			one.Notices = v.Of
-			pv := previewed{Preview: v}
-			if v.Payload != nil {
-				pv.MediaType, pv.Text, pv.Notes = v.Payload.MediaType, string(v.Payload.Body), v.Payload.Notes
-			}
-			one.Previews = append(one.Previews, pv)
-		}
-		out = append(out, one)
+		one := foreseenOf(list)
+		one.Event, one.Type, one.At = e.ID, string(e.Type), now
+		out = append(out, *one)
 	}
 	return out, nil
+}
+
+// foreseenOf is what previews say about one event.
+func foreseenOf(list []notify.Preview) *foreseen {
+	one := &foreseen{Previews: []previewed{}}
+	for _, v := range list {
+		one.Notices = v.Of
+		pv := previewed{Preview: v}
+		if v.Payload != nil {
+			pv.MediaType, pv.Text, pv.Notes = v.Payload.MediaType, string(v.Payload.Body), v.Payload.Notes
+		}
+		one.Previews = append(one.Previews, pv)
+	}
+	return one
 }
 
 func (f *foreseen) print(b *strings.Builder, rendered bool) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stella-ops/stella/notify"
 	"github.com/stella-ops/stella/notify/channels"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 	"github.com/stella-ops/stella/store/event"
 )
 
@@ -72,20 +73,36 @@ func (p *program) notifySend() *cobra.Command {
 }
 
 const notifyTestHelp = `Send a test message to an endpoint of the settings, now and from this machine, and say
-what came of it.
+what came of it. With --server the server's workers send it: "stella notify show" says what
+came of it.
 
 Exit codes: 0 it was delivered, 1 it was not, or an error, 64 wrong arguments.`
 
 func (p *program) notifyTest() *cobra.Command {
 	var f reachFlags
 	var to string
+	var server eitherFlags
 	cmd := &cobra.Command{
 		Use:     "test ENDPOINT",
 		Short:   "Send a test message to an endpoint",
 		Long:    notifyTestHelp,
-		Example: "  stella notify test --settings notify.yaml ops\n  stella notify test --settings notify.yaml mail --to ann@example.com --allow mail.corp.example:25",
+		Example: "  stella notify test --settings notify.yaml ops\n  stella notify test --settings notify.yaml mail --to ann@example.com --allow mail.corp.example:25\n  stella notify test ops --server https://stella.example",
 		Args:    usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			outputs, err := parseOutputs(f.outputs, render.Table)
+			if err != nil {
+				return err
+			}
+			done, err := p.elsewhere(cmd, &server, outputs, func(ctx context.Context, r *service) (*render.Answer, error) {
+				d, err := r.notify.Test(ctx, args[0], to)
+				if err != nil {
+					return nil, err
+				}
+				return deliveryAnswer(d, nil), nil
+			})
+			if done {
+				return err
+			}
 			return p.tell(cmd.Context(), &f, nil, func(ctx context.Context, o *oneShot) error {
 				_, err := o.router.Test(ctx, tenant, args[0], to, cmp.Or(p.env("USER"), "somebody"))
 				return err
@@ -93,6 +110,7 @@ func (p *program) notifyTest() *cobra.Command {
 		},
 	}
 	f.registerReach(cmd)
+	server.register(cmd.Flags(), "output")
 	cmd.Flags().StringVar(&to, "to", "", "the receiver there, where it is not the endpoint's own")
 	return cmd
 }
@@ -252,7 +270,7 @@ type told struct {
 
 // tell has messages made, delivers them, and says what came of it.
 func (p *program) tell(ctx context.Context, f *reachFlags, what *happened, decide func(context.Context, *oneShot) error) error {
-	outputs, err := parseOutputs(f.outputs, "table", "table", "json")
+	outputs, err := parseOutputs(f.outputs, render.Table)
 	if err != nil {
 		return err
 	}
@@ -277,12 +295,7 @@ func (p *program) tell(ctx context.Context, f *reachFlags, what *happened, decid
 	if err != nil {
 		return err
 	}
-	err = p.emit(outputs, func(w io.Writer, format string) error {
-		if format == "json" {
-			return writeJSON(w, list)
-		}
-		return printTold(w, list)
-	})
+	err = p.say(outputs, &render.Answer{Value: list, Table: func(w io.Writer) error { return printTold(w, list) }})
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/stella-ops/stella/notify"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 	"github.com/stella-ops/stella/store"
 )
 
@@ -30,9 +31,12 @@ func (p *program) notifySettings() *cobra.Command {
 	return cmd
 }
 
-const settingsApplyHelp = `Have the settings of a file stand in a store. What is equal is left alone; --dry-run says
+const settingsApplyHelp = `Have the settings of a file stand in a store, or at a server. What is equal is left alone; --dry-run says
 what would change, member by member. What the file does not have stays, unless --prune: of
 the lists that are in the file, what is not there is deleted.
+
+At a server preferences of others are made new and not changed: it lists those of who is
+logged in.
 
 A file that is wrong changes nothing. Each setting is changed only as it was read: where
 somebody else changed it meanwhile, that change stays and the command fails; run it again.
@@ -41,7 +45,7 @@ Exit codes: 0 they stand, 1 they do not, or an error, 64 wrong arguments.`
 
 // applyFlags are the flags of stella notify settings apply.
 type applyFlags struct {
-	storeFlags
+	placeFlags
 	allow   []string
 	prune   bool
 	dryRun  bool
@@ -64,11 +68,21 @@ func (p *program) settingsApply() *cobra.Command {
 		Use:     "apply FILE",
 		Short:   "Have the settings of a file stand in a store",
 		Long:    settingsApplyHelp,
-		Example: "  stella notify settings apply notify.yaml --store sqlite:stella.db --tenant acme --dry-run\n  stella notify settings apply notify.yaml --store sqlite:stella.db --tenant acme --prune",
+		Example: "  stella notify settings apply notify.yaml --store sqlite:stella.db --tenant acme --dry-run\n  stella notify settings apply notify.yaml --store sqlite:stella.db --tenant acme --prune\n  stella notify settings apply notify.yaml --server https://stella.example --dry-run",
 		Args:    usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			outputs, err := parseOutputs(f.outputs, render.Table)
+			if err != nil {
+				return err
+			}
+			done, err := p.elsewhere(cmd, &f.server, outputs, func(ctx context.Context, r *service) (*render.Answer, error) {
+				return p.apply(ctx, remoteDesk{r.notify}, args[0], &f)
+			})
+			if done {
+				return err
+			}
 			return p.withTenant(cmd.Context(), &f.storeFlags, func(_ *store.Root, t *store.Tenant) error {
-				return p.apply(cmd.Context(), t.Notify(), args[0], &f)
+				return p.sayOr(outputs)(p.apply(cmd.Context(), t.Notify(), args[0], &f))
 			})
 		},
 	}
@@ -82,43 +96,36 @@ func (p *program) settingsApply() *cobra.Command {
 	return cmd
 }
 
-func (p *program) apply(ctx context.Context, n *store.Notify, file string, f *applyFlags) error {
-	outputs, err := parseOutputs(f.outputs, "table", "table", "json")
-	if err != nil {
-		return err
-	}
+func (p *program) apply(ctx context.Context, n notify.Desk, file string, f *applyFlags) (*render.Answer, error) {
 	stand, err := standing(ctx, n)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	known := new(notify.Settings)
 	for _, s := range stand {
 		if err := known.Read(s.Kind, s.Body); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	settings, err := p.readSettings(file, checkOptions{allow: f.allow, known: known})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := settings.err(); err != nil {
-		return err
+		return nil, err
 	}
 	changes, equal, err := settings.changes(stand, f.prune, cmp.Or(f.by, p.env("USER"), "stella"))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if !f.dryRun {
 		for i, c := range changes {
 			if err := set(ctx, n, c.set); err != nil {
-				return fmt.Errorf("%s %s, after %d of %d changes: %w", c.Kind, c.ID, i, len(changes), err)
+				return nil, fmt.Errorf("%s %s, after %d of %d changes: %w", c.Kind, c.ID, i, len(changes), err)
 			}
 		}
 	}
-	return p.emit(outputs, func(w io.Writer, format string) error {
-		if format == "json" {
-			return writeJSON(w, changes)
-		}
+	return &render.Answer{Value: changes, Table: func(w io.Writer) error {
 		var b strings.Builder
 		for _, c := range changes {
 			fmt.Fprintf(&b, "%s %s %s\n", c.Action, c.Kind, clean(c.ID))
@@ -133,7 +140,7 @@ func (p *program) apply(ctx context.Context, n *store.Notify, file string, f *ap
 		fmt.Fprintf(&b, "%d %s, %d stay as they are\n", len(changes), done, equal)
 		_, err := io.WriteString(w, b.String())
 		return err
-	})
+	}}, nil
 }
 
 // standing are all settings of a store, in the order of settingLists and by id.
@@ -238,31 +245,51 @@ func set(ctx context.Context, n notify.Desk, s *notify.Setting) error {
 }
 
 func (p *program) settingsExport() *cobra.Command {
-	var f storeFlags
-	var asJSON bool
+	var f placeFlags
+	var outputs []string
 	cmd := &cobra.Command{
 		Use:     "export",
 		Short:   "Write the settings that stand in a store as a file",
-		Example: "  stella notify settings export --store sqlite:stella.db --tenant acme > notify.yaml",
+		Example: "  stella notify settings export --store sqlite:stella.db --tenant acme > notify.yaml\n  stella notify settings export --server https://stella.example -o json",
 		Args:    usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.withTenant(cmd.Context(), &f, func(_ *store.Root, t *store.Tenant) error {
+			out, err := parseOutputs(outputs, render.Table)
+			if err != nil {
+				return err
+			}
+			done, err := p.elsewhere(cmd, &f.server, out, func(ctx context.Context, r *service) (*render.Answer, error) {
+				stand, err := standing(ctx, remoteDesk{r.notify})
+				return settingsAnswer(stand), err
+			})
+			if done {
+				return err
+			}
+			return p.withTenant(cmd.Context(), &f.storeFlags, func(_ *store.Root, t *store.Tenant) error {
 				stand, err := standing(cmd.Context(), t.Notify())
 				if err != nil {
 					return err
 				}
-				text, err := settingsText(stand, asJSON)
-				if err != nil {
-					return err
-				}
-				_, err = p.stdout.Write(text)
-				return err
+				return p.say(out, settingsAnswer(stand))
 			})
 		},
 	}
 	f.register(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	outputFlag(cmd, &outputs)
 	return cmd
+}
+
+// settingsAnswer is the settings as a file that has the same: YAML for people, and JSON.
+func settingsAnswer(stand []notify.Setting) *render.Answer {
+	write := func(asJSON bool) func(io.Writer) error {
+		return func(w io.Writer) error {
+			text, err := settingsText(stand, asJSON)
+			if err == nil {
+				_, err = w.Write(text)
+			}
+			return err
+		}
+	}
+	return &render.Answer{Encode: write(true), Table: write(false)}
 }
 
 // settingsText writes settings as a file that has the same.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -12,9 +11,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/stella-ops/stella/scan/sbom/format"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 )
 
 // outputFlags say what is written where.
@@ -28,7 +29,7 @@ type outputFlags struct {
 }
 
 func (f *outputFlags) register(fs *pflag.FlagSet) {
-	fs.StringArrayVarP(&f.outputs, "output", "o", nil, "FORMAT[=FILE], may be repeated: table, packages, json, "+strings.Join(verdictFormats, ", ")+", "+strings.Join(format.Writable(), ", ")+" (with @VERSION); default table")
+	fs.StringArrayVarP(&f.outputs, "output", "o", nil, render.Usage(render.Table, "packages", strings.Join(verdictFormats, ", "), strings.Join(format.Writable(), ", ")+" (with @VERSION)"))
 	fs.StringVar(&f.sbomFormat, "sbom-format", "", "write the SBOM to standard output in this format: spdx, cyclonedx or any of --output")
 	fs.BoolVar(&f.indent, "pretty", false, "write JSON and XML with white space")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "no progress, no notes")
@@ -36,62 +37,46 @@ func (f *outputFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.noSource, "no-source", false, "leave out where the image was read from, so that every copy of it gives the same bytes")
 }
 
-// output is one place to write to; an empty file is standard output.
-type output struct{ format, file string }
-
-func (f *outputFlags) parse() ([]output, error) {
-	var out []output
-	stdout := 0
+// parse reads -o and --sbom-format of a command that has documents and findings.
+func (f *outputFlags) parse() (render.Outputs, error) {
 	specs := f.outputs
 	if f.sbomFormat != "" {
-		specs = append(specs, f.sbomFormat)
+		specs = append(slices.Clone(specs), f.sbomFormat)
 	}
-	if len(specs) == 0 {
-		specs = []string{"table"}
-	}
-	for _, spec := range specs {
-		name, file, _ := strings.Cut(spec, "=")
+	out, err := render.Parse(specs, render.Table, func(name string) error {
 		if !writable(name) {
-			return nil, unknownFormat(name)
+			return unknownFormat(name)
 		}
-		if file == "" {
-			stdout++
-		}
-		out = append(out, output{name, file})
-	}
-	return out, onlyOne(stdout, out)
+		return nil
+	})
+	return out, asUsage(err)
 }
 
-// onlyOne refuses several formats for standard output.
-func onlyOne(stdout int, out []output) error {
-	if stdout > 1 {
-		return usageError("%d formats for standard output: give all but one a file, as in -o %s=FILE", stdout, out[0].format)
+// asUsage makes an error one of the command line; nil stays nil.
+func asUsage(err error) error {
+	var coded *codeError
+	if err == nil || errors.As(err, &coded) {
+		return err
 	}
-	return nil
+	return &codeError{exitUsage, err}
 }
 
-// parseOutputs reads FORMAT[=FILE] of a command that has formats of its own.
-func parseOutputs(specs []string, byDefault string, formats ...string) ([]output, error) {
-	if len(specs) == 0 {
-		specs = []string{byDefault}
-	}
-	var out []output
-	stdout := 0
-	for _, spec := range specs {
-		name, file, _ := strings.Cut(spec, "=")
-		if !slices.Contains(formats, name) {
-			hint := ""
-			if strings.ContainsAny(name, "./") && file == "" {
-				hint = fmt.Sprintf(" (a file is -o %s=%s)", byDefault, name)
-			}
-			return nil, usageError("output format %q: want %s%s", name, strings.Join(formats, ", "), hint)
-		}
-		if file == "" {
-			stdout++
-		}
-		out = append(out, output{name, file})
-	}
-	return out, onlyOne(stdout, out)
+// outputFlag registers -o of a command that has one answer, with formats of its own or
+// without.
+func outputFlag(cmd *cobra.Command, specs *[]string, own ...string) {
+	cmd.Flags().StringArrayVarP(specs, "output", "o", nil, render.Usage(render.Table, own...))
+}
+
+// parseOutputs reads -o of a command that has one answer.
+func parseOutputs(specs []string, byDefault string, own ...string) (render.Outputs, error) {
+	out, err := render.Parse(specs, byDefault, render.OneOf(byDefault, own...))
+	return out, asUsage(err)
+}
+
+// say writes an answer to every output.
+func (p *program) say(out render.Outputs, a *render.Answer) error {
+	p.work.end()
+	return out.Write(p.stdout, replaceFile, a)
 }
 
 // unknownFormat says which formats and versions there are instead.
@@ -100,58 +85,38 @@ func unknownFormat(name string) error {
 	if known := format.Versions(canonical); ok && len(known) > 0 {
 		return usageError("output format %q: %s has no version %q here, but %s", name, canonical, version, strings.Join(known, ", "))
 	}
-	return usageError("output format %q: want table, packages, json, %s, %s", name, strings.Join(verdictFormats, ", "), strings.Join(format.Writable(), ", "))
+	return usageError("output format %q: want %s, packages, %s, %s", name, strings.Join(render.Common(), ", "), strings.Join(verdictFormats, ", "), strings.Join(format.Writable(), ", "))
 }
 
 func writable(name string) bool {
-	switch name {
-	case "table", "packages", "json":
-		return true
-	}
-	return slices.Contains(verdictFormats, name) || format.CanEncode(name)
+	return name == "packages" || slices.Contains(verdictFormats, name) || format.CanEncode(name)
 }
 
 // verdictFormats show what was decided.
 var verdictFormats = []string{"verdict", "trace", "explain", "sarif", "junit", "csv", "markdown"}
 
 // needsVerdict reports whether an output shows what was decided.
-func needsVerdict(outputs []output) bool {
-	return slices.ContainsFunc(outputs, func(o output) bool { return slices.Contains(verdictFormats, o.format) })
-}
+func needsVerdict(outputs render.Outputs) bool { return outputs.Has(verdictFormats...) }
 
 // write produces every output of a scan.
-func (p *program) write(outputs []output, r *result, indent bool) error {
-	return p.emit(outputs, func(w io.Writer, format string) error { return p.encode(w, format, r, indent) })
+func (p *program) write(outputs render.Outputs, r *result, indent bool) error {
+	return p.say(outputs, p.scanAnswer(r, indent))
 }
 
-// emit has every output encoded. Files appear whole or not at all.
-func (p *program) emit(outputs []output, encode func(w io.Writer, format string) error) error {
-	for _, o := range outputs {
-		if o.file == "" {
-			if err := encode(p.stdout, o.format); err != nil {
-				return err
-			}
-			continue
-		}
-		var b bytes.Buffer
-		if err := encode(&b, o.format); err != nil {
-			return err
-		}
-		if err := replaceFile(o.file, b.Bytes()); err != nil {
-			return err
-		}
+// scanAnswer is what a scan has to say.
+func (p *program) scanAnswer(r *result, indent bool) *render.Answer {
+	return &render.Answer{
+		Encode: func(w io.Writer) error { return encodeReport(w, r, indent) },
+		Lines:  func(w io.Writer) error { return findingLines(w, r.Report.Findings) },
+		Table:  func(w io.Writer) error { return p.table(w, r) },
+		Other:  func(w io.Writer, name string) error { return p.encode(w, name, r, indent) },
 	}
-	return nil
 }
 
+// encode writes a scan in a format that is no common one.
 func (p *program) encode(w io.Writer, name string, r *result, indent bool) error {
-	switch name {
-	case "table":
-		return p.table(w, r)
-	case "packages":
+	if name == "packages" {
 		return p.packageTable(w, r)
-	case "json":
-		return encodeReport(w, r, indent)
 	}
 	if slices.Contains(verdictFormats, name) {
 		return encodeVerdict(w, name, r)
@@ -164,6 +129,16 @@ func (p *program) encode(w io.Writer, name string, r *result, indent bool) error
 		fmt.Fprintf(p.stderr, "note: %s cannot carry: %s: %s\n", name, clean(l.Where), clean(l.What))
 	}
 	return nil
+}
+
+// sayOr writes an answer, or passes the error on that came in its place.
+func (p *program) sayOr(out render.Outputs) func(*render.Answer, error) error {
+	return func(a *render.Answer, err error) error {
+		if err != nil {
+			return err
+		}
+		return p.say(out, a)
+	}
 }
 
 // sourceDate turns SOURCE_DATE_EPOCH into RFC 3339, or "" when it is not set

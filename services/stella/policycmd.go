@@ -2,16 +2,15 @@ package main
 
 import (
 	"fmt"
-	"os"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/stella-ops/stella/advisory/finding"
-	"github.com/stella-ops/stella/policy"
 	"github.com/stella-ops/stella/policy/policyfile"
-	policyreport "github.com/stella-ops/stella/policy/report"
 	"github.com/stella-ops/stella/scan/sbom"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 )
 
 func (p *program) policyCommand() *cobra.Command {
@@ -21,7 +20,8 @@ func (p *program) policyCommand() *cobra.Command {
 		Args:  usage(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(p.policyEval(), p.policyExplain(), p.policyTest(), p.policyLint(), p.policyFormat(), p.policyDefault(), p.policySchema())
+	cmd.AddCommand(p.policyEval(), p.policyExplain(), p.policyTest(), p.policyLint(), p.policyFormat(), p.policyDefault(), p.policySchema(),
+		p.policyList(), p.policyShow(), p.policyAdd(), p.policyActivate(), p.policyDeactivate(), p.policySimulate(), p.exceptionCommand())
 	return cmd
 }
 
@@ -32,6 +32,9 @@ and gaps: pass, warn, not_assessed, block, or error.
 -o verdict writes what is signed, -o trace how it came about; "--save FOLDER" keeps
 everything that it follows from, so that "stella replay FOLDER" gives the same bytes
 again. "stella scan" takes the same flags.
+
+` + storedHelp + ` "stella policy simulate" has the
+server decide, by its data.
 
 Exit codes: 0 pass or warn, 1 error, 2 block, 3 not assessed, 64 wrong arguments.`
 
@@ -51,6 +54,7 @@ func (f *evaluation) register(cmd *cobra.Command) {
 func (p *program) policyEval() *cobra.Command {
 	var f evaluation
 	var output outputFlags
+	var server serverFlags
 	cmd := &cobra.Command{
 		Use:     "eval FILE",
 		Short:   "Decide about an SBOM document",
@@ -62,7 +66,7 @@ func (p *program) policyEval() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			doc, _, err := p.readSBOM(args[0])
+			doc, err := p.readStored(cmd.Context(), &server, args[0])
 			if err != nil {
 				return err
 			}
@@ -80,45 +84,7 @@ func (p *program) policyEval() *cobra.Command {
 	}
 	output.register(cmd.Flags())
 	f.register(cmd)
-	return cmd
-}
-
-const policyExplainHelp = `Say how what was decided came about: for each finding the facts, what each rule
-answered and by which condition, who said what and why that counts or does not, and
-which exceptions were considered.
-
-TRACE is a trace.json, or a folder that "--save" wrote. Without VULNERABILITY it
-explains what does not pass.`
-
-func (p *program) policyExplain() *cobra.Command {
-	var all bool
-	cmd := &cobra.Command{
-		Use:     "explain TRACE [VULNERABILITY]",
-		Short:   "Say why a verdict is what it is",
-		Long:    policyExplainHelp,
-		Example: "  stella policy explain verdict CVE-2024-3094",
-		Args:    usage(cobra.RangeArgs(1, 2)),
-		RunE: func(_ *cobra.Command, args []string) error {
-			name := args[0]
-			if info, err := os.Stat(name); err == nil && info.IsDir() {
-				name += "/trace.json"
-			}
-			text, err := p.readFile(name, maxTrace)
-			if err != nil {
-				return err
-			}
-			t, err := policy.DecodeTrace(text)
-			if err != nil {
-				return err
-			}
-			opts := &policyreport.Options{Passing: all}
-			if len(args) > 1 {
-				opts.Vulnerability = args[1]
-			}
-			return policyreport.Text(p.stdout, t, opts)
-		},
-	}
-	cmd.Flags().BoolVar(&all, "all", false, "explain what passes as well")
+	server.register(cmd.Flags())
 	return cmd
 }
 
@@ -126,13 +92,18 @@ func (p *program) policyExplain() *cobra.Command {
 const maxTrace = 1 << 30
 
 func (p *program) policyTest() *cobra.Command {
-	var asJSON bool
+	var outputs []string
 	cmd := &cobra.Command{
 		Use:     "test POLICY TESTS...",
 		Short:   "Run tests of a policy: findings, and what is to be decided about them",
+		Long:    "Run tests of a policy: findings, and what is to be decided about them.\n\nExit codes: 0 all pass, 1 one does not, or an error, 64 wrong arguments.",
 		Example: "  stella policy test release.yaml release_test.yaml",
 		Args:    usage(cobra.MinimumNArgs(2)),
 		RunE: func(_ *cobra.Command, args []string) error {
+			out, err := parseOutputs(outputs, render.Table)
+			if err != nil {
+				return err
+			}
 			pol, err := p.readPolicy(args[0])
 			if err != nil {
 				return err
@@ -152,18 +123,11 @@ func (p *program) policyTest() *cobra.Command {
 					if !r.Passed {
 						failed++
 					}
-					if !asJSON {
-						p.printTest(&r)
-					}
 				}
 				all = append(all, results...)
 			}
-			if asJSON {
-				if err := p.printJSON(all); err != nil {
-					return err
-				}
-			} else {
-				fmt.Fprintf(p.stdout, "%d of %d tests pass\n", len(all)-failed, len(all))
+			if err := p.say(out, &render.Answer{Value: all, Table: func(w io.Writer) error { return printTests(w, all, failed) }}); err != nil {
+				return err
 			}
 			if failed > 0 {
 				return &codeError{code: exitError}
@@ -171,43 +135,64 @@ func (p *program) policyTest() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	outputFlag(cmd, &outputs)
 	return cmd
 }
 
-func (p *program) printTest(r *policyfile.TestResult) {
+func printTests(w io.Writer, all []policyfile.TestResult, failed int) error {
+	var b strings.Builder
+	for i := range all {
+		printTest(&b, &all[i])
+	}
+	fmt.Fprintf(&b, "%d of %d tests pass\n", len(all)-failed, len(all))
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func printTest(w *strings.Builder, r *policyfile.TestResult) {
 	if r.Passed {
-		fmt.Fprintf(p.stdout, "ok    %s\n", clean(r.Name))
+		fmt.Fprintf(w, "ok    %s\n", clean(r.Name))
 		return
 	}
-	fmt.Fprintf(p.stdout, "FAIL  %s\n      want %s\n      got  %s, because %s\n", clean(r.Name), clean(r.Want.String()), clean(r.Got.String()), clean(r.Because))
+	fmt.Fprintf(w, "FAIL  %s\n      want %s\n      got  %s, because %s\n", clean(r.Name), clean(r.Want.String()), clean(r.Got.String()), clean(r.Because))
+}
+
+// linted is one thing that is wrong with a policy.
+type linted struct {
+	File string `json:"file"`
+	problem
+	text string
 }
 
 func (p *program) policyLint() *cobra.Command {
+	var outputs []string
 	cmd := &cobra.Command{
-		Use:   "lint POLICY...",
-		Short: "Say what is wrong with policies: errors, rules that are never reached, contradictions",
-		Long:  "Say what is wrong with policies: errors, rules that are never reached, contradictions.\n\nExit codes: 0 nothing or warnings alone, 1 errors.",
-		Args:  usage(cobra.MinimumNArgs(1)),
+		Example: "  stella policy lint release.yaml\n  stella policy lint policies/*.yaml -o json",
+		Use:     "lint POLICY...",
+		Short:   "Say what is wrong with policies: errors, rules that are never reached, contradictions",
+		Long:    "Say what is wrong with policies: errors, rules that are never reached, contradictions.\n\nExit codes: 0 nothing or warnings alone, 1 errors, 64 wrong arguments.",
+		Args:    usage(cobra.MinimumNArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
+			out, err := parseOutputs(outputs, render.Table)
+			if err != nil {
+				return err
+			}
 			broken := 0
+			list := []linted{}
 			for _, name := range args {
 				text, err := p.readFile(name, policyfile.MaxDocument)
 				if err != nil {
 					return err
 				}
 				for _, d := range policyfile.Lint(name, text, (&dbFlags{}).options(p.env).At) {
-					kind := "error"
-					if d.Warning {
-						kind = "warning"
-					} else {
+					if !d.Warning {
 						broken++
 					}
-					for line := range strings.Lines(d.String()) {
-						fmt.Fprintf(p.stdout, "%s: %s\n", kind, clean(strings.TrimRight(line, "\n")))
-						kind = "  "
-					}
+					list = append(list, linted{name, problem{d.Warning, d.Line, d.Column, d.Path, d.Message}, d.String()})
 				}
+			}
+			if err := p.say(out, &render.Answer{Value: list, Table: func(w io.Writer) error { return printLinted(w, list) }}); err != nil {
+				return err
 			}
 			if broken > 0 {
 				return &codeError{code: exitError}
@@ -215,14 +200,32 @@ func (p *program) policyLint() *cobra.Command {
 			return nil
 		},
 	}
+	outputFlag(cmd, &outputs)
 	return cmd
+}
+
+func printLinted(w io.Writer, list []linted) error {
+	var b strings.Builder
+	for _, d := range list {
+		kind := "error"
+		if d.Warning {
+			kind = "warning"
+		}
+		for line := range strings.Lines(d.text) {
+			fmt.Fprintf(&b, "%s: %s\n", kind, clean(strings.TrimRight(line, "\n")))
+			kind = "  "
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 func (p *program) policyFormat() *cobra.Command {
 	return &cobra.Command{
-		Use:   "format POLICY",
-		Short: "Write a policy in its canonical form, with its digest",
-		Args:  usage(cobra.ExactArgs(1)),
+		Use:     "format POLICY",
+		Short:   "Write a policy in its canonical form, with its digest",
+		Example: "  stella policy format release.yaml",
+		Args:    usage(cobra.ExactArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
 			pol, err := p.readPolicy(args[0])
 			if err != nil {
@@ -240,9 +243,10 @@ func (p *program) policyFormat() *cobra.Command {
 
 func (p *program) policyDefault() *cobra.Command {
 	return &cobra.Command{
-		Use:   "default",
-		Short: "Print the policy that is built in, to begin one's own with",
-		Args:  usage(cobra.NoArgs),
+		Use:     "default",
+		Short:   "Print the policy that is built in, to begin one's own with",
+		Example: "  stella policy default > release.yaml",
+		Args:    usage(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
 			_, text, err := policyfile.Default()
 			if err == nil {
@@ -255,9 +259,10 @@ func (p *program) policyDefault() *cobra.Command {
 
 func (p *program) policySchema() *cobra.Command {
 	return &cobra.Command{
-		Use:   "schema",
-		Short: "Print the JSON Schema of policies, for editors",
-		Args:  usage(cobra.NoArgs),
+		Use:     "schema",
+		Short:   "Print the JSON Schema of policies, for editors",
+		Example: "  stella policy schema > policy.schema.json",
+		Args:    usage(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
 			text, err := policyfile.Schema()
 			if err == nil {

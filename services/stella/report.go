@@ -93,6 +93,19 @@ func (r *report) stream(w io.Writer) error {
 	return out.Flush()
 }
 
+// findingLines writes findings, one a line.
+func findingLines(w io.Writer, list []finding.Finding) error {
+	out := bufio.NewWriterSize(w, 64<<10)
+	e := json.NewEncoder(out)
+	e.SetEscapeHTML(false)
+	for i := range list {
+		if err := e.Encode(&list[i]); err != nil {
+			return err
+		}
+	}
+	return out.Flush()
+}
+
 // comma parts the elements of a list.
 func comma(i int) string {
 	if i == 0 {

@@ -2,11 +2,14 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/stella-ops/stella/scan/sbom"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 )
 
 func (p *program) rootCommand() *cobra.Command {
@@ -22,8 +25,23 @@ func (p *program) rootCommand() *cobra.Command {
 	root.SetErr(p.stderr)
 	root.SetIn(p.stdin)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &codeError{exitUsage, err} })
-	root.AddCommand(p.scanCommand(), p.matchCommand(), p.explainCommand(), p.sbomCommand(), p.dbCommand(), p.vexCommand(), p.policyCommand(), p.replayCommand(), p.diffCommand(), p.attestCommand(), p.verifyCommand(), p.secretsCommand(), p.exportCommand(), p.bundleCommand(), p.notifyCommand(), p.timelineCommand(), p.loginCommand(), p.logoutCommand(), p.whoamiCommand(), p.scansCommand(), p.demoCommand(), p.serveCommand(), p.readyCommand(), p.configCommand(), p.migrateCommand(), p.authorityCommand(), p.versionCommand())
-	return root
+	root.AddCommand(p.scanCommand(), p.matchCommand(), p.explainCommand(), p.tourCommand(), p.sbomCommand(), p.dbCommand(), p.vexCommand(), p.policyCommand(), p.replayCommand(), p.diffCommand(), p.attestCommand(), p.verifyCommand(), p.secretsCommand(), p.exportCommand(), p.bundleCommand(), p.notifyCommand(), p.timelineCommand(), p.loginCommand(), p.logoutCommand(), p.whoamiCommand(), p.scansCommand(), p.scheduleCommand(), p.demoCommand(), p.serveCommand(), p.readyCommand(), p.configCommand(), p.migrateCommand(), p.authorityCommand(), p.completionCommand(), p.manCommand(), p.versionCommand())
+	sayExits(root)
+	return p.complete(p.showWork(root))
+}
+
+// sayExits says the exit codes in the help of commands that have none of their own.
+func sayExits(cmd *cobra.Command) {
+	for _, inner := range cmd.Commands() {
+		sayExits(inner)
+	}
+	if cmd.HasSubCommands() || strings.Contains(cmd.Long, "Exit codes:") {
+		return
+	}
+	if cmd.Long == "" {
+		cmd.Long = cmd.Short + "."
+	}
+	cmd.Long += "\n\nExit codes: 0 done, 1 error, 64 wrong arguments."
 }
 
 // usage turns cobra's argument checks into usage errors.
@@ -41,37 +59,54 @@ func usageError(format string, args ...any) error {
 }
 
 func (p *program) versionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version, the Go version and the commit",
-		Args:  usage(cobra.NoArgs),
+	var outputs []string
+	cmd := &cobra.Command{
+		Use:     "version",
+		Short:   "Print the version, the Go version and the commit",
+		Example: "  stella version\n  stella version -o template='{{.version}}'",
+		Args:    usage(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
-			v := buildVersion()
-			fmt.Fprintf(p.stdout, "stella %s\n", v.version)
-			fmt.Fprintf(p.stdout, "go     %s\n", v.goVersion)
-			if v.commit != "" {
-				fmt.Fprintf(p.stdout, "commit %s\n", v.commit)
+			out, err := parseOutputs(outputs, render.Table)
+			if err != nil {
+				return err
 			}
-			return nil
+			v := buildVersion()
+			return p.say(out, &render.Answer{Value: v, Table: v.table})
 		},
 	}
+	outputFlag(cmd, &outputs)
+	return cmd
 }
 
-type buildInfo struct{ version, goVersion, commit string }
+// buildInfo is which program this is.
+type buildInfo struct {
+	Version   string `json:"version"` // "devel" for one that was not released
+	GoVersion string `json:"go"`
+	Commit    string `json:"commit,omitempty"`
+}
+
+func (v buildInfo) table(w io.Writer) error {
+	text := fmt.Sprintf("stella %s\ngo     %s\n", v.Version, v.GoVersion)
+	if v.Commit != "" {
+		text += fmt.Sprintf("commit %s\n", v.Commit)
+	}
+	_, err := io.WriteString(w, text)
+	return err
+}
 
 func buildVersion() buildInfo {
-	out := buildInfo{version: "devel"}
+	out := buildInfo{Version: "devel"}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return out
 	}
-	out.goVersion = info.GoVersion
+	out.GoVersion = info.GoVersion
 	if v := info.Main.Version; v != "" && v != "(devel)" {
-		out.version = v
+		out.Version = v
 	}
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" {
-			out.commit = s.Value
+			out.Commit = s.Value
 		}
 	}
 	return out
@@ -80,5 +115,5 @@ func buildVersion() buildInfo {
 // tool names this program in documents. The version is part of them, so a
 // released version always writes the same bytes.
 func tool() sbom.Tool {
-	return sbom.Tool{Vendor: "stella-ops", Name: "stella", Version: buildVersion().version}
+	return sbom.Tool{Vendor: "stella-ops", Name: "stella", Version: buildVersion().Version}
 }

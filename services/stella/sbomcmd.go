@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,6 +11,7 @@ import (
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/scan/sbom"
 	"github.com/stella-ops/stella/scan/sbom/format"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 )
 
 func (p *program) sbomCommand() *cobra.Command {
@@ -28,18 +27,20 @@ func (p *program) sbomCommand() *cobra.Command {
 
 func (p *program) sbomConvert() *cobra.Command {
 	var f outputFlags
+	var server serverFlags
 	var used bool
 	cmd := &cobra.Command{
 		Use:     "convert FILE",
 		Short:   "Write a document in another format, and say what that format cannot carry",
-		Example: "  stella sbom convert sbom.spdx.json -o cyclonedx-json@1.6=sbom.cdx.json\n  stella sbom convert sbom.spdx.json --used -o spdx-json",
+		Long:    "Write a document in another format, and say what that format cannot carry.\n\n" + storedHelp + "\n\nExit codes: 0 written, 1 error, 64 wrong arguments.",
+		Example: "  stella sbom convert scan:scan-01JE4Z --server https://stella.example -o spdx-json=sbom.spdx.json\n  stella sbom convert sbom.spdx.json -o cyclonedx-json@1.6=sbom.cdx.json\n  stella sbom convert sbom.spdx.json --used -o spdx-json",
 		Args:    usage(cobra.ExactArgs(1)),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			outputs, err := f.sbomOutputs()
 			if err != nil {
 				return err
 			}
-			doc, _, err := p.readSBOM(args[0])
+			doc, err := p.readStored(cmd.Context(), &server, args[0])
 			if err != nil {
 				return err
 			}
@@ -54,11 +55,12 @@ func (p *program) sbomConvert() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&used, "used", false, "without packages that what the image starts does not lead to")
 	f.register(cmd.Flags())
+	server.register(cmd.Flags())
 	return cmd
 }
 
 // sbomOutputs are outputs of a command that has a document and no findings.
-func (f *outputFlags) sbomOutputs() ([]output, error) {
+func (f *outputFlags) sbomOutputs() (render.Outputs, error) {
 	if len(f.outputs) == 0 && f.sbomFormat == "" {
 		f.outputs = []string{format.CycloneDXJSON}
 	}
@@ -67,42 +69,31 @@ func (f *outputFlags) sbomOutputs() ([]output, error) {
 		return nil, err
 	}
 	for _, o := range outputs {
-		if o.format == "table" || o.format == "json" {
-			return nil, usageError("output format %q: want packages, %s", o.format, strings.Join(format.Writable(), ", "))
+		if slices.Contains(render.Common(), o.Format) {
+			return nil, usageError("output format %q: want packages, %s", o.Format, strings.Join(format.Writable(), ", "))
 		}
 	}
 	return outputs, nil
 }
 
-func (p *program) printJSON(v any) error { return writeJSON(p.stdout, v) }
-
-func writeJSON(w io.Writer, v any) error {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(v); err != nil {
-		return err
-	}
-	_, err := w.Write(b.Bytes())
-	return err
-}
-
 func (p *program) sbomMerge() *cobra.Command {
 	var f outputFlags
+	var server serverFlags
 	var name string
 	cmd := &cobra.Command{
-		Use:   "merge FILE FILE...",
-		Short: "Put the packages of several documents into one",
-		Args:  usage(cobra.MinimumNArgs(2)),
-		RunE: func(_ *cobra.Command, args []string) error {
+		Use:     "merge FILE FILE...",
+		Short:   "Put the packages of several documents into one",
+		Long:    "Put the packages of several documents into one, and say what is left out.\n\n" + storedHelp + "\n\nExit codes: 0 written, 1 error, 64 wrong arguments.",
+		Example: "  stella sbom merge base.cdx.json app.cdx.json --name shop -o cyclonedx-json=shop.cdx.json",
+		Args:    usage(cobra.MinimumNArgs(2)),
+		RunE: func(cmd *cobra.Command, args []string) error {
 			outputs, err := f.sbomOutputs()
 			if err != nil {
 				return err
 			}
 			var docs []*sbom.Document
 			for _, file := range args {
-				doc, _, err := p.readSBOM(file)
+				doc, err := p.readStored(cmd.Context(), &server, file)
 				if err != nil {
 					return err
 				}
@@ -116,6 +107,7 @@ func (p *program) sbomMerge() *cobra.Command {
 		},
 	}
 	f.register(cmd.Flags())
+	server.register(cmd.Flags())
 	cmd.Flags().StringVar(&name, "name", "merged", "name of the new subject")
 	return cmd
 }

@@ -3,11 +3,13 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/stella-ops/stella/scan/sbom"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 )
 
 const sbomDiffHelp = `Say what two documents differ in, each with its cause: packages and files that are
@@ -16,55 +18,54 @@ view, and secrets. The cause is the layer that is new, gone or replaced, the fil
 tells of the package, or that other tools looked.`
 
 func (p *program) sbomDiff() *cobra.Command {
-	var asJSON bool
-	var form string
+	var outputs []string
+	var server serverFlags
 	cmd := &cobra.Command{
-		Use:   "diff BEFORE AFTER",
-		Short: "Say what two documents differ in: packages, versions, licences, layers, secrets, and why",
-		Long:  sbomDiffHelp,
-		Args:  usage(cobra.ExactArgs(2)),
-		RunE: func(_ *cobra.Command, args []string) error {
-			print := map[string]func([]sbom.Change) error{"text": p.printChanges, "json": p.printChangesJSON, "markdown": p.printChangesMarkdown}[form]
-			if asJSON {
-				print = p.printChangesJSON
-			}
-			if print == nil {
-				return usageError("format %q: want text, json, markdown", form)
-			}
-			before, _, err := p.readSBOM(args[0])
+		Use:     "diff BEFORE AFTER",
+		Short:   "Say what two documents differ in: packages, versions, licences, layers, secrets, and why",
+		Long:    sbomDiffHelp + "\n\n" + storedHelp + "\n\nExit codes: 0 compared, whether they differ or not, 1 error, 64 wrong arguments.",
+		Example: "  stella sbom diff monday.cdx.json tuesday.cdx.json -o markdown\n  stella sbom diff scan:scan-01JE4Z new.cdx.json --server https://stella.example -o ndjson",
+		Args:    usage(cobra.ExactArgs(2)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			out, err := parseOutputs(outputs, render.Table, "markdown")
 			if err != nil {
 				return err
 			}
-			after, _, err := p.readSBOM(args[1])
+			before, err := p.readStored(cmd.Context(), &server, args[0])
 			if err != nil {
 				return err
 			}
-			return print(sbom.Diff(before, after))
+			after, err := p.readStored(cmd.Context(), &server, args[1])
+			if err != nil {
+				return err
+			}
+			changes := sbom.Diff(before, after)
+			if changes == nil {
+				changes = []sbom.Change{}
+			}
+			return p.say(out, &render.Answer{
+				Value: changes,
+				Table: func(w io.Writer) error { return printChanges(w, changes) },
+				Other: func(w io.Writer, _ string) error { return printChangesMarkdown(w, changes) },
+			})
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON, as --format json does")
-	cmd.Flags().StringVar(&form, "format", "text", "text, json or markdown")
+	outputFlag(cmd, &outputs, "markdown")
+	server.register(cmd.Flags())
 	return cmd
 }
 
-func (p *program) printChangesJSON(changes []sbom.Change) error {
-	if changes == nil {
-		changes = []sbom.Change{}
-	}
-	return p.printJSON(changes)
-}
-
-func (p *program) printChanges(changes []sbom.Change) error {
+func printChanges(w io.Writer, changes []sbom.Change) error {
 	for i := range changes {
 		c := &changes[i]
 		why := ""
 		if text := causeText(&c.Cause); text != "" {
 			why = " (" + text + ")"
 		}
-		fmt.Fprintf(p.stdout, "%s%s\n", clean(changeText(c)), clean(why))
+		fmt.Fprintf(w, "%s%s\n", clean(changeText(c)), clean(why))
 	}
 	if len(changes) == 0 {
-		fmt.Fprintln(p.stdout, "no difference in packages")
+		fmt.Fprintln(w, "no difference in packages")
 	}
 	return nil
 }
@@ -119,12 +120,12 @@ func causeText(c *sbom.Cause) string {
 // shortDigest is the beginning of a digest, as in "sha256:0123456789ab".
 func shortDigest(d string) string { return d[:min(len(d), len("sha256:")+12)] }
 
-func (p *program) printChangesMarkdown(changes []sbom.Change) error {
+func printChangesMarkdown(w io.Writer, changes []sbom.Change) error {
 	if len(changes) == 0 {
-		fmt.Fprintln(p.stdout, "No difference in packages.")
+		fmt.Fprintln(w, "No difference in packages.")
 		return nil
 	}
-	fmt.Fprint(p.stdout, "| Change | What | Before | After | Cause |\n|---|---|---|---|---|\n")
+	fmt.Fprint(w, "| Change | What | Before | After | Cause |\n|---|---|---|---|---|\n")
 	for i := range changes {
 		c := &changes[i]
 		name := c.Name
@@ -133,7 +134,7 @@ func (p *program) printChangesMarkdown(changes []sbom.Change) error {
 		} else if c.After != nil && c.Kind != sbom.Added && c.Kind != sbom.VersionChanged {
 			name += " " + c.After.Version
 		}
-		fmt.Fprintf(p.stdout, "| %s | %s | %s | %s | %s |\n", c.Kind, markdownCell(name), markdownCell(c.From), markdownCell(c.To), markdownCell(causeText(&c.Cause)))
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %s |\n", c.Kind, markdownCell(name), markdownCell(c.From), markdownCell(c.To), markdownCell(causeText(&c.Cause)))
 	}
 	return nil
 }

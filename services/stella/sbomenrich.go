@@ -22,10 +22,15 @@ Rules are a JSON file:
     {"match": {"purl": "pkg:npm/left-pad"}, "set": {"licenses": [{"expression": "WTFPL"}]}},
     {"match": {"ecosystem": "deb", "namespace": "debian"}, "set": {"supplier": "Debian"}}]}
 
-A rule matches by purl, ecosystem, namespace, name, version and type, all that it gives.`
+A rule matches by purl, ecosystem, namespace, name, version and type, all that it gives.
+
+` + storedHelp + `
+
+Exit codes: 0 written, 1 error, 64 wrong arguments.`
 
 func (p *program) sbomEnrich() *cobra.Command {
 	var f outputFlags
+	var server serverFlags
 	var documents, rules []string
 	var replace bool
 	cmd := &cobra.Command{
@@ -34,7 +39,7 @@ func (p *program) sbomEnrich() *cobra.Command {
 		Long:    enrichHelp,
 		Example: "  stella sbom enrich sbom.cdx.json --rules ours.json --from vendor.spdx.json -o cyclonedx-json=full.cdx.json",
 		Args:    usage(cobra.ExactArgs(1)),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			outputs, err := f.sbomOutputs()
 			if err != nil {
 				return err
@@ -46,7 +51,7 @@ func (p *program) sbomEnrich() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			doc, _, err := p.readSBOM(args[0])
+			doc, err := p.readStored(cmd.Context(), &server, args[0])
 			if err != nil {
 				return err
 			}
@@ -61,6 +66,7 @@ func (p *program) sbomEnrich() *cobra.Command {
 		},
 	}
 	f.register(cmd.Flags())
+	server.register(cmd.Flags())
 	cmd.Flags().StringArrayVar(&documents, "from", nil, "a document that knows more; may be repeated")
 	cmd.Flags().StringArrayVar(&rules, "rules", nil, "a file of rules; may be repeated")
 	cmd.Flags().BoolVar(&replace, "replace", false, "take what a source says over what the document says")

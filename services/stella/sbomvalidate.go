@@ -1,13 +1,16 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
-	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/stella-ops/stella/scan/sbom/validate"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 )
 
 // maxValidated bounds a document that is validated, which is held in memory as a tree.
@@ -18,35 +21,39 @@ const validateHelp = `Hold documents against the JSON schemas that CycloneDX (1.
 references to nothing, packages that contain themselves, licences that are no SPDX
 expressions. Other formats are read strictly and checked for consistency.
 
-Exit codes: 0 all are valid; 1 one is not, or cannot be read.`
+` + storedHelp + `
+
+Exit codes: 0 all are valid; 1 one is not, or cannot be read; 64 wrong arguments.`
 
 func (p *program) sbomValidate() *cobra.Command {
-	var asJSON bool
+	var outputs []string
+	var server serverFlags
 	cmd := &cobra.Command{
-		Use:   "validate FILE...",
-		Short: "Hold documents against the published schemas and what these cannot say; exit 1 if anything is wrong",
-		Long:  validateHelp,
-		Args:  usage(cobra.MinimumNArgs(1)),
-		RunE: func(_ *cobra.Command, args []string) error {
+		Use:     "validate FILE...",
+		Short:   "Hold documents against the published schemas and what these cannot say; exit 1 if anything is wrong",
+		Long:    validateHelp,
+		Example: "  stella sbom validate sbom.cdx.json vendor.spdx.json\n  stella sbom validate scan:scan-01JE4Z/spdx-json --server https://stella.example -o json",
+		Args:    usage(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			out, err := parseOutputs(outputs, render.Table)
+			if err != nil {
+				return err
+			}
 			bad := 0
 			answers := []validated{}
 			for _, file := range args {
-				a, err := p.validateFile(file)
+				a, err := p.validateFile(cmd.Context(), &server, file)
 				if err != nil {
 					return err
-				}
-				if !asJSON {
-					p.printValidated(&a)
 				}
 				if !a.Report.Valid() {
 					bad++
 				}
 				answers = append(answers, a)
 			}
-			if asJSON {
-				if err := p.printJSON(answers); err != nil {
-					return err
-				}
+			err = p.say(out, &render.Answer{Value: answers, Table: func(w io.Writer) error { return printValidated(w, answers) }})
+			if err != nil {
+				return err
 			}
 			if bad > 0 {
 				return &codeError{exitError, fmt.Errorf("%d of %d documents are not valid", bad, len(args))}
@@ -54,7 +61,8 @@ func (p *program) sbomValidate() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	outputFlag(cmd, &outputs)
+	server.register(cmd.Flags())
 	return cmd
 }
 
@@ -65,8 +73,12 @@ type validated struct {
 }
 
 // validateFile judges one file; one that cannot be read has a problem.
-func (p *program) validateFile(file string) (validated, error) {
-	data, err := p.readBounded(file, maxValidated)
+func (p *program) validateFile(ctx context.Context, server *serverFlags, file string) (validated, error) {
+	data, err := p.storedBounded(ctx, server, file, maxValidated)
+	var coded *codeError
+	if errors.As(err, &coded) {
+		return validated{}, err
+	}
 	if err != nil {
 		return validated{file, &validate.Report{Problems: []validate.Problem{{Rule: validate.RuleSyntax, What: err.Error()}}}}, nil
 	}
@@ -76,15 +88,25 @@ func (p *program) validateFile(file string) (validated, error) {
 
 // readBounded reads a file, or standard input for "-", of at most max bytes.
 func (p *program) readBounded(file string, max int64) ([]byte, error) {
-	var r io.Reader = p.stdin
-	if file != "-" {
-		f, err := os.Open(file)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		r = f
+	r, err := p.openFile(file)
+	if err != nil {
+		return nil, err
 	}
+	defer r.Close()
+	return bounded(r, max)
+}
+
+// storedBounded reads what openSBOM opens, of at most max bytes.
+func (p *program) storedBounded(ctx context.Context, server *serverFlags, name string, max int64) ([]byte, error) {
+	r, err := p.openSBOM(ctx, server, name)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return bounded(r, max)
+}
+
+func bounded(r io.Reader, max int64) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, max+1))
 	if err != nil {
 		return nil, err
@@ -95,22 +117,31 @@ func (p *program) readBounded(file string, max int64) ([]byte, error) {
 	return data, nil
 }
 
-func (p *program) printValidated(a *validated) {
+func printValidated(w io.Writer, answers []validated) error {
+	var b strings.Builder
+	for i := range answers {
+		answers[i].print(&b)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (a *validated) print(w *strings.Builder) {
 	r, file := a.Report, clean(a.File)
 	for _, problem := range r.Problems {
 		where := ""
 		if problem.Pointer != "" {
 			where = clean(problem.Pointer) + ": "
 		}
-		fmt.Fprintf(p.stdout, "%s: %s%s (%s)\n", file, where, clean(problem.What), clean(problem.Rule))
+		fmt.Fprintf(w, "%s: %s%s (%s)\n", file, where, clean(problem.What), clean(problem.Rule))
 	}
 	switch {
 	case r.More > 0:
-		fmt.Fprintf(p.stdout, "%s: and %d more\n", file, r.More)
+		fmt.Fprintf(w, "%s: and %d more\n", file, r.More)
 	case !r.Valid():
 	case r.Document == nil: // a version that is not read
-		fmt.Fprintf(p.stdout, "%s: %s: valid\n", file, clean(r.Format))
+		fmt.Fprintf(w, "%s: %s: valid\n", file, clean(r.Format))
 	default:
-		fmt.Fprintf(p.stdout, "%s: %s, %d packages, %d relationships: consistent\n", file, clean(r.Format), len(r.Document.Packages), len(r.Document.Relationships))
+		fmt.Fprintf(w, "%s: %s, %d packages, %d relationships: consistent\n", file, clean(r.Format), len(r.Document.Packages), len(r.Document.Relationships))
 	}
 }

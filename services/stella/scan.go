@@ -12,6 +12,7 @@ import (
 	"github.com/stella-ops/stella/scan"
 	"github.com/stella-ops/stella/scan/filecache"
 	"github.com/stella-ops/stella/scan/sbom"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 )
 
 // scanFlags are the flags of stella scan.
@@ -114,7 +115,7 @@ func (p *program) scan(ctx context.Context, ref string, f *scanFlags, remotely b
 
 // conclude matches a document, decides where that is asked for, writes the outputs,
 // and turns it all into an exit code: the policy's, or else the gate's.
-func (p *program) conclude(ctx context.Context, ref string, doc *sbom.Document, f *decideFlags, db *dbFlags, gate *gate, outputs []output, indent bool) error {
+func (p *program) conclude(ctx context.Context, ref string, doc *sbom.Document, f *decideFlags, db *dbFlags, gate *gate, outputs render.Outputs, indent bool) error {
 	r := &result{Reference: ref, Document: doc}
 	if f.asked() || f.vex.kept(db, p.env) || needsVerdict(outputs) {
 		d, found, err := p.decide(ctx, f, db, doc)

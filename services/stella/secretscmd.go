@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -11,6 +12,7 @@ import (
 	"github.com/stella-ops/stella/scan/analyzer"
 	"github.com/stella-ops/stella/scan/analyzer/all"
 	"github.com/stella-ops/stella/scan/analyzer/secrets"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 )
 
 // secretFlags say whether a scan looks for secrets, and by which rules.
@@ -84,22 +86,39 @@ A file is YAML or JSON and is not signed yet: "stella secrets sign" does that.
 Exit codes: 0 all is well, 1 a rule is wrong or does not do what its examples say, 64 wrong
 arguments.`
 
+// checkedRuleSet is what "stella secrets check" has to say.
+type checkedRuleSet struct {
+	Name   string `json:"name"`
+	Rules  int    `json:"rules"`
+	Digest string `json:"digest"`
+}
+
 func (p *program) secretsCheck() *cobra.Command {
-	return &cobra.Command{
+	var outputs []string
+	cmd := &cobra.Command{
 		Use:     "check [RULES]",
 		Short:   "Say what is wrong with rules, by their own examples",
 		Long:    secretsCheckHelp,
 		Example: "  stella secrets check\n  stella secrets check rules.yaml",
 		Args:    usage(cobra.MaximumNArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
+			out, err := parseOutputs(outputs, render.Table)
+			if err != nil {
+				return err
+			}
 			r, err := p.checkedRules(args)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(p.stdout, "%s: %d rules, %s\n", clean(r.Name()), len(r.Rules()), r.Digest())
-			return nil
+			v := checkedRuleSet{r.Name(), len(r.Rules()), r.Digest()}
+			return p.say(out, &render.Answer{Value: v, Table: func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "%s: %d rules, %s\n", clean(v.Name), v.Rules, v.Digest)
+				return err
+			}})
 		},
 	}
+	outputFlag(cmd, &outputs)
+	return cmd
 }
 
 // checkedRules reads rules whose examples hold.

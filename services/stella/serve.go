@@ -1,19 +1,23 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/stella-ops/stella/services/auth/issuer"
 	"github.com/stella-ops/stella/services/internal/app"
 	"github.com/stella-ops/stella/services/internal/config"
 	"github.com/stella-ops/stella/services/internal/shell"
 	"github.com/stella-ops/stella/services/internal/system"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 )
 
 const serveHelp = `Run systems of the platform in one process: all of them, or those that are named.
@@ -25,7 +29,11 @@ stella-data/initial-password. "stella login --server http://127.0.0.1:8443" take
 
 Over servers each process runs some of the systems, configured by --config, STELLA_*
 and flags (docs/configuration.md): authority, gateway, scanner, worker, concelier,
-excititor, scheduler, policy, signer, attestor, notifier, timeline, exporter.`
+excititor, scheduler, policy, signer, attestor, notifier, timeline, exporter.
+
+It is the server itself: --server is for commands that ask it.
+
+Exit codes: 0 it was stopped, 1 error, 64 a wrong configuration.`
 
 func (p *program) serveCommand() *cobra.Command {
 	var flags *config.Flags
@@ -71,27 +79,50 @@ func loadConfig(flags *config.Flags, systems []string) (*config.Config, error) {
 func (p *program) configCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "config", Short: "What processes are configured by", Args: usage(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	var flags *config.Flags
+	var outputs []string
 	show := &cobra.Command{
-		Use:   "print [SYSTEM...]",
-		Short: "Print the configuration that holds, with where each value is from, and no secret",
+		Use:     "print [SYSTEM...]",
+		Short:   "Print the configuration that holds, with where each value is from, and no secret",
+		Long:    "Print the configuration that holds, with where each value is from, and no secret: as YAML,\nor with -o json as the values alone.\n\nExit codes: 0 printed, 1 error, 64 a wrong configuration.",
+		Example: "  stella config print --config stella.yaml scanner\n  stella config print -o json",
 		RunE: func(_ *cobra.Command, systems []string) error {
+			out, err := parseOutputs(outputs, render.Table)
+			if err != nil {
+				return err
+			}
 			c, err := loadConfig(flags, systems)
 			if err != nil {
 				return err
 			}
-			return c.Print(p.stdout)
+			return p.say(out, &render.Answer{Encode: func(w io.Writer) error { return configJSON(w, c) }, Table: c.Print})
 		},
 	}
 	flags = config.AddFlags(show.Flags())
+	outputFlag(show, &outputs)
 	cmd.AddCommand(show)
 	return cmd
+}
+
+// configJSON writes the values that are printed, without where they are from.
+func configJSON(w io.Writer, c *config.Config) error {
+	var b bytes.Buffer
+	if err := c.Print(&b); err != nil {
+		return err
+	}
+	values := map[string]any{}
+	if err := yaml.Unmarshal(b.Bytes(), &values); err != nil {
+		return err
+	}
+	return render.WriteJSON(w, values)
 }
 
 func (p *program) readyCommand() *cobra.Command {
 	var flags *config.Flags
 	cmd := &cobra.Command{
-		Use:   "ready [SYSTEM...]",
-		Short: "Ask the process with this configuration, on this machine, whether it is ready",
+		Use:     "ready [SYSTEM...]",
+		Short:   "Ask the process with this configuration, on this machine, whether it is ready",
+		Long:    "Ask the process with this configuration, on this machine, whether it is ready.\n\nExit codes: 0 it is, 1 it is not, 64 a wrong configuration.",
+		Example: "  stella ready --config stella.yaml scanner",
 		RunE: func(cmd *cobra.Command, systems []string) error {
 			c, err := loadConfig(flags, systems)
 			if err != nil {
@@ -111,10 +142,11 @@ by whoever opens it.`
 func (p *program) migrateCommand() *cobra.Command {
 	var flags *config.Flags
 	cmd := &cobra.Command{
-		Use:   "migrate",
-		Short: "Bring the schema of the store up to date",
-		Long:  migrateHelp,
-		Args:  usage(cobra.NoArgs),
+		Use:     "migrate",
+		Short:   "Bring the schema of the store up to date",
+		Example: "  stella migrate --config stella.yaml",
+		Long:    migrateHelp,
+		Args:    usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(flags, []string{"scheduler"})
 			if err != nil {

@@ -16,14 +16,18 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/stella-ops/stella/advisory/advisoryhttp"
 	"github.com/stella-ops/stella/attest/attesthttp"
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/internal/httpjson"
+	"github.com/stella-ops/stella/notify/notifyhttp"
 	"github.com/stella-ops/stella/policy/policyhttp"
 	"github.com/stella-ops/stella/scan/image"
 	"github.com/stella-ops/stella/scan/scanhttp"
+	"github.com/stella-ops/stella/scan/schedulehttp"
 	"github.com/stella-ops/stella/services/auth/client"
 	"github.com/stella-ops/stella/services/auth/dpop"
+	"github.com/stella-ops/stella/vex/vexhttp"
 )
 
 // The environment of commands that ask a server.
@@ -218,7 +222,12 @@ type service struct {
 	caller    *caller
 	scans     *scanhttp.Client
 	policy    *policyhttp.Client
-	exports   *attesthttp.Client
+	exports   *attesthttp.Client // and attestations
+	// The clients of the other services.
+	advisories *advisoryhttp.Client
+	vex        *vexhttp.Client
+	notify     *notifyhttp.Client
+	schedules  *schedulehttp.Client
 }
 
 // connect gets ready to ask the server. Nothing is asked of the server itself yet.
@@ -239,6 +248,8 @@ func (p *program) connect(ctx context.Context, f *serverFlags) (*service, error)
 	return &service{
 		server: server, transport: t, caller: who,
 		scans: &scanhttp.Client{URL: server, Transport: t}, policy: &policyhttp.Client{URL: server, Transport: t}, exports: &attesthttp.Client{URL: server, Transport: t},
+		advisories: &advisoryhttp.Client{URL: server, Transport: t}, vex: &vexhttp.Client{URL: server, Transport: t},
+		notify: &notifyhttp.Client{URL: server, Transport: t}, schedules: &schedulehttp.Client{URL: server, Transport: t},
 	}, nil
 }
 

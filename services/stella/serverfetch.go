@@ -110,13 +110,8 @@ func (p *program) fetchVerdict(ctx context.Context, r *service, job *scan.Job, e
 		return err
 	}
 	worst := worstOf(standings)
-	switch {
-	case worst == nil && environment != "":
-		return fmt.Errorf("no policy is in force for environment %q there: %w", environment, fault.NotFound)
-	case worst == nil && wanted:
-		return fmt.Errorf("no policy is in force there, so there is no verdict to show: %w", fault.NotFound)
-	case worst == nil:
-		return nil
+	if err := wanting(worst, environment, wanted); err != nil || worst == nil {
+		return err
 	}
 	out.outcome, out.because = standings.Outcome, worst.Because
 	if worst.Stale && !quiet {
@@ -125,19 +120,29 @@ func (p *program) fetchVerdict(ctx context.Context, r *service, job *scan.Job, e
 	if worst.Key == "" { // an evaluation that failed has no verdict
 		return nil
 	}
-	d := &decided{Result: new(policy.Result)}
-	if d.Body, d.Verdict, err = r.policy.Find(ctx, worst.Key); err != nil {
+	ruled, err := r.ruling(ctx, worst.Key)
+	if err != nil {
 		return err
 	}
-	if d.Result.Trace, err = r.policy.Trace(ctx, d.Verdict); err != nil {
-		return err
-	}
+	d := &decided{Result: &policy.Result{Body: ruled.Body, Verdict: ruled.Verdict, Trace: ruled.Trace}}
 	if d.Trace, err = policy.DecodeTrace(d.Result.Trace); err != nil {
 		return err
 	}
 	d.record.Verdict, d.record.Inputs = d.Verdict, &policy.Inputs{Findings: out.Report.Findings}
 	out.Decided = d
 	out.Report, out.Excused = d.excuse(out.Report)
+	return nil
+}
+
+// wanting is the error of a verdict that is asked for where no policy is in force.
+func wanting(worst *policy.Standing, environment string, wanted bool) error {
+	switch {
+	case worst != nil:
+	case environment != "":
+		return fmt.Errorf("no policy is in force for environment %q there: %w (\"stella policy activate\" puts one in force)", environment, fault.NotFound)
+	case wanted:
+		return fmt.Errorf("no policy is in force there, so there is no verdict to show: %w (\"stella policy activate\" puts one in force)", fault.NotFound)
+	}
 	return nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/stella-ops/stella/scan"
 	"github.com/stella-ops/stella/scan/image"
 	"github.com/stella-ops/stella/scan/sbom/format"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 )
 
 // remoteFlags are the flags of a scan by a server.
@@ -72,15 +73,15 @@ func (f *remoteFlags) remotely(env func(string) string, ref string, fs *pflag.Fl
 }
 
 // scanAt has a server scan, waits for it, and concludes as a scan here does.
-func (p *program) scanAt(ctx context.Context, ref string, f *scanFlags, g *gate, outputs []output) error {
+func (p *program) scanAt(ctx context.Context, ref string, f *scanFlags, g *gate, outputs render.Outputs) error {
 	r, err := p.connect(ctx, &f.remote.serverFlags)
 	if err != nil {
 		return err
 	}
 	q := scan.Request{Image: ref, Platform: f.source.platform, Labels: f.remote.labels, Priority: &f.remote.priority}
 	for _, o := range outputs {
-		if o.format != scan.Neutral && format.CanEncode(o.format) {
-			q.Formats = append(q.Formats, o.format)
+		if o.Format != scan.Neutral && format.CanEncode(o.Format) {
+			q.Formats = append(q.Formats, o.Format)
 		}
 	}
 	if err := q.Normalize(); err != nil {
@@ -221,9 +222,10 @@ func (l *stateLine) end() {
 
 // writeRemote writes the outputs of a scan by a server: its own documents as they are, and
 // everything else as a scan here writes it.
-func (p *program) writeRemote(ctx context.Context, r *service, job *scan.Job, outputs []output, res *remoteResult, f *scanFlags) error {
+func (p *program) writeRemote(ctx context.Context, r *service, job *scan.Job, outputs render.Outputs, res *remoteResult, f *scanFlags) error {
 	verbatim := !f.output.indent && !f.output.noSource
-	return p.emit(outputs, func(w io.Writer, name string) error {
+	answer := p.scanAnswer(res.result, f.output.indent)
+	answer.Other = func(w io.Writer, name string) error {
 		if kept := res.kept(name); verbatim && kept != nil {
 			text, err := r.document(ctx, job.ID, kept)
 			if err != nil {
@@ -233,5 +235,6 @@ func (p *program) writeRemote(ctx context.Context, r *service, job *scan.Job, ou
 			return err
 		}
 		return p.encode(w, name, res.result, f.output.indent)
-	})
+	}
+	return p.say(outputs, answer)
 }

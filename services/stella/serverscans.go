@@ -16,6 +16,7 @@ import (
 	"github.com/stella-ops/stella/attest/export"
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/scan"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 )
 
 func (p *program) scansCommand() *cobra.Command {
@@ -43,8 +44,8 @@ func (f *scansFlags) add(cmd *cobra.Command) *cobra.Command {
 }
 
 // ask connects, asks, and writes what came.
-func (f *scansFlags) ask(ctx context.Context, p *program, do func(*service) (any, error), table func(io.Writer, any) error) error {
-	out, err := parseOutputs(f.outputs, "table", "table", "json")
+func (f *scansFlags) ask(ctx context.Context, p *program, do func(*service) (*render.Answer, error)) error {
+	out, err := parseOutputs(f.outputs, render.Table)
 	if err != nil {
 		return err
 	}
@@ -52,16 +53,11 @@ func (f *scansFlags) ask(ctx context.Context, p *program, do func(*service) (any
 	if err != nil {
 		return err
 	}
-	v, err := do(r)
+	a, err := do(r)
 	if err != nil {
 		return r.explain(err)
 	}
-	return p.emit(out, func(w io.Writer, format string) error {
-		if format == "json" {
-			return writeJSON(w, v)
-		}
-		return table(w, v)
-	})
+	return p.say(out, a)
 }
 
 func (p *program) scansList() *cobra.Command {
@@ -80,7 +76,10 @@ func (p *program) scansList() *cobra.Command {
 			if q.Limit < 1 || q.Limit > 1000 {
 				return usageError("--limit %d: want 1 to 1000", q.Limit)
 			}
-			return f.ask(cmd.Context(), p, func(r *service) (any, error) { return r.scans.List(cmd.Context(), q) }, writeScans)
+			return f.ask(cmd.Context(), p, func(r *service) (*render.Answer, error) {
+				page, err := r.scans.List(cmd.Context(), q)
+				return &render.Answer{Value: page, List: "scans", Table: func(w io.Writer) error { return writeScans(w, page) }}, err
+			})
 		},
 	}
 	cmd.Flags().StringVar(&state, "state", "", "those in this state alone: queued, running, evaluating, completed, failed, cancelled or dead")
@@ -90,8 +89,7 @@ func (p *program) scansList() *cobra.Command {
 	return f.add(cmd)
 }
 
-func writeScans(w io.Writer, v any) error {
-	page := v.(*scan.Page)
+func writeScans(w io.Writer, page *scan.Page) error {
 	t := newTable("scan", "status", "outcome", "findings", "submitted", "image")
 	for i := range page.Jobs {
 		j := &page.Jobs[i]
@@ -119,7 +117,7 @@ func (p *program) scansShow() *cobra.Command {
 		Example: "  stella scans show scan-01JE4Z --server https://stella.example",
 		Args:    usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.ask(cmd.Context(), p, func(r *service) (any, error) { return r.scans.Job(cmd.Context(), args[0]) }, writeScan)
+			return f.ask(cmd.Context(), p, func(r *service) (*render.Answer, error) { return scanAnswer(r.scans.Job(cmd.Context(), args[0])) })
 		},
 	})
 }
@@ -133,15 +131,21 @@ func (p *program) scansCancel() *cobra.Command {
 		Example: "  stella scans cancel scan-01JE4Z --server https://stella.example --reason \"wrong tag\"",
 		Args:    usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.ask(cmd.Context(), p, func(r *service) (any, error) { return r.scans.Cancel(cmd.Context(), args[0], reason) }, writeScan)
+			return f.ask(cmd.Context(), p, func(r *service) (*render.Answer, error) {
+				return scanAnswer(r.scans.Cancel(cmd.Context(), args[0], reason))
+			})
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for those who look at it later")
 	return f.add(cmd)
 }
 
-func writeScan(w io.Writer, v any) error {
-	j := v.(*scan.Job)
+// scanAnswer says how a scan stands.
+func scanAnswer(j *scan.Job, err error) (*render.Answer, error) {
+	return &render.Answer{Value: j, Table: func(w io.Writer) error { return writeScan(w, j) }}, err
+}
+
+func writeScan(w io.Writer, j *scan.Job) error {
 	lines := [][2]string{
 		{"scan", j.ID}, {"status", string(j.State)}, {"reason", j.Reason}, {"image", j.Image}, {"platform", j.Platform}, {"owner", j.Owner},
 		{"submitted", j.Created.UTC().Format(time.RFC3339)}, {"changed", j.Updated.UTC().Format(time.RFC3339)}, {"attempt", fmt.Sprint(j.Attempt)},

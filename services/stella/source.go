@@ -46,7 +46,7 @@ func (f *sourceFlags) options() *image.Options {
 	if f.offline {
 		network.Policy = image.NetworkAirGap
 	}
-	return &image.Options{Platform: f.platform, PlainHTTP: f.plainHTTP, Network: network, UserAgent: "stella/" + buildVersion().version}
+	return &image.Options{Platform: f.platform, PlainHTTP: f.plainHTTP, Network: network, UserAgent: "stella/" + buildVersion().Version}
 }
 
 // inRegistry returns the reference of an image that is in a registry, without how it
@@ -76,7 +76,7 @@ func (p *program) readSBOM(file string) (*sbom.Document, string, error) {
 		defer f.Close()
 		r = f
 	}
-	d, name, err := format.Decode(r)
+	d, name, err := format.Decode(p.work.reader(r))
 	if err != nil {
 		return nil, name, fmt.Errorf("%s: %w", file, err)
 	}

@@ -23,11 +23,24 @@ func (f *storeFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.tenant, "tenant", "", "whose it is (default: STELLA_TENANT)")
 }
 
+// placeFlags say where what belongs to a tenant is: in a store that is opened here, or at a
+// server.
+type placeFlags struct {
+	storeFlags
+	server eitherFlags
+}
+
+// register registers the flags; it comes before the command's other flags.
+func (f *placeFlags) register(cmd *cobra.Command) {
+	f.storeFlags.register(cmd)
+	f.server.register(cmd.Flags())
+}
+
 // withTenant opens the store and calls do with what belongs to the tenant.
 func (p *program) withTenant(ctx context.Context, f *storeFlags, do func(*store.Root, *store.Tenant) error) (err error) {
 	where, name := cmp.Or(f.url, p.env("STELLA_STORE")), cmp.Or(f.tenant, p.env("STELLA_TENANT"))
 	if where == "" || name == "" {
-		return usageError("of whom? Give --store URL and --tenant NAME")
+		return usageError("of whom? Give --store URL and --tenant NAME, or --server URL")
 	}
 	if file, ok := strings.CutPrefix(where, "sqlite:"); ok {
 		file, _, _ = strings.Cut(strings.TrimPrefix(file, "//"), "?")

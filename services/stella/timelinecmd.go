@@ -11,6 +11,6 @@ func (p *program) timelineCommand() *cobra.Command {
 		Args:  usage(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(p.timelineList(), p.timelineShow(), p.timelineExport(), p.timelineCheckpoint(), p.timelineVerify(), p.timelinePrune(), p.timelineGaps())
+	cmd.AddCommand(p.timelineList(), p.timelineShow(), p.timelineExport(), p.timelineCheckpoint(), p.timelineCheckpoints(), p.timelineVerify(), p.timelinePrune(), p.timelineGaps())
 	return cmd
 }

@@ -13,12 +13,14 @@ import (
 	"github.com/stella-ops/stella/attest/dsse"
 	"github.com/stella-ops/stella/notify/timeline"
 	"github.com/stella-ops/stella/notify/timeline/folder"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 	"github.com/stella-ops/stella/store"
 )
 
 const timelineCheckpointHelp = `Sign what of a timeline no checkpoint covers yet, after a check that it follows from the
 last one, and bring what is missing to a folder: DIR/TENANT.jsonl, to which lines are
-appended. The folder belongs where the owner of the database cannot write.
+appended. The folder belongs where the owner of the database cannot write. A server signs by
+itself: "stella timeline checkpoints --server" downloads what it signed.
 
 --trust-key names public keys that signed checkpoints before --key did. Without --all a
 checkpoint is made when 1000 rows or a minute have passed.
@@ -111,7 +113,7 @@ func (p *program) checkpoint(ctx context.Context, t *store.Tenant, f *checkpoint
 
 const timelinePruneHelp = `Delete the bodies of what was indexed before a time. The rows of the chain stay, and a row
 says who deleted what and why: an export stays provable, without what the events said.
-This cannot be undone.
+This cannot be undone. It works on a store alone: a server prunes as its retention says.
 
 --before is a time, a date, or a duration back from now such as 2160h.`
 
@@ -177,52 +179,55 @@ type timelineGap struct {
 }
 
 func (p *program) timelineGaps() *cobra.Command {
-	var f storeFlags
+	var f placeFlags
 	var grace time.Duration
 	var outputs []string
 	cmd := &cobra.Command{
 		Use:     "gaps",
 		Short:   "Say where the timeline and what was announced differ",
 		Long:    timelineGapsHelp,
-		Example: "  stella timeline gaps --store sqlite:stella.db --tenant acme",
+		Example: "  stella timeline gaps --store sqlite:stella.db --tenant acme\n  stella timeline gaps --server https://stella.example",
 		Args:    usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			out, err := parseOutputs(outputs, "table", "table", "json")
+			out, err := parseOutputs(outputs, render.Table)
 			if err != nil {
 				return err
 			}
 			if grace < 0 {
 				return usageError("--grace %v: want a duration without a sign", grace)
 			}
-			return p.withTenant(cmd.Context(), &f, func(_ *store.Root, t *store.Tenant) error {
-				list, err := t.Timeline().Gaps(cmd.Context(), grace)
-				if err != nil {
-					return err
-				}
-				if err := p.emit(out, func(w io.Writer, format string) error { return writeGapList(w, format, list) }); err != nil {
-					return err
-				}
-				if len(list) > 0 {
-					return &codeError{exitVerification, fmt.Errorf("timeline/gaps: %d differences between the timeline and what was announced", len(list))}
-				}
-				return nil
+			list := []timeline.Gap{}
+			done, err := p.elsewhere(cmd, &f.server, out, func(ctx context.Context, r *service) (_ *render.Answer, err error) {
+				list, err = r.notify.Timeline().Gaps(ctx)
+				return gapsAnswer(list), err
 			})
+			if !done {
+				err = p.withTenant(cmd.Context(), &f.storeFlags, func(_ *store.Root, t *store.Tenant) (err error) {
+					list, err = t.Timeline().Gaps(cmd.Context(), grace)
+					return p.sayOr(out)(gapsAnswer(list), err)
+				})
+			}
+			if err == nil && len(list) > 0 {
+				err = &codeError{exitVerification, fmt.Errorf("timeline/gaps: %d differences between the timeline and what was announced", len(list))}
+			}
+			return err
 		},
 	}
+	cmd.Flags().DurationVar(&grace, "grace", time.Minute, "how long what was announced may be on its way; a server knows that by itself")
 	f.register(cmd)
-	cmd.Flags().DurationVar(&grace, "grace", time.Minute, "how long what was announced may be on its way")
 	outputFlag(cmd, &outputs)
 	return cmd
 }
 
-func writeGapList(w io.Writer, format string, list []timeline.Gap) error {
-	if format == "json" {
-		out := []timelineGap{}
-		for _, g := range list {
-			out = append(out, timelineGap{g.Kind, g.Topic, g.Event, g.Seq, g.At})
-		}
-		return writeJSON(w, out)
+func gapsAnswer(list []timeline.Gap) *render.Answer {
+	out := []timelineGap{}
+	for _, g := range list {
+		out = append(out, timelineGap{g.Kind, g.Topic, g.Event, g.Seq, g.At})
 	}
+	return &render.Answer{Value: out, Table: func(w io.Writer) error { return printGaps(w, list) }}
+}
+
+func printGaps(w io.Writer, list []timeline.Gap) error {
 	if len(list) == 0 {
 		_, err := fmt.Fprintln(w, "There are no gaps.")
 		return err

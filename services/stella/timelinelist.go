@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/stella-ops/stella/internal/suggest"
 	"github.com/stella-ops/stella/notify/timeline"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 	"github.com/stella-ops/stella/store"
 	"github.com/stella-ops/stella/store/event"
 )
@@ -27,7 +29,7 @@ policy, exception, delivery, incident, rule or endpoint; --image, --scan and
 
 // timelineListFlags are the flags of stella timeline list.
 type timelineListFlags struct {
-	storeFlags
+	placeFlags
 	refs                       []string
 	image, scan, vulnerability string
 	types                      []string
@@ -69,10 +71,11 @@ func (p *program) timelineList() *cobra.Command {
 		Short: "List what happened to an image, a scan, a vulnerability",
 		Long:  timelineListHelp,
 		Example: "  stella timeline list --store sqlite:stella.db --tenant acme --image ghcr.io/acme/shop:1 --from 2026-11-01\n" +
-			"  stella timeline list --store sqlite:stella.db --tenant acme --vulnerability CVE-2026-1234 --backward -o json",
+			"  stella timeline list --store sqlite:stella.db --tenant acme --vulnerability CVE-2026-1234 --backward -o json\n" +
+			"  stella timeline list --scan scan-01JE4Z --server https://stella.example -o ndjson",
 		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			out, err := parseOutputs(f.outputs, "table", "table", "json")
+			out, err := parseOutputs(f.outputs, render.Table)
 			if err != nil {
 				return err
 			}
@@ -80,12 +83,14 @@ func (p *program) timelineList() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			done, err := p.elsewhere(cmd, &f.server, out, func(ctx context.Context, r *service) (*render.Answer, error) {
+				return entriesAnswer(r.notify.Timeline().Find(ctx, *q))
+			})
+			if done {
+				return err
+			}
 			return p.withTenant(cmd.Context(), &f.storeFlags, func(_ *store.Root, t *store.Tenant) error {
-				page, err := t.Timeline().Find(cmd.Context(), *q)
-				if err != nil {
-					return err
-				}
-				return p.emit(out, func(w io.Writer, format string) error { return writeEntries(w, format, page) })
+				return p.sayOr(out)(entriesAnswer(t.Timeline().Find(cmd.Context(), *q)))
 			})
 		},
 	}
@@ -148,14 +153,18 @@ func (p *program) timelineQuery(f *timelineListFlags) (*timeline.Query, error) {
 	return q, nil
 }
 
-func writeEntries(w io.Writer, format string, page *timeline.Page) error {
-	if format == "json" {
-		out := timelinePage{Entries: []timelineEntry{}, Next: page.Next}
-		for i := range page.Entries {
-			out.Entries = append(out.Entries, entryOf(&page.Entries[i]))
-		}
-		return writeJSON(w, out)
+func entriesAnswer(page *timeline.Page, err error) (*render.Answer, error) {
+	if err != nil {
+		return nil, err
 	}
+	out := timelinePage{Entries: []timelineEntry{}, Next: page.Next}
+	for i := range page.Entries {
+		out.Entries = append(out.Entries, entryOf(&page.Entries[i]))
+	}
+	return &render.Answer{Value: out, List: "entries", Table: func(w io.Writer) error { return printEntries(w, page) }}, nil
+}
+
+func printEntries(w io.Writer, page *timeline.Page) error {
 	t := newTable("row", "time", "type", "event")
 	for i := range page.Entries {
 		e := &page.Entries[i]
@@ -177,19 +186,37 @@ func writeEntries(w io.Writer, format string, page *timeline.Page) error {
 }
 
 func (p *program) timelineShow() *cobra.Command {
-	var f storeFlags
+	var f placeFlags
+	var outputs []string
 	cmd := &cobra.Command{
 		Use:     "show ROW",
-		Short:   "Show a row of the chain with its event, as JSON",
-		Long:    "Show a row of the chain with its event, as JSON. Where the event is not what the row says\nthe exit code is 4.",
-		Example: "  stella timeline show 120 --store sqlite:stella.db --tenant acme",
+		Short:   "Show a row of the chain with its event",
+		Long:    "Show a row of the chain with its event.\n\nExit codes: 0 shown, 1 error, 4 the event is not what the row says, 64 wrong arguments.",
+		Example: "  stella timeline show 120 --store sqlite:stella.db --tenant acme\n  stella timeline show 120 --server https://stella.example",
 		Args:    usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			out, err := parseOutputs(outputs, render.Table)
+			if err != nil {
+				return err
+			}
 			seq, err := strconv.ParseInt(args[0], 10, 64)
 			if err != nil || seq < 1 {
 				return usageError("row %q: want a number from 1 on", args[0])
 			}
-			return p.withTenant(cmd.Context(), &f, func(_ *store.Root, t *store.Tenant) error {
+			done, err := p.elsewhere(cmd, &f.server, out, func(ctx context.Context, r *service) (*render.Answer, error) {
+				e, err := r.notify.Timeline().Entry(ctx, seq)
+				if err == nil {
+					err = e.Check()
+				}
+				if err != nil {
+					return nil, mismatch(err)
+				}
+				return &render.Answer{Value: entryOf(e)}, nil
+			})
+			if done {
+				return err
+			}
+			return p.withTenant(cmd.Context(), &f.storeFlags, func(_ *store.Root, t *store.Tenant) error {
 				page, err := t.Timeline().Find(cmd.Context(), timeline.Query{After: seq - 1, Limit: 1})
 				if err != nil {
 					return mismatch(err)
@@ -200,11 +227,12 @@ func (p *program) timelineShow() *cobra.Command {
 				if err := page.Entries[0].Check(); err != nil {
 					return mismatch(err)
 				}
-				return p.printJSON(entryOf(&page.Entries[0]))
+				return p.say(out, &render.Answer{Value: entryOf(&page.Entries[0])})
 			})
 		},
 	}
 	f.register(cmd)
+	outputFlag(cmd, &outputs)
 	return cmd
 }
 
@@ -224,26 +252,39 @@ with what follows: what is written then is to be appended to an export that was 
 behind that row.`
 
 func (p *program) timelineExport() *cobra.Command {
-	var f storeFlags
+	var f placeFlags
 	var after int64
 	cmd := &cobra.Command{
 		Use:     "export [FILE]",
 		Short:   "Write the chain as lines of JSON",
 		Long:    timelineExportHelp,
-		Example: "  stella timeline export timeline.ndjson --store sqlite:stella.db --tenant acme",
+		Example: "  stella timeline export timeline.ndjson --store sqlite:stella.db --tenant acme\n  stella timeline export timeline.ndjson --server https://stella.example",
 		Args:    usage(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if after < 0 {
 				return usageError("--after %d: want the number of a row", after)
 			}
-			return p.withTenant(cmd.Context(), &f, func(_ *store.Root, t *store.Tenant) error {
-				write := func(w io.Writer) error {
-					return mismatch(timeline.Export(cmd.Context(), w, t.Name(), t.Timeline(), after))
-				}
+			write := func(write func(io.Writer) error) error {
 				if len(args) == 0 || args[0] == "-" {
 					return write(p.stdout)
 				}
 				return streamFile(args[0], write)
+			}
+			remote, err := f.server.asked(p.env, cmd.Flags())
+			if err != nil {
+				return err
+			}
+			if remote {
+				r, err := p.connect(cmd.Context(), &f.server.serverFlags)
+				if err != nil {
+					return err
+				}
+				return r.explain(write(func(w io.Writer) error { return r.notify.Timeline().Export(cmd.Context(), w, after) }))
+			}
+			return p.withTenant(cmd.Context(), &f.storeFlags, func(_ *store.Root, t *store.Tenant) error {
+				return write(func(w io.Writer) error {
+					return mismatch(timeline.Export(cmd.Context(), w, t.Name(), t.Timeline(), after))
+				})
 			})
 		},
 	}

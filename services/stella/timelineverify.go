@@ -15,6 +15,7 @@ import (
 
 	"github.com/stella-ops/stella/attest/dsse"
 	"github.com/stella-ops/stella/notify/timeline/verify"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 )
 
 const timelineVerifyHelp = `Check an export of a timeline: that each row follows from the one before, that bodies are
@@ -96,7 +97,7 @@ type seenCheckpoint struct {
 }
 
 func (p *program) verifyTimeline(file string, f *timelineVerifyFlags) error {
-	outputs, err := parseOutputs(f.outputs, "table", "table", "json")
+	outputs, err := parseOutputs(f.outputs, render.Table)
 	if err != nil {
 		return err
 	}
@@ -140,7 +141,7 @@ func (p *program) verifyTimeline(file string, f *timelineVerifyFlags) error {
 }
 
 // judgeTimeline verifies, says what was found, and remembers it.
-func (p *program) judgeTimeline(file string, export io.Reader, o *verify.Options, f *timelineVerifyFlags, outputs []output) error {
+func (p *program) judgeTimeline(file string, export io.Reader, o *verify.Options, f *timelineVerifyFlags, outputs render.Outputs) error {
 	r, err := verify.Verify(export, o)
 	var wrong *verify.Error
 	if err != nil && !errors.As(err, &wrong) {
@@ -162,12 +163,7 @@ func (p *program) judgeTimeline(file string, export io.Reader, o *verify.Options
 			return err
 		}
 	}
-	return p.emit(outputs, func(w io.Writer, format string) error {
-		if format == "json" {
-			return writeJSON(w, out)
-		}
-		return out.print(w, file)
-	})
+	return p.say(outputs, &render.Answer{Value: out, Table: func(w io.Writer) error { return out.print(w, file) }})
 }
 
 func timelineReport(r *verify.Report, wrong *verify.Error) *timelineVerified {
@@ -182,13 +178,9 @@ func timelineReport(r *verify.Report, wrong *verify.Error) *timelineVerified {
 }
 
 // refuseTimeline says what is wrong: to programs as JSON, and to people.
-func (p *program) refuseTimeline(out *timelineVerified, outputs []output) error {
-	for _, o := range outputs {
-		if o.format == "json" {
-			if err := p.emit([]output{o}, func(w io.Writer, _ string) error { return writeJSON(w, out) }); err != nil {
-				return &codeError{exitVerification, err}
-			}
-		}
+func (p *program) refuseTimeline(out *timelineVerified, outputs render.Outputs) error {
+	if err := p.say(outputs.Programs(), &render.Answer{Value: out}); err != nil {
+		return &codeError{exitVerification, err}
 	}
 	where := fmt.Sprintf("timeline/%s: row %d", out.Reason, out.Row)
 	if out.Line > 0 {

@@ -25,7 +25,7 @@ func encodeVerdict(w io.Writer, name string, r *result) error {
 	case "junit":
 		return policyreport.JUnit(w, d.Trace, opts)
 	}
-	text, err := sarif.Encode(d.Trace, &sarif.Options{Findings: opts.Findings, Packages: opts.Packages, Secrets: opts.Secrets, Version: buildVersion().version})
+	text, err := sarif.Encode(d.Trace, &sarif.Options{Findings: opts.Findings, Packages: opts.Packages, Secrets: opts.Secrets, Version: buildVersion().Version})
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"runtime/debug"
 	"slices"
@@ -22,6 +21,7 @@ import (
 	"github.com/stella-ops/stella/attest/tlog"
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/policy/replay"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 )
 
 const verifyHelp = `Verify what is signed: the attestations of an image, a bundle, or an artifact with
@@ -62,6 +62,7 @@ type verifyFlags struct {
 	payload         string
 	replay          string
 	outputs         []string
+	server          eitherFlags
 }
 
 func (f *verifyFlags) register(fs *pflag.FlagSet) {
@@ -82,7 +83,9 @@ func (f *verifyFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.digest, "digest", "", "the digest that the file of bundles must have, sha256:…")
 	fs.StringVar(&f.payload, "output-payload", "", "write the verified bytes of the one statement that was asked for to this file")
 	fs.StringVar(&f.replay, "replay", "", "also decide the verdict again from this folder, which \"--save\" wrote")
-	fs.StringArrayVarP(&f.outputs, "output", "o", nil, "FORMAT[=FILE], may be repeated: table, json; default table")
+	f.server.register(fs, "type", "subject", "threshold", "logged", "stamped", "max-age", "digest")
+	fs.Lookup("server").Usage = "have this server verify the file, by whom its tenant trusts, and believe it (STELLA_SERVER does not count)"
+	fs.StringArrayVarP(&f.outputs, "output", "o", nil, render.Usage(render.Table))
 }
 
 func (p *program) verifyCommand() *cobra.Command {
@@ -94,16 +97,31 @@ func (p *program) verifyCommand() *cobra.Command {
 		Example: "  stella verify bundle.jsonl --key release.pub\n" +
 			"  stella verify registry.example/app:1 --trust-root trust.json --type verdict --outcome pass,warn --logged\n" +
 			"  stella verify oci:./layout --offline --trust-root trust.json --policy requirements.yaml\n" +
-			"  stella verify ./app.tar.gz --bundle app.sigstore.json --trust-root trusted_root.json --identity 'https://issuer.example|ci@example.com'",
+			"  stella verify ./app.tar.gz --bundle app.sigstore.json --trust-root trusted_root.json --identity 'https://issuer.example|ci@example.com'\n" +
+			"  stella verify bundle.jsonl --server https://stella.example",
 		Args: usage(cobra.ExactArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error { return p.verify(cmd.Context(), args[0], &f) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			none := func(string) string { return "" } // whom to believe is said, and not found in the environment
+			remote, err := f.server.asked(none, cmd.Flags())
+			if err != nil {
+				return err
+			}
+			if remote {
+				outputs, err := parseOutputs(f.outputs, render.Table)
+				if err != nil {
+					return err
+				}
+				return p.verifyAt(cmd.Context(), args[0], &f, outputs)
+			}
+			return p.verify(cmd.Context(), args[0], &f)
+		},
 	}
 	f.register(cmd.Flags())
 	return cmd
 }
 
 func (p *program) verify(ctx context.Context, what string, f *verifyFlags) error {
-	outputs, err := parseOutputs(f.outputs, "table", "table", "json")
+	outputs, err := parseOutputs(f.outputs, render.Table)
 	if err != nil {
 		return err
 	}
@@ -111,12 +129,7 @@ func (p *program) verify(ctx context.Context, what string, f *verifyFlags) error
 	if err != nil {
 		return p.refused(outputs, err)
 	}
-	return p.emit(outputs, func(w io.Writer, format string) error {
-		if format == "json" {
-			return writeJSON(w, r)
-		}
-		return r.table(w)
-	})
+	return p.say(outputs, &render.Answer{Value: r, List: "statements", Table: r.table})
 }
 
 // verified verifies. A panic is a failure like any other: what cannot be read is not
@@ -222,16 +235,10 @@ func codeOf(err error) string {
 }
 
 // refused says why, in each output that programs read.
-func (p *program) refused(outputs []output, err error) error {
+func (p *program) refused(outputs render.Outputs, err error) error {
 	r := refusalOf(err)
-	var forPrograms []output
-	for _, o := range outputs {
-		if o.format == "json" {
-			forPrograms = append(forPrograms, o)
-		}
-	}
 	out := &verifiedReport{Code: r.code, Reason: r.err.Error()}
-	if writeErr := p.emit(forPrograms, func(w io.Writer, _ string) error { return writeJSON(w, out) }); writeErr != nil {
+	if writeErr := p.say(outputs.Programs(), &render.Answer{Value: out}); writeErr != nil {
 		return &codeError{r.exit, errors.Join(r, writeErr)}
 	}
 	return &codeError{r.exit, r}

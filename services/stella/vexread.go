@@ -208,7 +208,7 @@ func (p *program) readFile(name string, limit int64) ([]byte, error) {
 		defer f.Close()
 		r = f
 	}
-	text, err := io.ReadAll(io.LimitReader(r, limit+1))
+	text, err := io.ReadAll(io.LimitReader(p.work.reader(r), limit+1))
 	if err == nil && int64(len(text)) > limit {
 		err = fmt.Errorf("%s: more than %d bytes", name, limit)
 	}

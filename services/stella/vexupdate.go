@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stella-ops/stella/services/internal/vexsource"
+	"github.com/stella-ops/stella/services/stella/internal/render"
 	"github.com/stella-ops/stella/store"
 	"github.com/stella-ops/stella/store/sqlite"
 	"github.com/stella-ops/stella/vex"
@@ -79,6 +80,7 @@ func (a *vexArchive) publish(ctx context.Context, p *program) error {
 	}
 	defer snap.Close()
 	info := snap.Info()
+	p.work.wipe()
 	fmt.Fprintf(p.stdout, "%d statements about %d names, %s\n", info.Statements, info.Names, info.Digest)
 	return nil
 }
@@ -92,6 +94,7 @@ func (a *vexArchive) run(ctx context.Context, p *program, door vex.Door, sources
 	for _, s := range sources {
 		out, err := in.Run(ctx, s)
 		name := clean(s.Describe().Name)
+		p.work.wipe()
 		switch {
 		case ctx.Err() != nil:
 			return err
@@ -121,13 +124,29 @@ word, and what of them cannot be used is told.`
 func (p *program) vexImport() *cobra.Command {
 	var f vexFlags
 	var db dbFlags
+	var outputs []string
+	var server eitherFlags
 	cmd := &cobra.Command{
 		Use:     "import PATH...",
 		Short:   "Keep VEX documents of files and folders",
 		Long:    vexImportHelp,
-		Example: "  stella vex import .vex vendor.json --trust trust.yaml",
+		Example: "  stella vex import .vex vendor.json --trust trust.yaml\n  stella vex import vendor.json --server https://stella.example",
 		Args:    usage(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			remote, err := server.asked(p.env, cmd.Flags())
+			if err != nil {
+				return err
+			}
+			if remote {
+				out, err := parseOutputs(outputs, render.Table)
+				if err != nil {
+					return err
+				}
+				return p.at(cmd.Context(), &server.serverFlags, out, func(r *service) (*render.Answer, error) { return p.uploadAt(cmd.Context(), r, args) })
+			}
+			if len(outputs) > 0 {
+				return usageError("--output: of what a server answers; here an import says what it keeps in its own words")
+			}
 			a, err := p.openVEXArchive(cmd.Context(), &f, &db)
 			if err != nil {
 				return err
@@ -156,6 +175,8 @@ func (p *program) vexImport() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&f.trust, "trust", "", "the file that says whom to believe about what, and has their keys")
 	db.registerDir(cmd.Flags())
+	server.register(cmd.Flags())
+	outputFlag(cmd, &outputs)
 	return cmd
 }
 

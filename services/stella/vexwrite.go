@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -52,13 +53,13 @@ func statementsOf(ctx context.Context, views []vex.View, ids []string) ([]*vex.S
 	return vex.NewSet(out).All(), nil
 }
 
-// printValue writes a value with its own rules for JSON.
-func (p *program) printValue(v any) error {
-	if err := json.MarshalWrite(p.stdout, v, jsontext.WithIndent("  ")); err != nil {
-		return err
+// writeValue writes a value with its own rules for JSON.
+func writeValue(w io.Writer, v any) error {
+	err := json.MarshalWrite(w, v, jsontext.WithIndent("  "))
+	if err == nil {
+		_, err = io.WriteString(w, "\n")
 	}
-	fmt.Fprintln(p.stdout)
-	return nil
+	return err
 }
 
 // addFlags describe a statement.
