@@ -12,6 +12,18 @@ import (
 	"github.com/stella-ops/stella/internal/imagetest"
 )
 
+// repairs is a policy that has something to say about records without a severity.
+const repairs = `id: shop
+version: 1
+title: Blocks what an update repairs
+evidence: {gaps: warn, unknown: warn}
+rules:
+  - id: repairable
+    match: {fix: available}
+    action: block
+    because: an update repairs it
+`
+
 var shots = flag.String("screens", "", "folder for a picture of each page, for people to look at")
 
 // TestScreens makes pictures of pages with plausible data.
@@ -34,19 +46,21 @@ func TestScreens(t *testing.T) {
 	b := s.open(1280, 900)
 	b.login()
 	b.informed()
-	b.decides()
+	b.form("/console/policies", map[string]string{"text": repairs})
+	b.form("/console/policies/shop/1/activate", map[string]string{"reason": "the first"})
 	b.scan(s.push("shop/web:1.4", base+"P:curl\nV:8.5.0-r0\nA:x86_64\nL:curl\n\n", app))
 	b.scan(s.push("shop/worker:1.4", base))
+	b.scan(s.push("shop/docs:1.4", "P:ca-certificates\nV:20240705-r0\nA:x86_64\nL:MPL-2.0 AND MIT\n\n", app))
 	b.scan(s.push("tools/fetch:2", "P:curl\nV:8.9.1-r0\nA:x86_64\nL:curl\n\n"))
 	s.push("shop/web:1.4", base+"P:curl\nV:8.9.1-r0\nA:x86_64\nL:curl\n\n", app)
 	scan := b.scan(s.registry + "/shop/web:1.4")
 	b.until("a sample of the posture", func() bool {
 		b.run(chromedp.Navigate(s.url+"/console/"), chromedp.WaitVisible("#main"))
-		return js[bool](b, `!!document.querySelector(".tiles") && document.body.innerText.includes("3 images")`)
+		return js[bool](b, `!!document.querySelector(".tiles") && document.body.innerText.includes("4 images")`)
 	})
 	pages := map[string]string{
 		"overview": "/console/", "images": "/console/images", "scans": "/console/scans", "scan": scan, "packages": scan + "?view=packages", "layers": scan + "?view=layers",
-		"changes": scan + "?view=changes", "why": scan + "/why", "advisories": "/console/advisories", "vex": "/console/vex", "policies": "/console/policies",
+		"changes": scan + "?view=changes", "why": scan + "/findings/CVE-2024-9143", "advisories": "/console/advisories", "vex": "/console/vex", "policies": "/console/policies",
 		"exceptions": "/console/exceptions?new=1", "notifications": "/console/notifications", "timeline": "/console/timeline", "schedules": "/console/schedules",
 		"proofs": "/console/proofs", "verify": "/console/proofs/verify", "settings": "/console/settings",
 	}
