@@ -9,7 +9,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/stella-ops/stella/scan"
 	"github.com/stella-ops/stella/scan/analyzer"
 	"github.com/stella-ops/stella/scan/purl"
 	"github.com/stella-ops/stella/scan/sbom"
@@ -108,5 +107,5 @@ func brick(words []string) (analyzer.Fact, error) {
 // mistake says where and why. It has a kind, so that nobody takes it for a file that could
 // be read later.
 func mistake(line int, what string) error {
-	return fmt.Errorf("line %d: %s: %w", line, what, scan.ErrInvalid)
+	return fmt.Errorf("line %d: %s: %w", line, what, analyzer.ErrInvalid)
 }

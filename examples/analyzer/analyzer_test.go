@@ -75,12 +75,12 @@ func TestCost(t *testing.T) {
 
 func TestHostile(t *testing.T) {
 	analyzertest.TestHostile(t, analyzer.Bricks{},
-		analyzertest.Hostile{Name: "empty", Path: "brick.lock", Want: scan.ErrInvalid},
-		analyzertest.Hostile{Name: "another version", Path: "brick.lock", Data: "brick-lock 2\n", Want: scan.ErrInvalid},
-		analyzertest.Hostile{Name: "too large", Path: "brick.lock", Data: "brick-lock 1\n" + strings.Repeat("#", 5<<20), Want: scan.ErrLimit},
-		analyzertest.Hostile{Name: "a need of nobody", Path: "brick.lock", Data: "brick-lock 1\nneeds mortar\n", Want: scan.ErrInvalid},
-		analyzertest.Hostile{Name: "a path for a name", Path: "brick.lock", Data: "brick-lock 1\nbrick ../../etc/passwd 1\n", Want: scan.ErrInvalid},
-		analyzertest.Hostile{Name: "a digest that is none", Path: "brick.lock", Data: "brick-lock 1\nbrick wall 1 sha256:00\n", Want: scan.ErrInvalid},
-		analyzertest.Hostile{Name: "bytes that are no text", Path: "brick.lock", Data: "brick-lock 1\nbrick \xff\xfe 1\n", Want: scan.ErrInvalid},
+		analyzertest.Hostile{Name: "empty", Path: "brick.lock", Want: scananalyzer.ErrInvalid},
+		analyzertest.Hostile{Name: "another version", Path: "brick.lock", Data: "brick-lock 2\n", Want: scananalyzer.ErrInvalid},
+		analyzertest.Hostile{Name: "too large", Path: "brick.lock", Data: "brick-lock 1\n" + strings.Repeat("#", 5<<20), Want: scananalyzer.ErrLimit},
+		analyzertest.Hostile{Name: "a need of nobody", Path: "brick.lock", Data: "brick-lock 1\nneeds mortar\n", Want: scananalyzer.ErrInvalid},
+		analyzertest.Hostile{Name: "a path for a name", Path: "brick.lock", Data: "brick-lock 1\nbrick ../../etc/passwd 1\n", Want: scananalyzer.ErrInvalid},
+		analyzertest.Hostile{Name: "a digest that is none", Path: "brick.lock", Data: "brick-lock 1\nbrick wall 1 sha256:00\n", Want: scananalyzer.ErrInvalid},
+		analyzertest.Hostile{Name: "bytes that are no text", Path: "brick.lock", Data: "brick-lock 1\nbrick \xff\xfe 1\n", Want: scananalyzer.ErrInvalid},
 	)
 }

@@ -6,6 +6,14 @@ import (
 	"github.com/stella-ops/stella/internal/fault"
 )
 
+// The kinds of error that this package returns and that analyzers wrap, for errors.Is: a
+// file that is no such file, a limit that is reached, and what nobody reads yet.
+var (
+	ErrInvalid     error = fault.Invalid
+	ErrLimit       error = fault.Limit
+	ErrUnsupported error = fault.Unsupported
+)
+
 // Limits bound the work of one scan. A zero field means its default. Every
 // limit that is reached is an error or a gap that names it; nothing is cut
 // short in silence.
