@@ -97,7 +97,7 @@ func (p *program) login(ctx context.Context, f *loginFlags) error {
 	if err != nil {
 		return err
 	}
-	who := readClaims(t.Access)
+	who := t.Owner()
 	if f.tenant != "" && who.Tenant != f.tenant {
 		revoked := c.Revoke(ctx, t)
 		return errors.Join(fmt.Errorf("logged in to tenant %q, and not to %q: the login is undone", clean(who.Tenant), f.tenant), revoked)
@@ -107,7 +107,7 @@ func (p *program) login(ctx context.Context, f *loginFlags) error {
 		return errors.Join(err, c.Revoke(ctx, t)) // nobody could end it any more
 	}
 	if !f.quiet {
-		fmt.Fprintf(p.stdout, "logged in at %s%s\n", server, who.phrase())
+		fmt.Fprintf(p.stdout, "logged in at %s%s\n", server, phrase(who))
 	}
 	return nil
 }
@@ -196,7 +196,7 @@ func (p *program) showPage(page string) error {
 }
 
 // phrase says who somebody is, after "logged in at".
-func (c *claims) phrase() string {
+func phrase(c *client.Owner) string {
 	var b strings.Builder
 	if c.Subject != "" {
 		fmt.Fprintf(&b, " as %s", clean(c.Subject))

@@ -2,41 +2,17 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 
 	"github.com/stella-ops/stella/services/auth/client"
 	"github.com/stella-ops/stella/services/stella/internal/render"
 )
-
-// claims are what an access token says about its owner. The token is the server's to
-// verify: here they are shown.
-type claims struct {
-	Subject string `json:"sub"`
-	Tenant  string `json:"stella:tenant"`
-	Client  string `json:"client_id"`
-	Scope   string `json:"scope"`
-}
-
-// readClaims reads a token; what cannot be read is empty.
-func readClaims(token string) *claims {
-	c := new(claims)
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
-		return c
-	}
-	if text, err := base64.RawURLEncoding.DecodeString(parts[1]); err == nil && json.Unmarshal(text, c) != nil {
-		return new(claims)
-	}
-	return c
-}
 
 func (p *program) logoutCommand() *cobra.Command {
 	var f serverFlags
@@ -141,7 +117,7 @@ func (p *program) whoamiCommand() *cobra.Command {
 
 // identify says whose a token is.
 func identify(r *service, t *client.Token) *render.Answer {
-	c := readClaims(t.Access)
+	c := t.Owner()
 	id := &identity{Server: r.server, Subject: c.Subject, Tenant: c.Tenant, Client: c.Client, Scopes: strings.Fields(c.Scope), Bound: t.Type == client.TypeDPoP}
 	if !t.Expires.IsZero() {
 		id.Expires = t.Expires.UTC().Format(time.RFC3339)

@@ -16,13 +16,11 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
-	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/stella-ops/stella/internal/e2e/servers"
 	"github.com/stella-ops/stella/internal/imagetest"
+	"github.com/stella-ops/stella/internal/imagetest/pushed"
 )
 
 func TestMain(m *testing.M) { servers.Main(m) }
@@ -163,32 +161,11 @@ func (s *site) push(image, installed string, more ...[]byte) string {
 	layers := append([][]byte{imagetest.Tar(
 		imagetest.File{Name: "etc/os-release", Data: "ID=wolfi\nNAME=Wolfi\nVERSION_ID=20230201\n"},
 		imagetest.File{Name: "lib/apk/db/installed", Data: installed})}, more...)
-	dir := s.TempDir()
-	imagetest.Layout(dir, imagetest.Gzip, layers...)
-	l, err := layout.FromPath(dir)
+	ref, err := pushed.Image(s.registry, image, layers...)
 	if err != nil {
 		s.Fatal(err)
 	}
-	index, err := l.ImageIndex()
-	if err != nil {
-		s.Fatal(err)
-	}
-	manifest, err := index.IndexManifest()
-	if err != nil {
-		s.Fatal(err)
-	}
-	img, err := index.Image(manifest.Manifests[0].Digest)
-	if err != nil {
-		s.Fatal(err)
-	}
-	ref, err := name.ParseReference(s.registry+"/"+image, name.Insecure)
-	if err != nil {
-		s.Fatal(err)
-	}
-	if err := remote.Write(ref, img); err != nil {
-		s.Fatal(err)
-	}
-	return ref.String()
+	return ref
 }
 
 // tab is a tab of a browser with nothing in it.

@@ -23,13 +23,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/stella-ops/stella/internal/e2e/servers"
 	"github.com/stella-ops/stella/internal/imagetest"
+	"github.com/stella-ops/stella/internal/imagetest/pushed"
 )
 
 // site is an installation with what lies around it: a registry, a mirror of advisories, and
@@ -110,31 +108,10 @@ func (s *site) publish(packages string) {
 // push pushes an image with some packages.
 func (s *site) push(image, installed string) {
 	s.Helper()
-	dir := s.TempDir()
-	imagetest.Layout(dir, imagetest.Gzip, imagetest.Tar(
+	_, err := pushed.Image(s.registry, image, imagetest.Tar(
 		imagetest.File{Name: "etc/os-release", Data: "ID=wolfi\nNAME=Wolfi\nVERSION_ID=20230201\n"},
 		imagetest.File{Name: "lib/apk/db/installed", Data: installed}))
-	l, err := layout.FromPath(dir)
 	if err != nil {
-		s.Fatal(err)
-	}
-	index, err := l.ImageIndex()
-	if err != nil {
-		s.Fatal(err)
-	}
-	manifest, err := index.IndexManifest()
-	if err != nil {
-		s.Fatal(err)
-	}
-	img, err := index.Image(manifest.Manifests[0].Digest)
-	if err != nil {
-		s.Fatal(err)
-	}
-	ref, err := name.ParseReference(s.registry+"/"+image, name.Insecure)
-	if err != nil {
-		s.Fatal(err)
-	}
-	if err := remote.Write(ref, img); err != nil {
 		s.Fatal(err)
 	}
 }

@@ -2,15 +2,12 @@ package console
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/go-json-experiment/json"
 
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/services/auth/client"
@@ -126,7 +123,7 @@ func (c *Console) back(v *visit) error {
 
 // enter makes a login of a token.
 func (c *Console) enter(k *client.Client, t *client.Token) *login {
-	who := readClaims(t.Access)
+	who := t.Owner()
 	l := &login{Tenant: who.Tenant, Subject: who.Subject, Scopes: strings.Fields(who.Scope), client: k, vault: client.NewMemory(t)}
 	l.api = newAPI(c.Origin, &client.Transport{Base: c.Gateway, Service: c.Origin, Source: k.Refresh(l.vault), Key: k.Key, Insecure: c.Insecure, Now: c.Now}, &c.kept)
 	return l
@@ -165,25 +162,4 @@ func (c *Console) turn(v *visit) error {
 	}
 	v.redirect(Root)
 	return nil
-}
-
-// claims are what an access token says about its owner. It is the gateway's to verify: here
-// it is shown.
-type claims struct {
-	Subject string `json:"sub"`
-	Tenant  string `json:"stella:tenant"`
-	Scope   string `json:"scope"`
-}
-
-// readClaims reads a token; what cannot be read is empty.
-func readClaims(token string) *claims {
-	c := new(claims)
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
-		return c
-	}
-	if text, err := base64.RawURLEncoding.DecodeString(parts[1]); err == nil && json.Unmarshal(text, c) != nil {
-		return new(claims)
-	}
-	return c
 }
