@@ -1,7 +1,9 @@
 package sigstore_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"sync"
 	"testing"
@@ -34,9 +36,26 @@ func TestFlips(t *testing.T) {
 			reasons[sigstore.ReasonOf(err)]++
 			continue
 		}
+		if spare(s.text, text, i) {
+			continue
+		}
 		t.Errorf("byte %d of %q: accepted", i, s.text[max(0, i-20):min(len(s.text), i+20)])
 	}
 	t.Logf("%d bytes: %v", len(s.text), reasons)
+}
+
+// spare reports whether byte i is the last sign of a base64 text and only bits of it differ
+// that stand for nothing (RFC 4648, section 3.5): it says the same.
+func spare(was, is []byte, i int) bool {
+	for _, begin := range []int{i - 1, i - 2} { // before "==", before "="
+		if begin < 0 || begin+4 > len(was) || was[begin+3] != '=' || (was[begin+2] == '=') != (begin == i-1) {
+			continue
+		}
+		a, err := base64.StdEncoding.DecodeString(string(was[begin : begin+4]))
+		b, failed := base64.StdEncoding.DecodeString(string(is[begin : begin+4]))
+		return err == nil && failed == nil && bytes.Equal(a, b)
+	}
+	return false
 }
 
 func TestErrors(t *testing.T) {

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -216,9 +217,7 @@ func (v *visit) draft() *draftView {
 		Effects: policy.Effects, Severities: []finding.Severity{finding.None, finding.Low, finding.Medium, finding.High}, Justifications: vex.Justifications,
 		Earliest: v.c.Now().UTC().Format(time.DateOnly),
 	}
-	if d.Key == "" {
-		d.Key = newID()
-	}
+	d.Key, d.Effect = cmp.Or(d.Key, newID()), cmp.Or(d.Effect, string(policy.Defer))
 	return d
 }
 

@@ -75,7 +75,7 @@ func logins(ctx context.Context, a *api) (map[string]string, error) {
 // What is no user's id is said as it is.
 func (v *visit) Who(id string) string {
 	if called := v.loginOf(id); called != "" {
-		return called + " (" + id + ")"
+		return called + " (" + clip(id, 8) + ")"
 	}
 	return id
 }
