@@ -5,6 +5,9 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/stella-ops/stella/services/auth/issuer"
+	"github.com/stella-ops/stella/services/internal/app"
 )
 
 // TestDoor tries to get in, and to have somebody who is in do what they do not mean to.
@@ -149,4 +152,40 @@ func TestDoor(t *testing.T) {
 			t.Errorf("after the logout the old cookie led to %s", at)
 		}
 	})
+}
+
+// TestTenants: somebody who belongs to two organisations sees one at a time, and no other
+// browser sees either.
+func TestTenants(t *testing.T) {
+	s := newSite(t, "")
+	c := s.config
+	if _, err := app.Bootstrap(t.Context(), &c, issuer.Bootstrap{Tenant: "other", Login: "bob", Password: "correct horse battery staple"}); err != nil {
+		t.Fatal(err)
+	}
+	p := s.admin()
+	if _, text, _ := p.post("/console/scans", url.Values{"image": {"registry.example/first:1"}}); !strings.Contains(text, "registry.example/first:1") {
+		t.Fatal(text)
+	}
+	_, text, _ := p.get("/console/login")
+	found := hidden.FindStringSubmatch(text)
+	if found == nil {
+		t.Fatalf("there is no page to log in at another organisation:\n%s", text)
+	}
+	if _, text, at := p.post("/authorize", url.Values{"page": {found[1]}, "action": {"login"}, "tenant": {"other"}, "login": {"bob"}, "password": {"correct horse battery staple"}}); at.Path != "/console/" || !strings.Contains(text, `<option selected>other</option>`) || !strings.Contains(text, `<option>default</option>`) {
+		t.Fatalf("a second login led to %s:\n%s", at, text)
+	}
+	if text := p.has("/console/scans", "There are none."); strings.Contains(text, "first:1") {
+		t.Error("another organisation's scan is shown")
+	}
+	if _, _, at := p.post("/console/tenant", url.Values{"tenant": {"default"}}); at.Path != "/console/" {
+		t.Errorf("a switch led to %s", at)
+	}
+	p.has("/console/scans", "registry.example/first:1", `<option selected>default</option>`)
+	if status, _, _ := p.post("/console/tenant", url.Values{"tenant": {"nobody"}}); status != http.StatusBadRequest {
+		t.Errorf("a switch to an organisation that nobody is logged in to: %d", status)
+	}
+	q := s.login("other", "bob", "correct horse battery staple")
+	if status, _, _ := q.post("/console/tenant", url.Values{"tenant": {"default"}}); status != http.StatusBadRequest {
+		t.Errorf("a switch to another person's organisation: %d", status)
+	}
 }

@@ -33,6 +33,7 @@ type site struct {
 	data     string
 	registry string
 	password string
+	config   config.Config
 }
 
 // newSite starts one. packages are what Wolfi's database says, as its secdb has it.
@@ -75,6 +76,7 @@ func newSite(t testing.TB, packages string) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.config = *c
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- app.Program("stella", c).Run(ctx) }()
