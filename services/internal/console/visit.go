@@ -118,7 +118,7 @@ func (c *Console) wrongPage(v *visit, err error) {
 	case errors.Is(err, fault.Invalid), errors.Is(err, fault.Unsupported):
 		status, text = http.StatusBadRequest, "This cannot be done: "+reason(err)
 	case errors.Is(err, fault.Limit):
-		status, text = http.StatusRequestEntityTooLarge, "This is too large: "+reason(err)
+		status, text = http.StatusRequestEntityTooLarge, "This is too large, or too much at once: "+reason(err)
 	case errors.Is(err, fault.Unavailable):
 		status, text, id = http.StatusServiceUnavailable, "A service cannot answer now. Please try again in a moment.", c.report(err)
 		v.w.Header().Set("Retry-After", "2")
