@@ -204,7 +204,7 @@ func TestSettings(t *testing.T) {
 	subject := strings.TrimPrefix(one, users+"/")
 	ann.has("/console/settings", subject, "read the timeline", "<summary><bdi>"+subject[:8]+"…</bdi>", "Whoever administers your organisation")
 	ann.lacks("/console/settings", "/console/settings/users", "manage users")
-	p.has("/console/settings/journal", "user.put", "admin (", "ann ("+subject+")")
+	p.has("/console/settings/journal", "user.put", "admin (", "ann ("+subject[:8]+"…)")
 	t.Run("wrong", func(t *testing.T) {
 		p.refused(users, url.Values{"login": {"ann"}}, http.StatusConflict, "This was not kept")
 		text := p.refused(users, url.Values{"login": {""}, "name": {hostile[1]}, "scope": {auth.ScannerRead}}, http.StatusUnprocessableEntity, "login")

@@ -40,7 +40,7 @@ func (n near) RoundTrip(r *http.Request) (*http.Response, error) {
 	if h == nil {
 		return nil, fault.Unavailable
 	}
-	in := r.Clone(r.Context())
+	in := r.Clone(only{r.Context()})
 	in.RequestURI, in.RemoteAddr = r.URL.RequestURI(), "127.0.0.1:0"
 	if in.Host == "" {
 		in.Host = r.URL.Host
@@ -81,6 +81,12 @@ func announced(h http.Header) int64 {
 	}
 	return -1
 }
+
+// only is a context that ends when another does, and has nothing of it: what a request
+// brought along to one door, such as who sent it, is none of the next one's.
+type only struct{ context.Context }
+
+func (only) Value(any) any { return nil }
 
 // nearWriter is the answer of a handler of this process.
 type nearWriter struct {

@@ -72,6 +72,15 @@ func TestNear(t *testing.T) {
 	if resp, err = c.Get("https://stella.example/empty"); err != nil || resp.StatusCode != http.StatusOK {
 		t.Errorf("%v, %v", resp, err)
 	}
+	type key struct{}
+	mux.HandleFunc("GET /context", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Context().Value(key{})) })
+	outer, _ := http.NewRequestWithContext(context.WithValue(context.Background(), key{}, "of another request"), http.MethodGet, "https://stella.example/context", nil)
+	if resp, err = c.Do(outer); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := io.ReadAll(resp.Body); err != nil || string(text) != "<nil>" {
+		t.Errorf("what is in the context of who asks arrives: %q, %v", text, err)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
 	r, _ := http.NewRequestWithContext(ctx, http.MethodGet, "https://stella.example/never", nil)
