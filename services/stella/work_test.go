@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,16 +12,36 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// screen is a terminal that several write to.
+type screen struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.buf.Write(p)
+}
+
+// take returns what is there, and wipes it.
+func (s *screen) take() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer s.buf.Reset()
+	return s.buf.String()
+}
+
 // TestWork: what takes long says so, and its totals in the end; what does not says
 // nothing.
 func TestWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
+		var out screen
 		quick := newWork("db import", &out)
 		time.Sleep(workDelay / 2)
 		quick.end()
-		if out.Len() > 0 {
-			t.Errorf("a quick command says %q", out.String())
+		if got := out.take(); got != "" {
+			t.Errorf("a quick command says %q", got)
 		}
 		slow := newWork("db import", &out)
 		if _, err := io.Copy(io.Discard, slow.reader(strings.NewReader(strings.Repeat("x", 1234567)))); err != nil {
@@ -30,23 +51,21 @@ func TestWork(t *testing.T) {
 		slow.count(41, "records")
 		time.Sleep(workDelay + workStep/2)
 		synctest.Wait()
-		if want := "\r\x1b[Kdb import  42 records  1.2 MB read  1s"; out.String() != want {
-			t.Errorf("at work: %q, want %q", out.String(), want)
+		if got, want := out.take(), "\r\x1b[Kdb import  42 records  1.2 MB read  1s"; got != want {
+			t.Errorf("at work: %q, want %q", got, want)
 		}
-		out.Reset()
 		slow.wipe()
 		slow.wipe()
-		if out.String() != "\r\x1b[K" {
-			t.Errorf("wiped away: %q", out.String())
+		if got := out.take(); got != "\r\x1b[K" {
+			t.Errorf("wiped away: %q", got)
 		}
-		out.Reset()
 		time.Sleep(2*time.Second - workStep/2)
 		synctest.Wait()
-		out.Reset()
+		out.take()
 		slow.end()
 		slow.end()
-		if want := "\r\x1b[Kdb import  42 records  1.2 MB read  3s\n"; out.String() != want {
-			t.Errorf("in the end: %q, want %q", out.String(), want)
+		if got, want := out.take(), "\r\x1b[Kdb import  42 records  1.2 MB read  3s\n"; got != want {
+			t.Errorf("in the end: %q, want %q", got, want)
 		}
 	})
 	var none *work
