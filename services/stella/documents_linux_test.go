@@ -15,6 +15,9 @@ const aloneMark = "STELLA_TEST_ALONE"
 // the test that asks in a process that has, and returns false.
 func alone(t *testing.T) bool {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("the commands of documents are not run with -short")
+	}
 	if os.Getenv(aloneMark) != "" {
 		if err := loopbackUp(); err != nil {
 			t.Fatalf("bring the loopback up: %v", err)
