@@ -55,7 +55,10 @@ func (t *tab) crawl(start []string, look func(path string)) (visited []string) {
 			}
 			continue
 		}
-		t.run(chromedp.WaitVisible("#main"))
+		if !js[bool](t, `!!document.getElementById("main")`) {
+			t.Errorf("%s is no page: %.300s", path, js[string](t, "document.body.innerText"))
+			continue
+		}
 		visited = append(visited, path)
 		look(path)
 		queue = append(queue, t.links()...)

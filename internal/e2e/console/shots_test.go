@@ -60,7 +60,7 @@ func TestScreens(t *testing.T) {
 	})
 	pages := map[string]string{
 		"overview": "/console/", "images": "/console/images", "scans": "/console/scans", "scan": scan, "packages": scan + "?view=packages", "layers": scan + "?view=layers",
-		"changes": scan + "?view=changes", "why": scan + "/findings/CVE-2024-9143", "advisories": "/console/advisories", "vex": "/console/vex", "policies": "/console/policies",
+		"changes": scan + "?view=changes", "why": scan + "/finding?vulnerability=CVE-2024-9143", "advisories": "/console/advisories", "vex": "/console/vex", "policies": "/console/policies",
 		"exceptions": "/console/exceptions?new=1", "notifications": "/console/notifications", "timeline": "/console/timeline", "schedules": "/console/schedules",
 		"proofs": "/console/proofs", "verify": "/console/proofs/verify", "settings": "/console/settings",
 	}

@@ -142,7 +142,7 @@ func TestExceptions(t *testing.T) {
 	p.took("/console/policies", url.Values{"text": {policyAs(1, "block", "One")}}, "The version was kept.")
 	p.took("/console/policies/release/1/activate", url.Values{"environment": {"production"}}, "put in force")
 	at := p.scanned(s.push("app:1", installed))
-	finding := at + "/findings/CVE-2024-10001"
+	finding := at + "/finding?vulnerability=CVE-2024-10001"
 	p.until("a finding that blocks", func() bool {
 		status, text, _ := p.get(finding)
 		return status == http.StatusOK && strings.Contains(text, `<span class="tag o-block">block</span>`)

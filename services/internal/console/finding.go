@@ -15,7 +15,7 @@ import (
 
 var findingRoutes = []route{
 	{pattern: "GET scans/{scan}/why", serve: whyScan},
-	{pattern: "GET scans/{scan}/findings/{vulnerability}", serve: findingPage},
+	{pattern: "GET scans/{scan}/finding", serve: findingPage},
 	{pattern: "GET verdicts/{key}", serve: verdictText},
 	{pattern: "GET verdicts/{key}/trace", serve: traceText},
 }
@@ -83,7 +83,7 @@ func (d *findingView) standing(ctx context.Context, a *api, id string) (*decided
 
 // findingPage tells the story of a vulnerability: of all packages that it is about, or of one.
 func findingPage(v *visit) error {
-	vulnerability := v.r.PathValue("vulnerability")
+	vulnerability := v.form("vulnerability") // ids of others may have a slash, which no path may
 	var trace *policy.Trace
 	d, err := v.story(v.r.PathValue("scan"), func(t *policy.Trace, o *report.Options) {
 		trace = t
