@@ -135,6 +135,16 @@ type Standings struct {
 	Verdicts []policy.Standing `json:"verdicts"`
 }
 
+// Worst returns the first verdict with the outcome of all; nil where nothing was decided.
+func (s *Standings) Worst() *policy.Standing {
+	for i := range s.Verdicts {
+		if s.Verdicts[i].Outcome == s.Outcome {
+			return &s.Verdicts[i]
+		}
+	}
+	return nil
+}
+
 // Draft is an exception that is asked for: who asks is its approver, and the store
 // says since when it counts.
 type Draft struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -148,6 +149,37 @@ func (c *Client) Documents(ctx context.Context, id string) ([]scan.Stored, error
 		out = append(out, d.kept())
 	}
 	return out, nil
+}
+
+// Content returns the bytes of a document that Documents told of, compared with its Ref:
+// those that are inline, or else asked for. It has at most limit bytes: an error wraps
+// ErrLimit where it is larger, and ErrMismatch where the bytes are others.
+func (c *Client) Content(ctx context.Context, id string, s *scan.Stored, limit int64) ([]byte, error) {
+	what := "document " + s.Format + " of scan " + id
+	text := s.Content
+	if text == nil {
+		if err := noScan("read a document of", id); err != nil {
+			return nil, err
+		}
+		if s.Ref.Size > limit {
+			return nil, &fault.LimitError{What: "bytes of a document", Where: s.Format + " of scan " + id, Max: limit, Seen: s.Ref.Size}
+		}
+		q := httpjson.Call{What: "read " + what, Method: http.MethodGet, Path: scansAt + "/" + id + "/documents/" + url.PathEscape(s.Format), Want: http.StatusOK, Again: true,
+			Header: map[string]string{"Accept": "*/*"}}
+		err := c.do(ctx, q, func(resp *http.Response) (err error) {
+			if text, err = io.ReadAll(io.LimitReader(resp.Body, s.Ref.Size+1)); err != nil {
+				return fmt.Errorf("%w: %w", err, fault.Unavailable)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if got := sum.Of(text); got != s.Ref.Digest {
+		return nil, &fault.MismatchError{What: what, Want: s.Ref.Digest, Got: got}
+	}
+	return text, nil
 }
 
 // Findings returns the report that was stored with the job's results.

@@ -235,6 +235,37 @@ func TestTenants(t *testing.T) {
 }
 
 // TestDocuments reads documents that are kept inline, as objects, and damaged.
+// testContent: a client has the bytes that a document's reference names, or none.
+func testContent(t *testing.T, g *rig, id string, want map[string][]byte) {
+	t.Helper()
+	c := g.client("acme/ann")
+	list, err := c.Documents(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range list {
+		d := &list[i]
+		if body, ok := want[d.Format]; ok {
+			if got, err := c.Content(t.Context(), id, d, 4<<20); err != nil || !bytes.Equal(got, body) {
+				t.Errorf("%s: %d bytes, %v", d.Format, len(got), err)
+			}
+		}
+		d.Content = nil // it is asked for
+		if d.Ref.Size > 1000 {
+			if _, err := c.Content(t.Context(), id, d, 1000); !errors.Is(err, scanhttp.ErrLimit) {
+				t.Errorf("%s, which is too large: %v", d.Format, err)
+			}
+		}
+		d.Ref.Digest = "sha256:" + strings.Repeat("0", 64)
+		if _, err := c.Content(t.Context(), id, d, 4<<20); !errors.Is(err, scanhttp.ErrMismatch) {
+			t.Errorf("%s, which has other bytes: %v", d.Format, err)
+		}
+		if _, err := c.Content(t.Context(), "no scan", d, 4<<20); !errors.Is(err, scanhttp.ErrNotFound) {
+			t.Errorf("%s of no scan: %v", d.Format, err)
+		}
+	}
+}
+
 func TestDocuments(t *testing.T) {
 	g := newRig(t)
 	id := g.submit(t, "acme", "alpine")
@@ -277,6 +308,7 @@ func TestDocuments(t *testing.T) {
 			t.Errorf("%s of which another is known: %d", format, a.StatusCode)
 		}
 	}
+	testContent(t, g, id, map[string][]byte{"large": large, "tag-value": small, "evil": evil})
 	damage(t, g.folder, lost.Ref.Digest, 0)
 	g.reports = nil
 	a := g.send(t, "acme/ann", "GET", path+"lost", nil)

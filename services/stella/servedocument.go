@@ -59,7 +59,7 @@ func (r *service) stored(ctx context.Context, name string) ([]byte, error) {
 		}
 		return nil, fmt.Errorf("it has no document in the format %s: there are %s: %w", clean(wanted), clean(strings.Join(there, ", ")), fault.NotFound)
 	}
-	return r.document(ctx, id, &list[i])
+	return r.scans.Content(ctx, id, &list[i], maxDocument)
 }
 
 // readStored reads a document as readSBOM does, or that of a scan of a server.

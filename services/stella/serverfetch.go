@@ -5,19 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
 
 	"github.com/stella-ops/stella/advisory/finding"
 	"github.com/stella-ops/stella/internal/fault"
-	"github.com/stella-ops/stella/internal/httpjson"
-	"github.com/stella-ops/stella/internal/sum"
 	"github.com/stella-ops/stella/policy"
-	"github.com/stella-ops/stella/policy/policyhttp"
 	"github.com/stella-ops/stella/scan"
 	"github.com/stella-ops/stella/scan/sbom/format"
-	"github.com/stella-ops/stella/scan/scanhttp"
 )
 
 // maxDocument bounds a document that is fetched, in bytes.
@@ -71,7 +65,7 @@ func (p *program) fetch(ctx context.Context, r *service, job *scan.Job, f *scanF
 	if job.Summary != nil && job.Summary.SBOMDigest != neutral.Ref.Digest {
 		return nil, &fault.MismatchError{What: "digest of the document", Want: job.Summary.SBOMDigest, Got: neutral.Ref.Digest}
 	}
-	text, err := r.document(ctx, job.ID, neutral)
+	text, err := r.scans.Content(ctx, job.ID, neutral, maxDocument)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +103,7 @@ func (p *program) fetchVerdict(ctx context.Context, r *service, job *scan.Job, e
 	case err != nil:
 		return err
 	}
-	worst := worstOf(standings)
+	worst := standings.Worst()
 	if err := wanting(worst, environment, wanted); err != nil || worst == nil {
 		return err
 	}
@@ -146,16 +140,6 @@ func wanting(worst *policy.Standing, environment string, wanted bool) error {
 	return nil
 }
 
-// worstOf is the verdict that the outcome of all is, nil where there is none.
-func worstOf(s *policyhttp.Standings) *policy.Standing {
-	for i := range s.Verdicts {
-		if s.Verdicts[i].Outcome == s.Outcome {
-			return &s.Verdicts[i]
-		}
-	}
-	return nil
-}
-
 // excuse splits findings as suppressed does, where the trace may be of a newer report
 // than the findings are.
 func (d *decided) excuse(r *finding.Report) (shown *finding.Report, excused []excusedFinding) {
@@ -176,30 +160,4 @@ func (d *decided) excuse(r *finding.Report) (shown *finding.Report, excused []ex
 		out.Findings = append(out.Findings, f)
 	}
 	return &out, excused
-}
-
-// document gives the bytes of a document, compared with their digest.
-func (r *service) document(ctx context.Context, id string, s *scan.Stored) ([]byte, error) {
-	text := s.Content
-	if text == nil {
-		if s.Ref.Size > maxDocument {
-			return nil, &fault.LimitError{What: "bytes of a document", Where: s.Format + " of scan " + id, Max: maxDocument, Seen: s.Ref.Size}
-		}
-		c := &httpjson.Caller{Service: "scanner", Root: "/api/v1/scans", URL: r.server, Transport: r.transport, Timeout: scanhttp.DefaultTimeout, Attempts: scanhttp.DefaultAttempts}
-		q := httpjson.Call{What: "read document " + s.Format + " of scan " + id, Method: http.MethodGet, Path: "/" + id + "/documents/" + s.Format, Want: http.StatusOK, Again: true,
-			Header: map[string]string{"Accept": "*/*"}}
-		err := c.Do(ctx, q, func(resp *http.Response) (err error) {
-			if text, err = io.ReadAll(io.LimitReader(resp.Body, s.Ref.Size+1)); err != nil {
-				return fmt.Errorf("%w: %w", err, fault.Unavailable)
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	if got := sum.Of(text); got != s.Ref.Digest {
-		return nil, &fault.MismatchError{What: "document " + s.Format + " of scan " + id, Want: s.Ref.Digest, Got: got}
-	}
-	return text, nil
 }

@@ -227,7 +227,7 @@ func (p *program) writeRemote(ctx context.Context, r *service, job *scan.Job, ou
 	answer := p.scanAnswer(res.result, f.output.indent)
 	answer.Other = func(w io.Writer, name string) error {
 		if kept := res.kept(name); verbatim && kept != nil {
-			text, err := r.document(ctx, job.ID, kept)
+			text, err := r.scans.Content(ctx, job.ID, kept, maxDocument)
 			if err != nil {
 				return err
 			}

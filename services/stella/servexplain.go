@@ -39,7 +39,7 @@ func (r *service) ruled(ctx context.Context, id, environment string) (*ruling, e
 	if err != nil {
 		return nil, err
 	}
-	worst := worstOf(standings)
+	worst := standings.Worst()
 	if err := wanting(worst, environment, true); err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"container/list"
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"sync"
@@ -14,7 +13,6 @@ import (
 	"github.com/stella-ops/stella/attest/attesthttp"
 	"github.com/stella-ops/stella/internal/fault"
 	"github.com/stella-ops/stella/internal/httpjson"
-	"github.com/stella-ops/stella/internal/sum"
 	"github.com/stella-ops/stella/notify/notifyhttp"
 	"github.com/stella-ops/stella/policy"
 	"github.com/stella-ops/stella/policy/policyhttp"
@@ -72,38 +70,13 @@ func (a *api) document(ctx context.Context, id string) (*sbom.Document, error) {
 		return nil, fmt.Errorf("the document of scan %s is not kept any more: %w", id, fault.NotFound)
 	}
 	return cached(a.kept, list[i].Ref.Digest, func() (*sbom.Document, int64, error) {
-		text, err := a.content(ctx, id, &list[i])
+		text, err := a.scans.Content(ctx, id, &list[i], maxDocument)
 		if err != nil {
 			return nil, 0, err
 		}
 		d, _, err := format.Decode(bytes.NewReader(text))
 		return d, int64(len(text)), err
 	})
-}
-
-// content returns the bytes of a document, compared with their digest.
-func (a *api) content(ctx context.Context, id string, s *scan.Stored) ([]byte, error) {
-	text := s.Content
-	if text == nil {
-		if s.Ref.Size > maxDocument {
-			return nil, &fault.LimitError{What: "bytes of a document", Where: s.Format + " of scan " + id, Max: maxDocument, Seen: s.Ref.Size}
-		}
-		q := httpjson.Call{What: "read document " + s.Format + " of scan " + id, Method: http.MethodGet, Path: "/" + id + "/documents/" + s.Format, Want: http.StatusOK, Again: true,
-			Header: map[string]string{"Accept": "*/*"}}
-		err := a.caller("scanner", "/api/v1/scans").Do(ctx, q, func(resp *http.Response) (err error) {
-			if text, err = io.ReadAll(io.LimitReader(resp.Body, s.Ref.Size+1)); err != nil {
-				return fmt.Errorf("%w: %w", err, fault.Unavailable)
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	if got := sum.Of(text); got != s.Ref.Digest {
-		return nil, &fault.MismatchError{What: "document " + s.Format + " of scan " + id, Want: s.Ref.Digest, Got: got}
-	}
-	return text, nil
 }
 
 // decided is a verdict with how it came about.
@@ -130,16 +103,6 @@ func (a *api) verdict(ctx context.Context, key string) (*decided, error) {
 		return nil, err
 	}
 	return &decided{v, t}, nil
-}
-
-// worst is the standing that the outcome of all is; nil where nothing was decided.
-func worst(s *policyhttp.Standings) *policy.Standing {
-	for i := range s.Verdicts {
-		if s.Verdicts[i].Outcome == s.Outcome {
-			return &s.Verdicts[i]
-		}
-	}
-	return nil
 }
 
 // keptBytes bounds what a process keeps of documents, by the bytes that they were read from.

@@ -29,10 +29,9 @@ type asset struct {
 
 type assetSet map[string]asset
 
-// assets are all of them.
-var assets = readAssets()
-
-func readAssets() assetSet {
+// assets are all of them, read when the first page is made: a process that makes none has no
+// use for them.
+var assets = sync.OnceValue(func() assetSet {
 	out := assetSet{}
 	kinds := map[string]string{"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
 	files, err := fs.ReadDir(staticFiles, "static")
@@ -49,7 +48,7 @@ func readAssets() assetSet {
 		out[f.Name()] = asset{kinds[ext], text, Root + "static/" + name + "." + hex.EncodeToString(digest[:6]) + "." + ext}
 	}
 	return out
-}
+})
 
 // path is where pages find a file.
 func (s assetSet) path(name string) string { return s[name].path }

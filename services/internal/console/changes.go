@@ -47,7 +47,7 @@ func (d *scanView) compare(ctx context.Context, v *visit) error {
 			if err != nil {
 				return // it may have none, or not be the person's to read
 			}
-			if w := worst(s); w != nil && w.Key != "" {
+			if w := s.Worst(); w != nil && w.Key != "" {
 				if t, err := v.api.verdict(ctx, w.Key); err == nil {
 					trace = t.Trace
 				}

@@ -70,7 +70,7 @@ func (d *findingView) standing(ctx context.Context, a *api, id string) (*decided
 	if err != nil {
 		return nil, err
 	}
-	w := worst(s)
+	w := s.Worst()
 	if w == nil {
 		return nil, &pageError{http.StatusNotFound, "Nothing was decided about this scan: no policy is in force, or it has not ended."}
 	}

@@ -18,7 +18,7 @@ var functions = template.FuncMap{
 	"digest": shortDigest, "clean": visible, "clip": func(n int, s string) string { return clip(visible(s), n) },
 	"path": link, "short": short, "words": words, "layer": shortLayer, "bytes": byteCount,
 	"percent": percent, "join": strings.Join, "add": func(a, b int) int { return a + b }, "text": func(v any) string { return visible(fmt.Sprint(v)) },
-	"sev": severityName, "asset": func(name string) string { return assets.path(name) }, "unique": newID, "groups": groups, "lines": func(s string) []string { return strings.Split(s, "\n") }, "web": webAddress,
+	"sev": severityName, "asset": func(name string) string { return assets().path(name) }, "unique": newID, "groups": groups, "lines": func(s string) []string { return strings.Split(s, "\n") }, "web": webAddress,
 }
 
 // when writes a time in UTC.

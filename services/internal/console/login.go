@@ -133,7 +133,7 @@ func (c *Console) enter(k *client.Client, t *client.Token) *login {
 func (c *Console) logout(v *visit) error {
 	if s := v.session; s != nil {
 		c.sessions.end(s.id)
-		for _, l := range s.logins {
+		for _, l := range s.all() {
 			c.revoke(v.ctx(), l)
 		}
 	}

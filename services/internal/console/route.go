@@ -46,7 +46,7 @@ func (c *Console) routes() *http.ServeMux {
 	open("GET callback", c.back)
 	open("POST logout", c.logout)
 	mux.Handle("POST "+Root+"tenant", c.door(route{serve: c.turn}))
-	mux.Handle("GET "+Root+"static/{file}", http.HandlerFunc(assets.serve))
+	mux.Handle("GET "+Root+"static/{file}", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { assets().serve(w, r) }))
 	mux.Handle("GET /{$}", http.RedirectHandler(Root, http.StatusSeeOther))
 	mux.Handle("GET "+strings.TrimSuffix(Root, "/"), http.RedirectHandler(Root, http.StatusSeeOther))
 	mux.Handle(Root, c.door(route{serve: func(*visit) error {

@@ -94,7 +94,7 @@ func (d *scanView) fill(v *visit) error {
 	reads := []func(){
 		func() {
 			if s, err := a.policies.Verdict(ctx, id); err == nil {
-				d.Standings, d.Worst = s, worst(s)
+				d.Standings, d.Worst = s, s.Worst()
 				if d.Worst != nil && d.Worst.Key != "" {
 					if t, err := a.verdict(ctx, d.Worst.Key); err == nil {
 						d.Trace = t.Trace

@@ -136,7 +136,7 @@ func scanDocument(v *visit) error {
 	if i < 0 {
 		return fmt.Errorf("document %q of scan %s: %w", clip(name, 40), id, fault.NotFound)
 	}
-	text, err := v.api.content(v.ctx(), id, &list[i])
+	text, err := v.api.scans.Content(v.ctx(), id, &list[i], maxDocument)
 	if err != nil {
 		return err
 	}
@@ -149,8 +149,8 @@ func (v *visit) download(name string, text []byte) error {
 	h.Set("Content-Type", "application/octet-stream")
 	h.Set("Content-Disposition", `attachment; filename="`+plain(name)+`"`)
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox; frame-ancestors 'none'")
-	_, err := v.w.Write(text)
-	return ended(err)
+	v.w.Write(text) // a browser that is gone need not be told
+	return nil
 }
 
 // plain keeps of a file name what no header and no shell misreads.
@@ -196,7 +196,7 @@ func scanEvents(v *visit) error {
 		if text := b.String(); text != last || time.Since(said) > aliveEvery {
 			last, said = text, time.Now()
 			if err := tell(v.w, "progress", text); err != nil {
-				return ended(err)
+				return nil // the browser is gone
 			}
 			out.Flush()
 		}

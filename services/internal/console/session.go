@@ -39,6 +39,13 @@ func (s *session) login() *login {
 	return s.logins[s.current]
 }
 
+// all are its logins.
+func (s *session) all() []*login {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.logins)
+}
+
 // tenants are those that the session is logged in to.
 func (s *session) tenants() (out []string) {
 	s.mu.Lock()

@@ -76,7 +76,7 @@ type navItem struct {
 
 // show writes a page by the template of its name.
 func (v *visit) show(status int, name, title string, data any) error {
-	p := &page{Title: title, Styles: assets.path("app.css"), Script: assets.path("app.js"), Version: v.c.Version, Visit: v, Data: data, Path: v.r.URL.RequestURI(), Note: notes[v.r.URL.Query().Get("done")]}
+	p := &page{Title: title, Styles: assets().path("app.css"), Script: assets().path("app.js"), Version: v.c.Version, Visit: v, Data: data, Path: v.r.URL.RequestURI(), Note: notes[v.r.URL.Query().Get("done")]}
 	if v.login != nil {
 		p.Tenant, p.Subject, p.Tenants = v.login.Tenant, v.login.Subject, v.session.tenants()
 		p.Nav, p.Name = v.nav(), v.name()
@@ -89,14 +89,11 @@ func (v *visit) show(status int, name, title string, data any) error {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", contentPolicy)
 	v.w.WriteHeader(status)
-	_, err := v.w.Write(b.Bytes())
-	return ended(err)
+	v.w.Write(b.Bytes()) // a browser that is gone need not be told
+	return nil
 }
 
-// ended turns the error of a browser that is gone into none: nobody need be told.
-func ended(error) error { return nil }
-
-// wrong shows an error as a page.
+// wrongPage shows an error as a page.
 func (c *Console) wrongPage(v *visit, err error) {
 	var own *pageError
 	status, text, id := http.StatusInternalServerError, "Something went wrong.", ""
